@@ -1,0 +1,1 @@
+"""Experiments: one absl binary each, python -m experiments.NAME --config=... --workdir=..."""

@@ -1,0 +1,49 @@
+"""lsgeo: how skip connections change the geometry of the loss landscape, measured in JAX.
+
+The spectral tools work on any pure `loss(params, batch)`:
+
+    op = hessian(loss, params, batch)
+    spectral_density(op, key=key), extreme_eigenpairs(op, key=key), trace(op, key=key, num_matvecs=60)
+"""
+
+from lsgeo.geometry import (
+    CriticalPoint,
+    Surface,
+    classify_critical_point,
+    filter_normalized_directions,
+    surface,
+)
+from lsgeo.operators import LinearOperator, dense, from_matvec, gauss_newton, hessian
+from lsgeo.spectra import (
+    EigenPairs,
+    Estimate,
+    NegativeCurvature,
+    SpectralDensity,
+    extreme_eigenpairs,
+    negative_curvature,
+    spectral_density,
+    trace,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CriticalPoint",
+    "EigenPairs",
+    "Estimate",
+    "LinearOperator",
+    "NegativeCurvature",
+    "SpectralDensity",
+    "Surface",
+    "classify_critical_point",
+    "dense",
+    "extreme_eigenpairs",
+    "filter_normalized_directions",
+    "from_matvec",
+    "gauss_newton",
+    "hessian",
+    "negative_curvature",
+    "spectral_density",
+    "surface",
+    "trace",
+]

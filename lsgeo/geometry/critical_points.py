@@ -1,0 +1,178 @@
+"""What kind of point is this: a minimum, a saddle, a gradient-flat point, or none of them?"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lsgeo import trees
+from lsgeo.operators import hessian
+from lsgeo.operators.curvature import as_pytree
+from lsgeo.operators.streaming import Batches
+from lsgeo.spectra import NegativeCurvature, SpectralDensity, negative_curvature, spectral_density
+from lsgeo.spectra.arguments import check_fraction, check_key
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class CriticalPoint:
+    """A verdict on a point and the figures that it rests on; see `classify_critical_point`."""
+
+    kind: str = dataclasses.field(metadata={"static": True})
+    loss: float
+    gradient_norm: float
+    gradient_step: (
+        float  # ||g||^2 / (2 max|lambda|), what one gradient step can gain, in units of loss
+    )
+    flatness: float  # ||Hg|| / (||g|| max|lambda|); NaN where g = 0
+    curvature: NegativeCurvature
+    threshold: float  # eigenvalues in [-threshold, threshold] count as zero
+    index_lower: float
+    index: float  # estimated number of eigenvalues below -threshold
+    index_upper: float
+    num_matvecs: int
+
+    @property
+    def hg_over_g(self) -> float:
+        """||Hg|| / ||g||, in the units of the Hessian."""
+        largest = max(abs(self.curvature.value), abs(self.curvature.upper_end))
+        return self.flatness * largest
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind}: loss {self.loss:.4g}, ||g|| {self.gradient_norm:.3g}, ||Hg||/||g|| "
+            f"{self.hg_over_g:.3g}, {self.curvature}, index about {self.index:.0f} "
+            f"[{self.index_lower:.0f}, {self.index_upper:.0f}]"
+        )
+
+
+def classify_critical_point(
+    loss: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    key: jax.Array,
+    batches: Iterable | None = None,
+    gradient_tol: float = 1e-4,
+    flat_tol: float = 1e-2,
+    curvature_tol: float = 1e-2,
+    failure_probability: float = 0.01,
+) -> CriticalPoint:
+    """Classifies a point of the loss landscape.
+
+    A point counts as critical where one gradient step can gain at most `gradient_tol` of the loss:
+    ||g||^2 / (2 max|lambda|) <= gradient_tol * |loss|. The test is unchanged if the loss or the parameters are
+    rescaled. A point that is not critical, but whose gradient lies in the near-kernel of the Hessian,
+    ||Hg|| <= flat_tol * max|lambda| * ||g||, is "gradient-flat" (Frye et al. 2021): methods that minimise
+    the gradient norm stop there, and it must not be counted as a critical point. A critical point is a
+    "saddle" where negative curvature beyond `curvature_tol` * max|lambda| is certain (a maximum counts as
+    one, it has an escape direction), a "minimum" where there is none but for `failure_probability`, and
+    "undecided" otherwise, also where the whole Hessian vanishes.
+
+    Args:
+      loss: `loss(params, batch) -> scalar`, the mean over the examples.
+      params: pytree of floating-point arrays.
+      batch: pytree of arrays with the examples on the leading axis.
+      key: typed random key.
+      batches: instead of `batch`, batches that can be iterated again and again.
+      gradient_tol: relative gain under which a gradient step counts as none.
+      flat_tol: bound on ||Hg|| / (||g|| max|lambda|) of a gradient-flat point.
+      curvature_tol: eigenvalues within this fraction of max|lambda| count as zero.
+      failure_probability: probability that a "minimum" has such negative curvature after all.
+
+    Returns:
+      CriticalPoint with the kind and its evidence.
+
+    Raises:
+      ValueError: as `hessian`, or if a tolerance is out of (0, 1).
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from lsgeo import classify_critical_point
+      >>> def loss(w, x):
+      ...     return 1.0 + jnp.mean(x) * (w[0] ** 2 - w[1] ** 2)
+      >>> classify_critical_point(loss, jnp.zeros(2), jnp.ones(3), key=jax.random.key(0)).kind
+      'saddle'
+    """
+    check_key(key)
+    for name, value in (
+        ("gradient_tol", gradient_tol),
+        ("flat_tol", flat_tol),
+        ("curvature_tol", curvature_tol),
+        ("failure_probability", failure_probability),
+    ):
+        check_fraction(value, name)
+    op = hessian(loss, params, batch, batches=batches)
+    value, gradient = _value_and_gradient(as_pytree(loss, "loss"), params, batch, batches)
+    bound_key, index_key = jax.random.split(key)
+    steps = _steps_for(op.shape[0], curvature_tol, failure_probability)
+    found = negative_curvature(
+        op, key=bound_key, failure_probability=failure_probability, num_steps=steps
+    )
+    largest = max(abs(found.value), abs(found.upper_end))
+    size, flatness = _gradient_figures(op, gradient, largest)
+    threshold = max(curvature_tol * largest, found.noise)
+    density = spectral_density(op, key=index_key, num_probes=4, num_steps=min(steps, 64))
+    gain = size**2 / (2 * largest) if largest else (math.inf if size else 0.0)
+    critical = gain <= gradient_tol * abs(value) or size == 0
+    return CriticalPoint(
+        _kind(critical, flatness <= flat_tol, found, threshold),
+        value,
+        size,
+        gain,
+        flatness,
+        found,
+        threshold,
+        *_index(density, threshold),
+        found.num_matvecs + density.num_matvecs + 1,
+    )
+
+
+def _kind(critical: bool, flat: bool, found: NegativeCurvature, threshold: float) -> str:
+    if not critical:
+        return "gradient-flat" if flat else "not critical"
+    if threshold == 0 or not math.isfinite(found.lower_bound):
+        return "undecided"
+    if found.value < -threshold:
+        return "saddle"
+    return "minimum" if found.lower_bound >= -2 * threshold else "undecided"
+
+
+def _steps_for(n: int, epsilon: float, probability: float) -> int:
+    # The bound of Kuczynski and Wozniakowski, solved for the number of steps.
+    return math.ceil(
+        (math.log(1.648 * math.sqrt(n) * 2 / probability) / math.sqrt(epsilon) + 1) / 2
+    )
+
+
+def _index(density: SpectralDensity, threshold: float) -> tuple[float, float, float]:
+    bounds = density.cumulative(-threshold)
+    return tuple(float(bound) * density.size for bound in bounds)
+
+
+def _gradient_figures(op, gradient, largest):
+    size = float(trees.norm(gradient))
+    if not size or not largest:
+        return size, math.nan
+    unit = jax.tree.map(lambda leaf: leaf / size, gradient)
+    return size, float(trees.norm(op @ unit)) / largest
+
+
+def _value_and_gradient(loss, params, batch, batches):
+    if batches is None:
+        value, gradient = _gradient(loss, params, batch)
+        return float(value), gradient
+    value, gradient = 0.0, jax.tree.map(jnp.zeros_like, params)
+    for part, weight in Batches.of(batches):
+        one, slope = _gradient(loss, params, part)
+        value += weight * float(one)
+        gradient = jax.tree.map(lambda g, s, w=weight: g + w * s, gradient, slope)
+    return value, gradient
+
+
+@jax.jit
+def _gradient(loss, params, batch):
+    return jax.value_and_grad(loss)(params, batch)

@@ -1,0 +1,169 @@
+"""Directions in parameter space whose length means the same in every network.
+
+A ReLU network computes the same function after a layer is doubled and the next one halved, so a
+step of fixed length says nothing about the function. Li et al. (2018) therefore give every filter
+of a direction the norm of the filter it perturbs: at distance 1 along such a direction, each filter
+has moved by its own length.
+
+A filter is the set of weights that produce one output unit. Flax keeps output units on the last
+axis of a kernel (Dense: (in, out), Conv: (h, w, in, out)), PyTorch on the first; a wrong axis
+cannot be seen in a figure.
+
+Example:
+  >>> import jax
+  >>> from lsgeo.geometry import filter_normalized_directions
+  >>> params = {"kernel": jax.numpy.ones((4, 3)), "bias": jax.numpy.ones((3,))}
+  >>> dx, dy = filter_normalized_directions(params, key=jax.random.key(0))
+  >>> jax.numpy.linalg.norm(dx["kernel"], axis=0).round(3).tolist()
+  [2.0, 2.0, 2.0]
+"""
+
+import zlib
+
+import jax
+import jax.numpy as jnp
+
+_NOT_FILTERS = ("bias", "scale")
+_PROJECTIONS = ("query", "key", "value")
+
+
+def filter_normalized_directions(params, *, key, count=2):
+    """Draws random directions in which every filter has the norm of the parameters' filter.
+
+    Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets" (2018),
+    section 4, with their option "biasbn": biases, normalisation parameters and every leaf of rank
+    <= 1 do not move.
+
+    Args:
+      params: pytree of real floating arrays.
+      key: typed random key. A leaf's draw depends on the key and on the leaf's path and shape
+        alone, so that twins with one parameter tree get the same raw directions.
+      count: number of independent directions.
+
+    Returns:
+      A tuple of `count` pytrees with the structure, shapes and dtypes of params.
+
+    Raises:
+      ValueError: if `key` is not one typed key, `count` < 1, or `params` is empty or has a leaf
+        that is not real and floating.
+    """
+    _check_draw(params, key, count)
+    return tuple(
+        normalize_filters(random_direction(params, key=one), params)
+        for one in jax.random.split(key, count)
+    )
+
+
+def random_direction(params, *, key):
+    """Draws a standard normal direction, leaf by leaf, from the key and each leaf's path.
+
+    Args:
+      params: pytree of real floating arrays.
+      key: typed random key.
+
+    Returns:
+      A pytree like params; entries are independent and standard normal, in each leaf's dtype.
+
+    Raises:
+      ValueError: as filter_normalized_directions.
+    """
+    _check_draw(params, key, 1)
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: jax.random.normal(
+            jax.random.fold_in(key, _path_hash(path)), leaf.shape, leaf.dtype
+        ),
+        params,
+    )
+
+
+def normalize_filters(direction, params):
+    """Gives every filter of a direction the norm of the parameters' filter, and zeroes the rest.
+
+    Norms are taken over all axes of a leaf but the last; over the first one alone in the three-axis
+    kernels of attention projections named query, key and value, where each (head, unit) is a
+    filter. Leaves of rank <= 1, leaves named bias or scale, and leaves that only broadcast (all
+    axes but the last of size 1, not named kernel) become zero. A filter of zeros stays zero.
+
+    Args:
+      direction: pytree like params, for example a Gaussian draw or an eigenvector.
+      params: pytree of real floating arrays.
+
+    Returns:
+      A pytree like params.
+
+    Raises:
+      ValueError: if `direction` has not the structure and shapes of params.
+    """
+    check_like(direction, params, "direction")
+    return jax.tree_util.tree_map_with_path(_normalize_leaf, params, direction)
+
+
+def check_like(direction, params, argument):
+    """Raises a ValueError naming `argument` unless `direction` has params' structure and shapes."""
+    if jax.tree.structure(direction) != jax.tree.structure(params):
+        raise ValueError(
+            f"`{argument}` must have the structure of params {jax.tree.structure(params)}; got "
+            f"{jax.tree.structure(direction)}. Draw it from the same parameters."
+        )
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    for (path, leaf), other in zip(leaves, jax.tree.leaves(direction), strict=True):
+        if jnp.shape(leaf) != jnp.shape(other):
+            raise ValueError(
+                f"`{argument}` must have the shapes of params; got {jnp.shape(other)} at "
+                f"{jax.tree_util.keystr(path)} where params have {jnp.shape(leaf)}."
+            )
+
+
+def _normalize_leaf(path, leaf, direction):
+    axes = _summed_axes(path, leaf)
+    if axes is None:
+        return jnp.zeros_like(leaf)
+    wide = jnp.promote_types(leaf.dtype, jnp.float32)
+    raw = _norm(direction.astype(wide), axes)
+    unit = direction.astype(wide) / jnp.where(raw == 0, jnp.ones_like(raw), raw)
+    return (unit * _norm(leaf.astype(wide), axes)).astype(leaf.dtype)
+
+
+def _summed_axes(path, leaf):
+    name, parent = _names(path)
+    broadcasts = name != "kernel" and all(size == 1 for size in leaf.shape[:-1])
+    if leaf.ndim <= 1 or name in _NOT_FILTERS or broadcasts:
+        return None
+    if leaf.ndim == 3 and name == "kernel" and parent in _PROJECTIONS:
+        return (0,)
+    return tuple(range(leaf.ndim - 1))
+
+
+def _names(path):
+    names = [jax.tree_util.keystr((entry,), simple=True) for entry in path]
+    return ["", "", *names][:-3:-1]
+
+
+def _norm(array, axes):
+    # Divided by the largest entry first: squares of float32 weights under 1e-19 would vanish.
+    largest = jnp.max(jnp.abs(array), axis=axes, keepdims=True)
+    safe = jnp.where(largest == 0, jnp.ones_like(largest), largest)
+    return safe * jnp.sqrt(jnp.sum(jnp.square(array / safe), axis=axes, keepdims=True))
+
+
+def _path_hash(path):
+    # zlib.crc32 is the same in every process, unlike hash() of a string.
+    return zlib.crc32(jax.tree_util.keystr(path).encode())
+
+
+def _check_draw(params, key, count):
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if not typed or key.shape != ():
+        raise ValueError(f"`key` must be one typed key, as from jax.random.key(0); got {key!r}.")
+    if count < 1:
+        raise ValueError(f"`count` must be at least 1; got {count}.")
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    if not leaves:
+        raise ValueError("`params` must hold at least one array; got an empty tree.")
+    for path, leaf in leaves:
+        kind = getattr(leaf, "dtype", None)
+        if kind is None or not jnp.issubdtype(kind, jnp.floating):
+            raise ValueError(
+                f"`params` must be real floating arrays; got {kind or type(leaf).__name__} at "
+                f"{jax.tree_util.keystr(path)}. Keep counters and flags out of the parameters."
+            )

@@ -1,0 +1,236 @@
+"""The loss on a plane through parameter space, and what can be counted on it.
+
+The grid is walked on the host, one jitted evaluation per point: convolutions stay out of compiled
+loops (slow on CPU), rows can be stored as they come, and a walk that was cut short goes on where it
+stopped.
+
+Two scalars summarise a surface: the share of points where it curves downwards, and the share of its
+area under a loss level. A random plane sees the mean eigenvalue of the Hessian, not its largest:
+E[d'Hd] = ||d||^2 tr(H) / n.
+
+Example:
+  >>> import jax, jax.numpy as jnp
+  >>> from lsgeo.geometry import surface
+  >>> loss = lambda w, batch: jnp.sum(w**2)
+  >>> directions = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
+  >>> bowl = surface(loss, jnp.zeros(2), None, directions, xs=[-1, 0, 1], ys=[-1, 0, 1])
+  >>> bowl.values[1].tolist()
+  [1.0, 0.0, 1.0]
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lsgeo.geometry.directions import check_like
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Surface:
+    """The loss on a rectangular grid of the plane params + x * d_x + y * d_y.
+
+    values[j, i] is the loss at (xs[i], ys[j]), the mean over the batch's examples; NaN and
+    infinities are kept as they came. Coordinates are in units of the directions: with
+    filter-normalised ones, 1 moves every filter by its own norm.
+    """
+
+    xs: np.ndarray  # (nx,)
+    ys: np.ndarray  # (ny,)
+    values: np.ndarray  # (ny, nx)
+
+    @property
+    def num_evaluations(self):
+        """Number of loss evaluations, the cost of the surface."""
+        return len(self.xs) * len(self.ys)
+
+    @property
+    def finite_fraction(self):
+        """Share of grid points whose loss is a finite number."""
+        return float(np.mean(np.isfinite(self.values)))
+
+    def non_convex_fraction(self):
+        """Share of interior grid points with a negative discrete Laplacian.
+
+        Curvature under the rounding of the five values that it is made of counts as zero.
+
+        Returns:
+          A float in [0, 1]; NaN if any point is not finite (a filled hole would be an invented
+          result).
+
+        Raises:
+          ValueError: if the grid has no interior point.
+        """
+        if min(len(self.xs), len(self.ys)) < 3:
+            raise ValueError(
+                "`surface` must have at least 3 by 3 points to have curvature; got "
+                f"{len(self.xs)} by {len(self.ys)}."
+            )
+        if self.finite_fraction < 1:
+            return float("nan")
+        across, floor_x = _second_difference(self.values[1:-1], self.xs)
+        along, floor_y = _second_difference(self.values[:, 1:-1].T, self.ys)
+        return float(np.mean(across + along.T < -(floor_x + floor_y.T)))
+
+    def basin_area(self, level):
+        """Share of the rectangle's area where the loss is below a level.
+
+        With level = ln(number of classes), the loss of a uniform guess, this is the area that is
+        better than chance.
+
+        Args:
+          level: loss value. Infinite losses are above any level.
+
+        Returns:
+          A float in [0, 1]; NaN if any point is NaN.
+        """
+        if np.any(np.isnan(self.values)):
+            return float("nan")
+        weights = _share(self.ys)[:, None] * _share(self.xs)[None, :]
+        return float(np.sum(weights * (self.values < level)))
+
+    def __str__(self):
+        """One line: size of the grid, range of the loss, share of points that are not finite."""
+        finite = self.values[np.isfinite(self.values)]
+        span = f"loss {finite.min():.3g} to {finite.max():.3g}" if finite.size else "no finite loss"
+        lost = 1 - self.finite_fraction
+        holes = f", {lost:.1%} not finite" if lost else ""
+        return f"Surface({len(self.xs)} x {len(self.ys)} points, {span}{holes})"
+
+
+def surface(loss, params, batch, directions, *, xs, ys, finished=None, on_row=None, progress=None):
+    """Evaluates the loss on a plane through the parameters.
+
+    The value at x = y = 0 is bitwise that of jax.jit(loss)(params, batch): the point is built in
+    one compiled program and evaluated in another. Statistics that the loss holds (BatchNorm) stay
+    those of the centre.
+
+    Args:
+      loss: loss(params, batch) -> scalar. A function, or a callable pytree whose arrays then are
+        traced: surfaces of several checkpoints share one compilation.
+      params: pytree of floating arrays, the centre.
+      batch: pytree handed to loss.
+      directions: two pytrees like params, (d_x, d_y).
+      xs: coordinates along d_x, strictly increasing, [nx].
+      ys: coordinates along d_y, strictly increasing, [ny].
+      finished: mapping from row index j to values [nx] that are there already and are not evaluated
+        again.
+      on_row: called as on_row(j, values) with each new row, [nx], in ascending order.
+      progress: called as progress(done, total), in rows, after each row.
+
+    Returns:
+      Surface with values [ny, nx] in the dtype of the loss.
+
+    Raises:
+      ValueError: if `directions` are not two trees like params, `xs` or `ys` is not a grid, a row
+        of `finished` does not fit, or `loss` does not return a real scalar.
+    """
+    xs, ys = _grid(xs, "xs"), _grid(ys, "ys")
+    finished = {} if finished is None else dict(finished)
+    _check_directions(directions, params)
+    _check_finished(finished, xs, ys)
+    params, batch, directions = jax.tree.map(jnp.asarray, (params, batch, tuple(directions)))
+    loss = _as_pytree(loss)
+    values = np.empty((len(ys), len(xs)), _loss_dtype(loss, params, batch))
+    for j, y in enumerate(ys):
+        if j in finished:
+            values[j] = finished[j]
+        else:
+            for i, x in enumerate(xs):
+                values[j, i] = _evaluate(loss, _move(params, directions, float(x), float(y)), batch)
+            if on_row is not None:
+                on_row(j, values[j].copy())
+        if progress is not None:
+            progress(j + 1, len(ys))
+    return Surface(xs, ys, values)
+
+
+@jax.jit
+def _evaluate(loss, params, batch):
+    return loss(params, batch)
+
+
+@jax.jit
+def _move(params, directions, x, y):
+    def move(leaf, along_x, along_y):
+        step = (x * along_x).astype(leaf.dtype) + (y * along_y).astype(leaf.dtype)
+        return leaf + step
+
+    return jax.tree.map(move, params, *directions)
+
+
+def _as_pytree(loss):
+    if not jax.tree_util.all_leaves([loss]):
+        return loss
+    try:
+        hash(loss)
+    except TypeError as error:
+        raise ValueError(
+            f"`loss` must be a function or a callable pytree; got {loss!r}, which cannot be "
+            "hashed. Register its class with jax.tree_util.register_dataclass."
+        ) from error
+    return jax.tree_util.Partial(loss)
+
+
+def _loss_dtype(loss, params, batch):
+    out = jax.eval_shape(loss, params, batch)
+    if getattr(out, "shape", None) != () or not jnp.issubdtype(out.dtype, jnp.floating):
+        raise ValueError(
+            f"`loss` must return a real scalar, the mean over the examples; got {out}. Reduce with "
+            "jnp.mean, and return auxiliary outputs apart."
+        )
+    return out.dtype
+
+
+def _grid(values, argument):
+    grid = np.asarray(values, dtype=np.float64)
+    ordered = grid.ndim == 1 and grid.size > 0 and np.all(np.diff(grid) > 0)
+    if not ordered or not np.all(np.isfinite(grid)):
+        raise ValueError(
+            f"`{argument}` must be a non-empty, strictly increasing list of finite numbers; got "
+            f"{values!r}."
+        )
+    return grid
+
+
+def _check_directions(directions, params):
+    if not isinstance(directions, (tuple, list)) or len(directions) != 2:
+        raise ValueError(
+            "`directions` must be a pair of pytrees like params, as from "
+            f"filter_normalized_directions(params, key=key); got {type(directions).__name__}"
+            + (f" of length {len(directions)}." if hasattr(directions, "__len__") else ".")
+        )
+    for number, direction in enumerate(directions):
+        check_like(direction, params, f"directions[{number}]")
+
+
+def _check_finished(finished, xs, ys):
+    for row, values in finished.items():
+        if row not in range(len(ys)) or np.shape(values) != (len(xs),):
+            raise ValueError(
+                f"`finished` must map rows 0 to {len(ys) - 1} to {len(xs)} values each; got row "
+                f"{row} of shape {np.shape(values)}. It belongs to another grid: start afresh."
+            )
+
+
+def _second_difference(values, xs):
+    """Second difference along the last axis, and what rounding of values and xs can make of it."""
+    steps, centre = np.diff(xs), (xs[2:] - xs[:-2]) / 2
+    wide = values.astype(np.float64)
+    slopes = np.diff(wide, axis=1) / steps
+    steepness = np.abs(slopes) / steps
+    sizes = (np.abs(wide[:, 1:]) + np.abs(wide[:, :-1])) / steps
+    of_values = 4 * float(jnp.finfo(values.dtype).eps) * (sizes[:, 1:] + sizes[:, :-1])
+    of_xs = (
+        4 * np.finfo(np.float64).eps * np.max(np.abs(xs)) * (steepness[:, 1:] + steepness[:, :-1])
+    )
+    return np.diff(slopes, axis=1) / centre, (of_values + of_xs) / centre
+
+
+def _share(xs):
+    if len(xs) == 1:
+        return np.ones(1)
+    edges = np.concatenate([xs[:1], (xs[1:] + xs[:-1]) / 2, xs[-1:]])
+    return np.diff(edges) / (xs[-1] - xs[0])

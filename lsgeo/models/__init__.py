@@ -1,0 +1,19 @@
+"""Models as Flax Linen modules; the only Flax code of lsgeo.
+
+The rest of lsgeo sees a model as `loss(params, batch)`:
+
+    model = create("mlp", depth=16, width=32, skip="none")
+    variables = init(model, images, key=jax.random.key(0))
+    loss = CrossEntropy(model, reestimate_batch_stats(model, variables, images))
+"""
+
+from lsgeo.models.factory import create as create
+from lsgeo.models.losses import CrossEntropy as CrossEntropy
+from lsgeo.models.losses import Logits as Logits
+from lsgeo.models.losses import accuracy as accuracy
+from lsgeo.models.losses import cross_entropy as cross_entropy
+from lsgeo.models.mlp import MLP as MLP
+from lsgeo.models.resnet import ResNet as ResNet
+from lsgeo.models.variables import count_parameters as count_parameters
+from lsgeo.models.variables import init as init
+from lsgeo.models.variables import reestimate_batch_stats as reestimate_batch_stats

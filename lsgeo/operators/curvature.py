@@ -1,0 +1,188 @@
+"""Curvature of a loss as linear operators: the Hessian and the Gauss-Newton matrix."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from lsgeo import trees
+from lsgeo.operators import checks, streaming
+from lsgeo.operators.base import LinearOperator, operator_class
+
+MODES = ("linearized", "forward-over-reverse", "reverse-over-reverse")
+
+
+@operator_class(data=("product", "noise"), meta=("space",))
+class Curvature(LinearOperator):
+    """A curvature matrix given by a product that is itself a pytree of arrays."""
+
+    product: Partial
+    space: trees.Space
+    noise: jax.Array
+
+    def matvec(self, v):
+        return self.product(v)
+
+
+def hessian(
+    loss: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    batches: Iterable | None = None,
+    mode: str = "linearized",
+) -> LinearOperator:
+    """Returns the Hessian of `loss` at `params` as a linear operator.
+
+    The default linearises the gradient once and re-uses the linearisation for every product, at
+    about two gradients each (Pearlmutter 1994 gives the recurrences that it amounts to). Before it
+    is returned the operator is tested: see `lsgeo.operators.checks`.
+
+    Args:
+      loss: `loss(params, batch) -> scalar`, the mean over the batch's examples; pure. A loss that is
+        itself a registered pytree may carry arrays, such as frozen batch statistics.
+      params: pytree of floating-point arrays.
+      batch: pytree of arrays with the examples on the leading axis.
+      batches: instead of `batch`, a list of such batches or another object that can be iterated
+        again and again. Ragged batches are weighted by their true number of examples.
+      mode: "linearized", or "forward-over-reverse" or "reverse-over-reverse", which recompute the
+        primal in each product and need less memory. Streamed batches always recompute.
+
+    Returns:
+      A symmetric operator in the units loss / parameter^2.
+
+    Raises:
+      ValueError: if the loss is not a finite real scalar, is random, or its Hessian is not symmetric
+        to rounding (dropout, batch normalisation in training mode); if the arguments do not fit.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from lsgeo import hessian
+      >>> def loss(w, x):
+      ...     return 0.5 * jnp.mean((x @ w) ** 2)
+      >>> op = hessian(loss, jnp.ones(2), jnp.array([[1.0, 0.0], [0.0, 2.0]]))
+      >>> (op @ jnp.ones(2)).tolist()
+      [0.5, 2.0]
+    """
+    if mode not in MODES:
+        raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {mode!r}.")
+    space = trees.space_of(params)
+    loss = as_pytree(loss, "loss")
+    concrete = not isinstance(jax.tree.leaves(params)[0], jax.core.Tracer)
+    if concrete:
+        trees.check_finite(params, "params")
+    if batches is not None:
+        if batch is not None:
+            raise ValueError("pass either `batch` or `batches`, not both.")
+        product = Partial(_hessian_product, loss, params)
+        data = streaming.Batches.of(batches)
+        checks.check_scalar(lambda: loss(params, data.first()))
+        return streaming.streamed(product, space, data)
+    if concrete:
+        checks.check_scalar(lambda: loss(params, batch))
+    product = _PRODUCTS[mode](loss, params, batch)
+    return _checked(product, space, concrete)
+
+
+def gauss_newton(
+    predict: Callable[[Any, Any], Any],
+    criterion: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    batches: Iterable | None = None,
+) -> LinearOperator:
+    """Returns the generalised Gauss-Newton matrix J' H_out J of `criterion(predict(params))`.
+
+    J is the Jacobian of the outputs and H_out the Hessian of the criterion in the outputs
+    (Schraudolph 2002). Positive semi-definite where the criterion is convex.
+
+    Args:
+      predict: `predict(params, batch) -> outputs`.
+      criterion: `criterion(outputs, batch) -> scalar`, the mean over the batch's examples.
+      params: pytree of floating-point arrays.
+      batch: pytree of arrays with the examples on the leading axis.
+      batches: instead of `batch`, batches that can be iterated again and again.
+
+    Returns:
+      A symmetric operator in the units loss / parameter^2.
+
+    Raises:
+      ValueError: as `hessian`.
+    """
+    space = trees.space_of(params)
+    predict, criterion = as_pytree(predict, "predict"), as_pytree(criterion, "criterion")
+    trees.check_finite(params, "params")
+    if batches is not None:
+        if batch is not None:
+            raise ValueError("pass either `batch` or `batches`, not both.")
+        data = streaming.Batches.of(batches)
+        first = data.first()
+        checks.check_scalar(lambda: criterion(predict(params, first), first))
+        return streaming.streamed(
+            Partial(_gauss_newton_product, predict, criterion, params), space, data
+        )
+    checks.check_scalar(lambda: criterion(predict(params, batch), batch))
+    return _checked(_linearize_gauss_newton(predict, criterion, params, batch), space, True)
+
+
+def as_pytree(function: Callable, name: str) -> Callable:
+    """Makes a callable a pytree: its arrays, if it carries any, become arguments of `jit`."""
+    if not callable(function):
+        raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
+    return Partial(function) if jax.tree_util.all_leaves([function]) else function
+
+
+def _checked(product: Partial, space: trees.Space, concrete: bool) -> LinearOperator:
+    eps = jnp.finfo(space.dtype).eps
+    op = Curvature(product, space, jnp.asarray(eps, space.dtype))
+    if not concrete:
+        return op
+    return Curvature(product, space, checks.measure_noise(op))
+
+
+# The linearisation must come out of a cached trace: its jaxpr is part of the result's structure, and
+# products at another checkpoint share their compilation only if it is the very same object.
+@jax.jit
+def _linearize(loss, params, batch):
+    with jax.default_matmul_precision("highest"):
+        return jax.linearize(lambda p: jax.grad(loss)(p, batch), params)[1]
+
+
+@jax.jit
+def _linearize_gauss_newton(predict, criterion, params, batch):
+    with jax.default_matmul_precision("highest"):
+        outputs, jvp = jax.linearize(lambda p: predict(p, batch), params)
+        curvature = jax.linearize(lambda o: jax.grad(criterion)(o, batch), outputs)[1]
+        vjp = jax.linear_transpose(jvp, params)
+    return Partial(_chain, jvp, curvature, Partial(vjp))
+
+
+def _chain(jvp, curvature, vjp, v):
+    return vjp(curvature(jvp(v)))[0]
+
+
+def _hessian_product(loss, params, batch, v):
+    with jax.default_matmul_precision("highest"):
+        return jax.jvp(lambda p: jax.grad(loss)(p, batch), (params,), (v,))[1]
+
+
+def _reverse_over_reverse(loss, params, batch, v):
+    with jax.default_matmul_precision("highest"):
+        return jax.grad(lambda p: trees.vdot(jax.grad(loss)(p, batch), v))(params)
+
+
+def _gauss_newton_product(predict, criterion, params, batch, v):
+    with jax.default_matmul_precision("highest"):
+        outputs, jv = jax.jvp(lambda p: predict(p, batch), (params,), (v,))
+        hjv = jax.jvp(lambda o: jax.grad(criterion)(o, batch), (outputs,), (jv,))[1]
+        return jax.vjp(lambda p: predict(p, batch), params)[1](hjv)[0]
+
+
+_PRODUCTS = {
+    "linearized": _linearize,
+    "forward-over-reverse": lambda *primals: Partial(_hessian_product, *primals),
+    "reverse-over-reverse": lambda *primals: Partial(_reverse_over_reverse, *primals),
+}

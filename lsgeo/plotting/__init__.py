@@ -1,0 +1,33 @@
+"""Figures: functions (result, ax) -> None that draw results on given axes, without I/O.
+
+`new_figure` makes axes without touching pyplot's global state, `to_svg` turns a figure into text
+whose ink and arm colours follow the page that embeds it:
+
+>>> from lsgeo.plotting import metric_by_depth, new_figure, to_svg
+>>> figure, ax = new_figure()
+>>> sharpness = {"skip": {8: [1.0, 2.0]}, "no skip": {8: [9.0, 8.0]}}
+>>> metric_by_depth(sharpness, ax, label="largest eigenvalue", unit="nats / parameter²")
+>>> to_svg(figure)[:4]
+'<svg'
+
+Networks with and without skips have one colour, one marker and one line style each, in every
+figure.
+"""
+
+from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
+from lsgeo.plotting.densities import spectral_densities
+from lsgeo.plotting.effects import effect_forest
+from lsgeo.plotting.planes import surface_pair
+from lsgeo.plotting.style import ARMS, new_figure, to_svg
+
+__all__ = [
+    "ARMS",
+    "TrainingCurve",
+    "effect_forest",
+    "metric_by_depth",
+    "new_figure",
+    "spectral_densities",
+    "surface_pair",
+    "to_svg",
+    "training_curves",
+]

@@ -1,0 +1,132 @@
+"""Loss surfaces of twins, side by side on one colour scale."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
+
+NUM_LEVELS = 24
+
+
+class Plane(Protocol):
+    """What is drawn of a surface: coordinates and losses."""
+
+    xs: np.ndarray  # (nx,)
+    ys: np.ndarray  # (ny,)
+    values: np.ndarray  # (ny, nx)
+
+
+def surface_pair(
+    surfaces: Mapping[str, Plane],
+    axes: Sequence,
+    *,
+    num_classes: int,
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Draws the losses of two networks on planes of equal scale, with one colour scale for both.
+
+    Filled contours of log10(loss). The white line is the loss of a uniform guess, ln(num_classes);
+    the cross is the trained network. Losses that are not finite stay empty and are hatched in grey.
+
+    Args:
+      surfaces: arm -> surface, one per axes.
+      axes: as many matplotlib Axes of one figure.
+      num_classes: number of classes of the task.
+      limits: (lowest, highest) loss of the colour scale; by default those of the finite positive
+        losses of all surfaces. Losses beyond keep the end's colour, which the colour bar shows as
+        an arrow.
+
+    Raises:
+      ValueError: for an unknown arm, another number of axes, or no positive loss at all.
+    """
+    if len(axes) != len(surfaces):
+        raise ValueError(f"`axes` must be one per surface; got {len(axes)} for {len(surfaces)}.")
+    low, high = _limits(surfaces.values()) if limits is None else np.log10(limits)
+    levels = np.linspace(low, high, NUM_LEVELS + 1)
+    for rank, (ax, (name, plane)) in enumerate(zip(axes, surfaces.items(), strict=True)):
+        drawn = _draw(plane, ax, levels, np.log10(np.log(num_classes)))
+        ax.set_title(name, color=arm_style(name).color, fontsize=TEXT_SIZE + 1, fontweight="bold")
+        unit = "filter norms"
+        dress(
+            ax,
+            x=f"first direction ({unit})",
+            y="" if rank else f"second direction ({unit})",
+            grid="",
+        )
+        ax.set_aspect("equal")
+        ax.locator_params(nbins=5)
+    _color_bar(axes, drawn, np.log10(np.log(num_classes)), num_classes)
+
+
+def _draw(plane, ax, levels, chance):
+    values = np.asarray(plane.values, dtype=float)
+    # What is not finite is masked, never filled in; a loss of zero takes the lowest colour.
+    values = np.ma.masked_invalid(values)
+    logs = np.ma.log10(np.ma.where(values > 0, values, 10.0 ** (levels[0] - 1)))
+    corner, size = (plane.xs[0], plane.ys[0]), (np.ptp(plane.xs), np.ptp(plane.ys))
+    if np.ma.is_masked(logs):
+        ax.add_patch(
+            Rectangle(corner, *size, facecolor=FAINT, edgecolor=INK, hatch="////", linewidth=0)
+        )
+    drawn = ax.contourf(
+        plane.xs,
+        plane.ys,
+        logs,
+        levels=levels,
+        cmap="viridis",
+        norm=Normalize(levels[0], levels[-1]),
+        extend=_extend(logs, levels),
+    )
+    drawn.set_rasterized(True)
+    if logs.count() and logs.min() < chance < logs.max():
+        for color, width in ((INK, 2.6), ("#ffffff", 1.3)):
+            ax.contour(plane.xs, plane.ys, logs, levels=[chance], colors=color, linewidths=width)
+    if corner[0] <= 0 <= corner[0] + size[0] and corner[1] <= 0 <= corner[1] + size[1]:
+        ax.plot(0, 0, marker="P", markersize=7, color="#ffffff", markeredgecolor=INK)
+    return drawn
+
+
+def _extend(logs, levels):
+    if not logs.count():
+        return "neither"
+    below, above = logs.min() < levels[0], logs.max() > levels[-1]
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(below), int(above)]
+
+
+def _limits(planes):
+    values = np.concatenate([np.ravel(plane.values) for plane in planes]).astype(float)
+    values = np.log10(values[np.isfinite(values) & (values > 0)])
+    if not values.size:
+        raise ValueError("`surfaces` must hold at least one finite positive loss; got none.")
+    low, high = values.min(), values.max()
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _color_bar(axes, drawn, chance, num_classes):
+    bar = axes[0].figure.colorbar(drawn, ax=list(axes), fraction=0.05, pad=0.02, aspect=28)
+    bar.locator = MaxNLocator(nbins=7, integer=drawn.levels[-1] - drawn.levels[0] > 3)
+    bar.formatter = FuncFormatter(lambda power, _: _loss_name(power))
+    bar.update_ticks()
+    bar.set_label("loss (nats per example, log scale)", fontsize=TEXT_SIZE, color=INK)
+    bar.ax.tick_params(labelsize=SMALL_SIZE, colors=INK, length=3, width=0.6)
+    bar.outline.set_linewidth(0)
+    bar.solids.set_rasterized(True)
+    if drawn.levels[0] < chance < drawn.levels[-1]:
+        bar.ax.axhline(chance, color=INK, linewidth=2.6)
+        bar.ax.axhline(chance, color="#ffffff", linewidth=1.3)
+    axes[0].figure.supxlabel(
+        f"white line: chance, ln {num_classes} = {np.log(num_classes):.2f} nats;  "
+        "cross: the trained network",
+        fontsize=SMALL_SIZE,
+        color=INK,
+    )
+
+
+def _loss_name(power):
+    loss = 10.0**power
+    return f"{float(f'{loss:.2g}'):g}" if 1e-3 <= loss < 1e4 else f"$10^{{{power:g}}}$"

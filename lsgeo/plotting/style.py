@@ -1,0 +1,123 @@
+"""The look that every figure shares: colours, ink, sizes, end labels, and the way to SVG."""
+
+import dataclasses
+import io
+import itertools
+import re
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+INK = "#1b1f24"
+FAINT = "#b9bfc7"
+TEXT_SIZE, SMALL_SIZE = 9.0, 8.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """How one kind of network is drawn: a colour, a marker and a line style that tell it apart."""
+
+    color: str
+    marker: str
+    line: str
+    variable: str
+
+
+# Okabe and Ito's palette, told apart with every common colour blindness (Wong 2011).
+ARMS = {
+    "skip": Arm("#0072b2", "o", "-", "--arm-skip"),
+    "no skip": Arm("#d55e00", "s", (0, (5, 1.5)), "--arm-no-skip"),
+    "scaled skip": Arm("#009e73", "^", (0, (1.5, 1.2)), "--arm-scaled-skip"),
+}
+
+
+def arm_style(name: str) -> Arm:
+    if name not in ARMS:
+        raise ValueError(f"Unknown arm: {name!r}. Choose one of: {', '.join(ARMS)}.")
+    return ARMS[name]
+
+
+def new_figure(*, width: float = 7.3, height: float = 3.4, columns: int = 1):
+    """Makes a figure apart from pyplot, 700 pixels wide at 96 dots per inch.
+
+    Args:
+      width: inches.
+      height: inches.
+      columns: number of axes side by side.
+
+    Returns:
+      (figure, axes): one Axes, or an array of them if columns > 1.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(1, columns)
+
+
+def to_svg(figure: Figure) -> str:
+    """Writes a figure as an SVG element for inlining in a page.
+
+    The text is the same for the same figure. Ink, grid and arm colours become CSS variables (--ink,
+    --faint, --arm-skip, --arm-no-skip, --arm-scaled-skip) that fall back to the light colours.
+
+    Args:
+      figure: any matplotlib Figure.
+
+    Returns:
+      The <svg> element, without XML prolog, metadata or namespace addresses.
+    """
+    out = io.StringIO()
+    options = {"svg.fonttype": "path", "svg.hashsalt": "lsgeo"}
+    with matplotlib.rc_context(options):
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None}, dpi=200)
+    text = out.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)
+    names = {INK: "--ink", FAINT: "--faint"} | {arm.color: arm.variable for arm in ARMS.values()}
+    for color, name in names.items():
+        text = text.replace(color, f"var({name}, {color})")
+    return text
+
+
+def dress(ax, *, x: str, y: str, grid: str = "y") -> None:
+    """Labels the axes (each label ends with its unit) and quietens everything but the data."""
+    ax.set_xlabel(x, fontsize=TEXT_SIZE, color=INK)
+    ax.set_ylabel(y, fontsize=TEXT_SIZE, color=INK)
+    ax.tick_params(which="both", labelsize=SMALL_SIZE, colors=INK, length=3, width=0.6)
+    ax.tick_params(which="minor", length=1.5)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(INK)
+    ax.spines[["left", "bottom"]].set_linewidth(0.6)
+    if grid:
+        ax.grid(axis=grid, color=FAINT, linewidth=0.5, alpha=0.6)
+        ax.set_axisbelow(True)
+
+
+def label_ends(ax, labels: list[tuple[float, str, str]]) -> None:
+    """Writes labels (y, text, colour) right of the axes at their heights, pushed apart."""
+    to_axes = ax.transData + ax.transAxes.inverted()
+    x = ax.get_xlim()[1]
+    spots = [np.clip(to_axes.transform((x, y))[1], 0.02, 0.98) for y, _, _ in labels]
+    inches = ax.figure.get_figheight() * ax.get_position().height
+    gaps = [1.45 * TEXT_SIZE / 72 / inches * (1 + text.count("\n")) for _, text, _ in labels]
+    for place, index in zip(_spread(spots, gaps), range(len(labels)), strict=True):
+        _, text, color = labels[index]
+        ax.annotate(
+            text,
+            (1, place),
+            xytext=(5, 0),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            va="center",
+            color=color,
+            fontsize=TEXT_SIZE,
+            annotation_clip=False,
+        )
+
+
+def _spread(spots, gaps):
+    order = np.argsort(spots)
+    places = np.array(spots, dtype=float)
+    for lower, upper in itertools.pairwise(order):
+        need = (gaps[lower] + gaps[upper]) / 2
+        places[upper] = max(places[upper], places[lower] + need)
+    return places - max(0.0, places.max() - 1.0) if len(places) else places

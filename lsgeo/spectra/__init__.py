@@ -1,0 +1,18 @@
+"""Spectra of linear operators."""
+
+from lsgeo.spectra.certificates import NegativeCurvature, negative_curvature
+from lsgeo.spectra.density import SpectralDensity, spectral_density
+from lsgeo.spectra.eigenpairs import EigenPairs, extreme_eigenpairs
+from lsgeo.spectra.estimate import Estimate
+from lsgeo.spectra.trace import trace
+
+__all__ = [
+    "EigenPairs",
+    "Estimate",
+    "NegativeCurvature",
+    "SpectralDensity",
+    "extreme_eigenpairs",
+    "negative_curvature",
+    "spectral_density",
+    "trace",
+]

@@ -1,0 +1,21 @@
+"""Training: a recipe, a loop over one compiled update, checkpoints.
+
+    recipe = Recipe(optimizer="adam", learning_rate=1e-3, max_steps=500, loss_levels=(1.0, 0.1))
+    result = fit(loss, start(params, recipe), data, recipe, key=jax.random.key(0))
+
+`fit_run` does the same into a run's directory, and continues there after a kill.
+"""
+
+from lsgeo.training.loop import Fit as Fit
+from lsgeo.training.loop import Observer as Observer
+from lsgeo.training.loop import State as State
+from lsgeo.training.loop import fit as fit
+from lsgeo.training.loop import start as start
+from lsgeo.training.recipes import Recipe as Recipe
+from lsgeo.training.record import fit_run as fit_run
+from lsgeo.training.storage import checkpoints as checkpoints
+from lsgeo.training.storage import delete_states as delete_states
+from lsgeo.training.storage import load_checkpoint as load_checkpoint
+from lsgeo.training.storage import load_state as load_state
+from lsgeo.training.storage import save_checkpoint as save_checkpoint
+from lsgeo.training.storage import save_state as save_state

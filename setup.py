@@ -1,0 +1,36 @@
+"""Packaging of lsgeo: metadata, dependencies and extras."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="lsgeo",
+    version="0.1.0",
+    description="How skip connections change the geometry of the loss landscape, measured in JAX",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["lsgeo", "lsgeo.*"]),
+    package_data={"lsgeo.report": ["*.jinja"]},
+    python_requires=">=3.11",
+    install_requires=[
+        "jax>=0.10",
+        "flax>=0.12",
+        "optax>=0.2.5",
+        "numpy>=2.0",
+        "scipy>=1.14",
+        "matplotlib>=3.9",
+        "absl-py>=2.1",
+        "ml_collections>=1.0",
+        "orbax-checkpoint>=0.11",
+        "scikit-learn>=1.5",
+        "tqdm>=4.66",
+        "jinja2>=3.1",
+    ],
+    extras_require={
+        "test": ["chex>=0.1.90", "pytest>=8", "hypothesis>=6.100", "ruff>=0.9"],
+        "cuda": ["jax[cuda13]>=0.10"],
+        "tpu": ["jax[tpu]>=0.10"],
+    },
+)

@@ -1,0 +1,139 @@
+"""Oracle: the norm of each filter, taken by hand over explicit slices of every kernel layout."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lsgeo.geometry import filter_normalized_directions, normalize_filters, random_direction
+
+SHAPES = {
+    "Dense_0": {"kernel": (7, 5), "bias": (5,)},
+    "Conv_0": {"kernel": (3, 3, 4, 6), "bias": (6,)},
+    "Conv1d_0": {"kernel": (3, 4, 6)},
+    "attention": {
+        "query": {"kernel": (8, 2, 3), "bias": (2, 3)},
+        "out": {"kernel": (2, 3, 8), "bias": (8,)},
+    },
+    "BatchNorm_0": {"scale": (6,), "bias": (6,)},
+    "class_token": (1, 1, 8),
+    "gate": (),
+}
+
+
+def parameters(seed=0, dtype=jnp.float64):
+    shapes, structure = jax.tree.flatten(SHAPES, is_leaf=lambda node: isinstance(node, tuple))
+    rng = np.random.default_rng(seed)
+    leaves = [jnp.asarray(rng.normal(size=shape) * 3.0 + 1.0, dtype) for shape in shapes]
+    return jax.tree.unflatten(structure, leaves)
+
+
+def filters(kernel, layer):
+    if layer == "query":
+        return [kernel[:, head, unit] for head in range(2) for unit in range(3)]
+    return [kernel[..., unit] for unit in range(kernel.shape[-1])]
+
+
+def kernels(tree):
+    attention = tree["attention"]
+    layers = {name: tree[name]["kernel"] for name in ("Dense_0", "Conv_0", "Conv1d_0")}
+    return layers | {name: attention[name]["kernel"] for name in ("query", "out")}
+
+
+def test_filter_normalised_directions_have_the_norm_of_each_filter_in_every_kernel_layout():
+    params = parameters()
+    (direction,) = filter_normalized_directions(params, key=jax.random.key(1), count=1)
+    expected, found = kernels(params), kernels(direction)
+    for layer, kernel in expected.items():
+        pairs = zip(filters(kernel, layer), filters(found[layer], layer), strict=True)
+        for weights, moved in pairs:
+            # Two norms, a quotient and a product: a few roundings of float64.
+            np.testing.assert_allclose(jnp.linalg.norm(moved), jnp.linalg.norm(weights), rtol=1e-14)
+
+
+def test_filter_normalised_directions_do_not_have_the_norm_over_the_input_side():
+    params = parameters()
+    (direction,) = filter_normalized_directions(params, key=jax.random.key(1), count=1)
+    rows = jnp.linalg.norm(direction["Dense_0"]["kernel"], axis=1)
+    assert not np.allclose(rows, jnp.linalg.norm(params["Dense_0"]["kernel"], axis=1), rtol=1e-2)
+
+
+def test_biases_norms_gates_and_tokens_do_not_move():
+    (direction,) = filter_normalized_directions(parameters(), key=jax.random.key(2), count=1)
+    still = [
+        direction["Dense_0"]["bias"],
+        direction["attention"]["query"]["bias"],
+        direction["BatchNorm_0"]["scale"],
+        direction["class_token"],
+        direction["gate"],
+    ]
+    assert all(not np.any(leaf) for leaf in still)
+
+
+def test_twins_with_other_weights_and_further_leaves_get_the_same_raw_direction():
+    key = jax.random.key(3)
+    twin = {**parameters(seed=9), "another": {"kernel": jnp.ones((2, 2))}}
+    one, other = random_direction(parameters(), key=key), random_direction(twin, key=key)
+    del other["another"]
+    assert jax.tree.all(jax.tree.map(np.array_equal, one, other))
+
+
+def test_independent_directions_are_nearly_orthogonal_and_equal_keys_give_equal_directions():
+    params = {"kernel": jnp.ones((400, 50)), "other": {"kernel": jnp.ones((400, 50))}}
+    one, two = filter_normalized_directions(params, key=jax.random.key(4))
+    vectors = [one["kernel"], two["kernel"], one["other"]["kernel"]]
+    for left, right in [(0, 1), (0, 2)]:
+        cosine = jnp.vdot(vectors[left], vectors[right]) / 20000
+        assert abs(cosine) < 4 / np.sqrt(20000)  # four standard errors of a random cosine
+    again, _ = filter_normalized_directions(params, key=jax.random.key(4))
+    assert np.array_equal(again["kernel"], one["kernel"])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_directions_keep_the_dtype_and_scale_with_weights_whose_squares_underflow(dtype):
+    params = {"kernel": jnp.full((6, 2), 1e-30, dtype)}
+    (direction,) = filter_normalized_directions(params, key=jax.random.key(5), count=1)
+    assert direction["kernel"].dtype == dtype
+    norms = np.linalg.norm(np.asarray(direction["kernel"], np.float64), axis=0)
+    expected = np.linalg.norm(np.asarray(params["kernel"], np.float64), axis=0)
+    np.testing.assert_allclose(norms, expected, rtol=4 * float(jnp.finfo(dtype).eps))
+
+
+def test_a_filter_of_zeros_stays_and_nan_weights_give_nan():
+    params = {"kernel": jnp.array([[0.0, jnp.nan, 1.0], [0.0, 1.0, 1.0]])}
+    (direction,) = filter_normalized_directions(params, key=jax.random.key(6), count=1)
+    zero, broken, sound = direction["kernel"].T
+    assert not np.any(zero) and np.all(np.isnan(broken)) and np.all(np.isfinite(sound))
+
+
+def test_normalize_filters_of_a_given_direction_keeps_each_filters_orientation():
+    params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 2.0]])}
+    given = {"kernel": jnp.array([[1.0, 0.0], [0.0, -7.0]])}
+    expected = [[5.0, 0.0], [0.0, -2.0]]
+    assert np.array_equal(normalize_filters(given, params)["kernel"], expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"key": 0}, r"`key` must be one typed key"),
+        ({"key": jax.random.split(jax.random.key(0))}, r"`key` must be one typed key"),
+        ({"count": 0}, r"`count` must be at least 1; got 0"),
+        ({"params": {}}, r"`params` must hold at least one array"),
+        ({"params": {"steps": jnp.arange(3)}}, r"`params` must be real floating.*\['steps'\]"),
+        ({"params": {"rate": 0.1}}, r"`params` must be real floating.*float.*\['rate'\]"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(change, message):
+    params = {"kernel": jnp.ones((2, 2))}
+    arguments = {"params": params, "key": jax.random.key(0), "count": 2} | change
+    with pytest.raises(ValueError, match=message):
+        filter_normalized_directions(arguments.pop("params"), **arguments)
+
+
+def test_a_direction_of_another_network_is_refused():
+    params = {"kernel": jnp.ones((2, 2))}
+    with pytest.raises(ValueError, match=r"`direction` must have the structure of params"):
+        normalize_filters({"weights": jnp.ones((2, 2))}, params)
+    with pytest.raises(ValueError, match=r"`direction` must have the shapes.*got \(3, 2\)"):
+        normalize_filters({"kernel": jnp.ones((3, 2))}, params)
