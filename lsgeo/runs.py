@@ -149,9 +149,9 @@ def open_run(
         _refuse_other(path, load_config(path), mine)
     path.mkdir(parents=True, exist_ok=True)
     if not (path / PROVENANCE).exists():
-        _write_json(path / PROVENANCE, {**_provenance(), **(provenance or {})})
+        write_json(path / PROVENANCE, {**_provenance(), **(provenance or {})})
     if not (path / CONFIG).exists():
-        _write_json(path / CONFIG, mine)
+        write_json(path / CONFIG, mine)
     return Run(path)
 
 
@@ -173,6 +173,11 @@ def load_config(workdir: str | os.PathLike) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ValueError(f"{path} is damaged (no mapping). Delete the directory.")
     return config
+
+
+def load_provenance(workdir: str | os.PathLike) -> dict[str, Any]:
+    """Reads where a run came from: versions, device, commit, time of the first start, arguments."""
+    return json.loads((pathlib.Path(workdir) / PROVENANCE).read_text())
 
 
 def _refuse_other(path, theirs, mine):
@@ -244,5 +249,6 @@ def _write_text(path, text):
         file.write(text.encode())
 
 
-def _write_json(path, value):
+def write_json(path: pathlib.Path, value: Any) -> None:
+    """Writes a JSON file atomically, keys sorted."""
     _write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")

@@ -113,7 +113,7 @@ def check_finite(tree: Any, name: str) -> None:
     """Raises a ValueError that names the first leaf of `tree` with a NaN or an infinity."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     for path, leaf in leaves:
-        if not bool(jnp.all(jnp.isfinite(leaf))):
+        if not np.isfinite(np.asarray(leaf)).all():
             raise ValueError(
                 f"`{name}` has a NaN or an infinity in {path_name(path) or 'its only leaf'}. "
                 "The network probably diverged: lower the learning rate or pass an earlier checkpoint."

@@ -1,11 +1,13 @@
-"""The pre-flight check of an operator: is the product finite, deterministic, symmetric, and how noisy?
+"""The pre-flight check of an operator: finite, deterministic, symmetric, and how noisy?
 
-A random loss looks deterministic under `jit` and `linearize`, where its mask is frozen, so the loss is
-evaluated twice apart, op by op. The products are then tested on two fixed vectors: no statistics depend on
-them.
+A random loss looks deterministic under `jit` and `linearize`, where its mask is frozen. So the loss is
+traced twice, apart: a key or a mask that moves between calls shows as a constant that differs. What
+is random inside the compiled program shows in the products, which are tested on two fixed vectors; no
+statistics depend on those.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,28 +21,62 @@ CAUSES = (
 )
 
 
-def check_scalar(evaluate: Callable[[], jax.Array]) -> None:
-    """Evaluates a loss twice and refuses what has no Hessian.
+def check_loss(loss: Callable, params: Any, batch: Any) -> None:
+    """Traces a loss twice and refuses what has no Hessian.
 
     Raises:
-      ValueError: if it is not a real scalar, not finite, or differs between the two evaluations.
+      ValueError: if it is not a real scalar, or differs between two traces.
     """
-    first = evaluate()
-    if jnp.shape(first) != () or not jnp.issubdtype(jnp.result_type(first), jnp.floating):
+    try:
+        # A fresh function each time, or the second trace would be the cached first one.
+        first, second = (jax.make_jaxpr(lambda p, b: loss(p, b))(params, batch) for _ in range(2))
+        same = _equal_constants(first, second)
+    except jax.errors.UnexpectedTracerError:
+        same = False  # a key that is kept from call to call has leaked out of the first trace
+    if not same:
         raise ValueError(
-            f"`loss` must return a real scalar, the mean over the batch; got shape {jnp.shape(first)}, "
-            f"dtype {jnp.result_type(first)}."
+            f"`loss` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
         )
-    if not bool(jnp.isfinite(first)):
+    avals = first.out_avals
+    if len(avals) != 1 or avals[0].shape != () or not jnp.issubdtype(avals[0].dtype, jnp.floating):
         raise ValueError(
-            f"`loss` is {float(first)} at these `params`: there is no curvature to measure. "
+            "`loss` must return a real scalar, the mean over the batch; got "
+            f"{', '.join(str(aval) for aval in avals) or 'nothing'}."
+        )
+
+
+def check_value(value: jax.Array) -> None:
+    """Raises a ValueError unless the value of the loss is finite."""
+    if not bool(jnp.isfinite(value)):
+        raise ValueError(
+            f"`loss` is {float(value)} at these `params`: there is no curvature to measure. "
             "Check the data and the parameters for NaN, or pass an earlier checkpoint."
         )
-    second = evaluate()
-    if not bool(first == second):
-        raise ValueError(
-            f"`loss` is random: two evaluations gave {float(first)} and {float(second)}. {CAUSES}"
-        )
+
+
+def _equal_constants(first, second):
+    pairs = zip(_constants(first), _constants(second), strict=False)
+    return len(first.eqns) == len(second.eqns) and all(np.array_equal(a, b) for a, b in pairs)
+
+
+def _constants(closed: Any) -> Iterator[np.ndarray]:
+    for constant in closed.consts:
+        is_key = jnp.issubdtype(getattr(constant, "dtype", np.float32), jax.dtypes.prng_key)
+        yield np.asarray(jax.random.key_data(constant) if is_key else constant)
+    yield from _inner_constants(closed.jaxpr)
+
+
+def _inner_constants(jaxpr: Any) -> Iterator[np.ndarray]:
+    for equation in jaxpr.eqns:
+        for operand in equation.invars:
+            if hasattr(operand, "val"):
+                yield np.asarray(operand.val)
+        for parameter in equation.params.values():
+            for part in parameter if isinstance(parameter, tuple | list) else [parameter]:
+                if hasattr(part, "consts"):
+                    yield from _constants(part)
+                elif hasattr(part, "eqns"):
+                    yield from _inner_constants(part)
 
 
 def measure_noise(op) -> jax.Array:

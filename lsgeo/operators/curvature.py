@@ -78,11 +78,15 @@ def hessian(
             raise ValueError("pass either `batch` or `batches`, not both.")
         product = Partial(_hessian_product, loss, params)
         data = streaming.Batches.of(batches)
-        checks.check_scalar(lambda: loss(params, data.first()))
+        first = data.first()
+        checks.check_loss(loss, params, first)
+        checks.check_value(_value(loss, params, first))
         return streaming.streamed(product, space, data)
     if concrete:
-        checks.check_scalar(lambda: loss(params, batch))
-    product = _PRODUCTS[mode](loss, params, batch)
+        checks.check_loss(loss, params, batch)
+    value, product = _PRODUCTS[mode](loss, params, batch)
+    if concrete:
+        checks.check_value(value)
     return _checked(product, space, concrete)
 
 
@@ -120,11 +124,11 @@ def gauss_newton(
             raise ValueError("pass either `batch` or `batches`, not both.")
         data = streaming.Batches.of(batches)
         first = data.first()
-        checks.check_scalar(lambda: criterion(predict(params, first), first))
+        checks.check_loss(lambda p, b: criterion(predict(p, b), b), params, first)
         return streaming.streamed(
             Partial(_gauss_newton_product, predict, criterion, params), space, data
         )
-    checks.check_scalar(lambda: criterion(predict(params, batch), batch))
+    checks.check_loss(lambda p, b: criterion(predict(p, b), b), params, batch)
     return _checked(_linearize_gauss_newton(predict, criterion, params, batch), space, True)
 
 
@@ -147,8 +151,18 @@ def _checked(product: Partial, space: trees.Space, concrete: bool) -> LinearOper
 # products at another checkpoint share their compilation only if it is the very same object.
 @jax.jit
 def _linearize(loss, params, batch):
+    def gradient(p):
+        value, slope = jax.value_and_grad(loss)(p, batch)
+        return slope, value
+
     with jax.default_matmul_precision("highest"):
-        return jax.linearize(lambda p: jax.grad(loss)(p, batch), params)[1]
+        _, product, value = jax.linearize(gradient, params, has_aux=True)
+    return value, product
+
+
+@jax.jit
+def _value(loss, params, batch):
+    return loss(params, batch)
 
 
 @jax.jit
@@ -156,12 +170,11 @@ def _linearize_gauss_newton(predict, criterion, params, batch):
     with jax.default_matmul_precision("highest"):
         outputs, jvp = jax.linearize(lambda p: predict(p, batch), params)
         curvature = jax.linearize(lambda o: jax.grad(criterion)(o, batch), outputs)[1]
-        vjp = jax.linear_transpose(jvp, params)
-    return Partial(_chain, jvp, curvature, Partial(vjp))
+    return Partial(_chain, jvp, curvature)
 
 
-def _chain(jvp, curvature, vjp, v):
-    return vjp(curvature(jvp(v)))[0]
+def _chain(jvp, curvature, v):
+    return jax.linear_transpose(jvp, v)(curvature(jvp(v)))[0]
 
 
 def _hessian_product(loss, params, batch, v):
@@ -181,8 +194,15 @@ def _gauss_newton_product(predict, criterion, params, batch, v):
         return jax.vjp(lambda p: predict(p, batch), params)[1](hjv)[0]
 
 
+def _recomputed(product):
+    return lambda loss, params, batch: (
+        _value(loss, params, batch),
+        Partial(product, loss, params, batch),
+    )
+
+
 _PRODUCTS = {
     "linearized": _linearize,
-    "forward-over-reverse": lambda *primals: Partial(_hessian_product, *primals),
-    "reverse-over-reverse": lambda *primals: Partial(_reverse_over_reverse, *primals),
+    "forward-over-reverse": _recomputed(_hessian_product),
+    "reverse-over-reverse": _recomputed(_reverse_over_reverse),
 }

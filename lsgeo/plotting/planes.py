@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
 
 NUM_LEVELS = 24
+EDGE = "#101010"  # on the colour map, whose colours no scheme of the page changes
 
 
 class Plane(Protocol):
@@ -84,10 +85,10 @@ def _draw(plane, ax, levels, chance):
     )
     drawn.set_rasterized(True)
     if logs.count() and logs.min() < chance < logs.max():
-        for color, width in ((INK, 2.6), ("#ffffff", 1.3)):
+        for color, width in ((EDGE, 2.6), ("#ffffff", 1.3)):
             ax.contour(plane.xs, plane.ys, logs, levels=[chance], colors=color, linewidths=width)
     if corner[0] <= 0 <= corner[0] + size[0] and corner[1] <= 0 <= corner[1] + size[1]:
-        ax.plot(0, 0, marker="P", markersize=7, color="#ffffff", markeredgecolor=INK)
+        ax.plot(0, 0, marker="P", markersize=7, color="#ffffff", markeredgecolor=EDGE)
     return drawn
 
 
@@ -117,7 +118,7 @@ def _color_bar(axes, drawn, chance, num_classes):
     bar.outline.set_linewidth(0)
     bar.solids.set_rasterized(True)
     if drawn.levels[0] < chance < drawn.levels[-1]:
-        bar.ax.axhline(chance, color=INK, linewidth=2.6)
+        bar.ax.axhline(chance, color=EDGE, linewidth=2.6)
         bar.ax.axhline(chance, color="#ffffff", linewidth=1.3)
     axes[0].figure.supxlabel(
         f"white line: chance, ln {num_classes} = {np.log(num_classes):.2f} nats;  "

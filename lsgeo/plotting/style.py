@@ -38,7 +38,9 @@ def arm_style(name: str) -> Arm:
     return ARMS[name]
 
 
-def new_figure(*, width: float = 7.3, height: float = 3.4, columns: int = 1):
+def new_figure(
+    *, width: float = 7.3, height: float = 3.4, columns: int = 1, rows: int = 1
+):
     """Makes a figure apart from pyplot, 700 pixels wide at 96 dots per inch.
 
     Args:

@@ -1,7 +1,7 @@
 """One self-contained HTML page out of plain data.
 
-    content = ReportContent(title=..., headline=[...], verdicts=[VerdictRow(...)], figures=[Figure(...)])
-    Path("report.html").write_text(render(content), encoding="utf-8")
+    content = ReportContent(title=..., headline=[...], verdicts=[VerdictRow(...)],
+    figures=[Figure(...)]) Path("report.html").write_text(render(content), encoding="utf-8")
 
 The page needs no network and no other file.
 """

@@ -12,9 +12,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 class VerdictRow:
     """One claim, measured in one family of networks.
 
-    The effect is the natural log of the ratio of the metric without skips to the metric with them, at
-    the same training loss: 0 is no difference, log(2) is twice as much without. NaN means that there is
-    no estimate.
+    The effect is the natural log of the ratio of the metric without skips to the metric with them,
+    at the same training loss: 0 is no difference, log(2) is twice as much without. NaN means that
+    there is no estimate.
 
     Attributes:
       claim: short identifier, such as "C3".
@@ -46,7 +46,8 @@ class VerdictRow:
         """Refuses a verdict without a name, and an interval that leaves out its effect."""
         if self.verdict not in VERDICTS:
             raise ValueError(
-                f"`verdict` of {self.claim} must be one of {', '.join(VERDICTS)}; got {self.verdict!r}."
+                f"`verdict` of {self.claim} must be one of {', '.join(VERDICTS)}; got "
+                f"{self.verdict!r}."
             )
         if self.lower > self.effect or self.upper < self.effect or self.lower > self.upper:
             raise ValueError(
@@ -115,6 +116,8 @@ class ReportContent:
         """Refuses a headline that would be shown letter by letter, and a page without an answer."""
         for name in ("headline", "failures"):
             if isinstance(getattr(self, name), str):
-                raise ValueError(f"`{name}` must be a list of sentences; got one string. Wrap it in [].")
+                raise ValueError(
+                    f"`{name}` must be a list of sentences; got one string. Wrap it in []."
+                )
         if not self.headline:
             raise ValueError("`headline` must hold at least one sentence; got none.")

@@ -67,8 +67,8 @@ _SHAPES = {"supported": "●", "contradicted": "✕", "undecided": "◇"}
 def render(content: ReportContent) -> str:
     """Renders a report as one HTML page that works from a file, without any request.
 
-    Text is escaped; an SVG image is trusted and inlined, so that its colours follow the page's light or
-    dark scheme.
+    Text is escaped; an SVG image is trusted and inlined, so that its colours follow the page's
+    light or dark scheme.
 
     Args:
       content: ReportContent.

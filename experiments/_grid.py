@@ -1,0 +1,207 @@
+"""The grid of a study: independent run directories, each filled by one experiment."""
+
+import dataclasses
+import math
+import os
+import pathlib
+
+from experiments import saddles, spectrum, surface, train
+
+SKIPS = ("none", "identity")
+
+
+@dataclasses.dataclass
+class Family:
+    """One family of networks and how it is trained and measured.
+
+    Attributes:
+      model: "mlp" or "resnet".
+      norm: normalisation, the same in both twins.
+      depths: depths of the twins; () leaves the family out.
+      width: units, or channels of the first stage.
+      num_train: training examples.
+      batch_size: 0 is the full batch.
+      eval_every: steps between two measurements of the training loss (mini-batches).
+      optimizer: of all runs.
+      learning_rate: common to both arms where the geometry is measured; small, so that it shows the
+        network and not the optimiser.
+      max_steps: updates at most.
+      end_loss: training ends at this training loss.
+      learning_rates: grid for the speed of training; each arm is judged at its own best.
+      speed_steps: updates at most in the grid.
+      num_examples: examples that curvature and surfaces are measured on; 0 takes all.
+      num_probes: start vectors of the density.
+      num_steps: Lanczos steps per probe.
+      trace_matvecs: products for the trace.
+      resolution: points per axis of a surface.
+      planes: random planes per network.
+      surface_range: half the width of a surface, in filter norms.
+    """
+
+    model: str = "mlp"
+    norm: str = "layer"
+    depths: tuple[int, ...] = (4, 8, 16)
+    width: int = 16
+    num_train: int = 400
+    batch_size: int = 0
+    eval_every: int = 50
+    optimizer: str = "momentum"
+    learning_rate: float = 0.003
+    max_steps: int = 1500
+    end_loss: float = 0.05
+    learning_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
+    speed_steps: int = 300
+    num_examples: int = 0
+    num_probes: int = 4
+    num_steps: int = 48
+    trace_matvecs: int = 60
+    resolution: int = 21
+    planes: int = 2
+    surface_range: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """All runs of one network: a family, a depth, a skip type and a seed."""
+
+    family: str
+    settings: Family
+    depth: int
+    skip: str
+    seed: int
+    root: pathlib.Path
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Directory of the cell's runs."""
+        return self.root / "runs" / f"{self.family}-depth{self.depth}-{self.skip}-seed{self.seed}"
+
+    def __str__(self) -> str:
+        return f"{self.family} depth {self.depth}, skip {self.skip}, seed {self.seed}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run of one experiment in its own directory; `cost` is its share of the time."""
+
+    cell: Cell
+    name: str
+    experiment: str
+    config: object
+    cost: float
+
+    @property
+    def workdir(self) -> pathlib.Path:
+        """The run's directory."""
+        return self.cell.path / self.name
+
+    def run(self) -> None:
+        """Runs the experiment; does nothing if its results are there."""
+        _EXPERIMENTS[self.experiment](self.config, self.workdir)
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.cell}"
+
+
+_EXPERIMENTS = {
+    "train": train.run,
+    "spectrum": spectrum.run,
+    "saddles": saddles.run,
+    "surface": surface.run,
+}
+
+
+def cells(config, root: str | os.PathLike) -> list[Cell]:
+    """Lists the networks of a study, in order of family, depth, skip and seed."""
+    return [
+        Cell(family, settings, depth, skip, seed, pathlib.Path(root))
+        for family, settings in config.families().items()
+        for depth in settings.depths
+        for skip in SKIPS
+        for seed in range(config.num_seeds)
+    ]
+
+
+def jobs(cell: Cell, matched_loss: float) -> list[Job]:
+    """Lists the runs of one network in the order in which they need each other."""
+    s = cell.settings
+    checkpoints = ("init", matched_name(matched_loss), "end")
+    trained = str(cell.path / "train")
+    unit = cell.depth * (3.0 if s.model == "resnet" else 1.0)
+    common = {"run": trained, "num_examples": s.num_examples, "seed": cell.seed}
+    half = s.surface_range
+    speeds = [
+        Job(cell, f"speed-lr{rate:g}", "train", _speed_config(cell, rate, matched_loss), unit)
+        for rate in s.learning_rates
+    ]
+    return [
+        Job(cell, "train", "train", _train_config(cell, matched_loss), 4 * unit),
+        Job(
+            cell,
+            "spectrum",
+            "spectrum",
+            spectrum.Config(
+                checkpoints=checkpoints,
+                num_probes=s.num_probes,
+                num_steps=s.num_steps,
+                trace_matvecs=s.trace_matvecs,
+                **common,
+            ),
+            5 * unit,
+        ),
+        Job(cell, "saddles", "saddles", saddles.Config(checkpoints=checkpoints[1:], **common), 3 * unit),
+        Job(
+            cell,
+            "surface",
+            "surface",
+            surface.Config(
+                checkpoint=checkpoints[1],
+                x_min=-half,
+                x_max=half,
+                y_min=-half,
+                y_max=half,
+                resolution=s.resolution,
+                planes=s.planes,
+                **common,
+            ),
+            2 * unit,
+        ),
+        *speeds,
+    ]
+
+
+def matched_name(loss: float) -> str:
+    """Name of the checkpoint at a training loss."""
+    return f"loss_{float(loss)}"
+
+
+def _train_config(cell, matched_loss):
+    s = cell.settings
+    levels = tuple(sorted({1.0, 0.5, 0.1, matched_loss}, reverse=True))
+    return train.Config(
+        **_network(cell),
+        learning_rate=s.learning_rate,
+        max_steps=s.max_steps,
+        loss_levels=levels,
+        stop_loss=s.end_loss,
+        save_every=max(1, math.ceil(s.max_steps / 3)),
+    )
+
+
+def _speed_config(cell, learning_rate, matched_loss):
+    return train.Config(
+        **_network(cell),
+        learning_rate=learning_rate,
+        max_steps=cell.settings.speed_steps,
+        loss_levels=(matched_loss,),
+        stop_loss=matched_loss,
+        checkpoints=False,
+        save_every=0,
+    )
+
+
+def _network(cell):
+    s = cell.settings
+    names = ("model", "norm", "width", "num_train", "batch_size", "eval_every", "optimizer")
+    shared = {name: getattr(s, name) for name in names}
+    return {**shared, "depth": cell.depth, "skip": cell.skip, "seed": cell.seed}

@@ -1,0 +1,100 @@
+"""A trained network as the measurements want it: a loss, parameters and a batch."""
+
+import dataclasses
+import hashlib
+import os
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import train
+from lsgeo import models, runs, training
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """One checkpoint of a training run, with the data that its loss is measured on."""
+
+    loss: models.CrossEntropy
+    params: Any
+    batch: dict[str, jax.Array]
+    num_classes: int
+    step: int
+    sha256: str  # of the weights and batch statistics
+
+    def value(self) -> float:
+        """The loss in evaluation mode."""
+        return float(_evaluate(self.loss, self.params, self.batch))
+
+
+def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Network:
+    """Loads a checkpoint and the first `num_examples` training examples (0 takes all).
+
+    Raises:
+      ValueError: if `run` is no training run, the checkpoint is not there or damaged, or there are not
+        so many examples.
+    """
+    trained = _training_config(run)
+    stored = training.load_checkpoint(run, checkpoint)
+    dataset = train.load_data(trained)
+    there = len(dataset.train["label"])
+    if not 0 <= num_examples <= there:
+        raise ValueError(f"`num_examples` must be 0 to {there}; got {num_examples}.")
+    count = num_examples or there
+    batch = {name: jnp.asarray(part[:count]) for name, part in dataset.train.items()}
+    stats = stored["batch_stats"]
+    constants = {"batch_stats": stats} if stats else {}
+    loss = models.CrossEntropy(train.create_model(trained, dataset), constants)
+    digest = _fingerprint(stored)
+    return Network(loss, stored["params"], batch, dataset.num_classes, stored["step"], digest)
+
+
+def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
+    """Returns the checkpoints of `run` among `wanted`, in the order of training; () takes all.
+
+    A network that never reached a loss has no such checkpoint; that is a result, not an error.
+
+    Raises:
+      ValueError: if `run` is no training run, has none of them, or a name can be no checkpoint's.
+    """
+    config = _training_config(run)
+    possible = ["init", *(f"loss_{float(level)}" for level in config.loss_levels), "end"]
+    for name in wanted:
+        if name not in possible:
+            raise ValueError(
+                f"`checkpoints` holds {name!r}, which {run} can never have; choose from: "
+                f"{', '.join(possible)}."
+            )
+    there = training.checkpoints(run)
+    chosen = [name for name in there if not wanted or name in wanted]
+    if not chosen:
+        raise ValueError(
+            f"`run` {run} has none of the checkpoints {', '.join(wanted) or '(any)'}; there are: "
+            f"{', '.join(there) or 'none'}. Train it first, with checkpoints."
+        )
+    return chosen
+
+
+def _training_config(run):
+    if not run:
+        raise ValueError("`run` must be the directory of a training run; got nothing.")
+    try:
+        return train.Config(**runs.load_config(run))
+    except TypeError as error:
+        raise ValueError(f"`run` {run} is no run of experiments.train ({error}).") from error
+
+
+@jax.jit
+def _evaluate(loss, params, batch):
+    return loss(params, batch)
+
+
+def _fingerprint(stored):
+    digest = hashlib.sha256()
+    for name in ("params", "batch_stats"):
+        for path, leaf in jax.tree_util.tree_leaves_with_path(stored[name]):
+            digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
+            digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""Classifies a training run's checkpoints: minimum, saddle, gradient-flat, or not critical.
+
+python -m experiments.saddles --config=configs/saddles.py --config.run=runs/train --workdir=runs/saddles
+"""
+
+import dataclasses
+import os
+import time
+
+import jax
+
+import lsgeo
+from experiments import _main, _network
+from lsgeo import runs
+
+
+@dataclasses.dataclass
+class Config:
+    """Classification of the checkpoints of one training run.
+
+    Attributes:
+      run: directory of a run of experiments.train.
+      checkpoints: names such as "init", "loss_0.5", "end"; () takes all.
+      num_examples: training examples of the loss, the first ones; 0 takes all.
+      gradient_tol: a point is critical where a gradient step can gain at most this share of the loss.
+      flat_tol: bound on ||Hg|| / (||g|| max |lambda|) of a gradient-flat point.
+      curvature_tol: eigenvalues within curvature_tol * max |lambda| count as zero.
+      failure_probability: of the lower bound on the lowest eigenvalue.
+      seed: random start vectors.
+    """
+
+    run: str = ""
+    checkpoints: tuple[str, ...] = ()
+    num_examples: int = 0
+    gradient_tol: float = 1e-4
+    flat_tol: float = 1e-2
+    curvature_tol: float = 1e-2
+    failure_probability: float = 0.01
+    seed: int = 0
+
+
+def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+    """Classifies each checkpoint into arrays/CHECKPOINT.npz; those that are there are left alone.
+
+    Args:
+      config: Config.
+      workdir: the run's directory.
+      progress: progress(done, total, text).
+
+    Returns:
+      The Run. An entry has kind, message, loss, gradient_norm, hg_over_g, flatness, value (a certain
+      upper bound on the lowest eigenvalue), residual, lower_bound, threshold, index and its bounds, n,
+      num_matvecs, step, seconds.
+
+    Raises:
+      ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
+    """
+    names = _network.choose(config.run, tuple(config.checkpoints))
+    opened = runs.open_run(workdir, config)
+    for done, name in enumerate(names):
+        if not opened.has(name):
+            opened.save(name, _measure(config, name))
+        if progress is not None:
+            progress(done + 1, len(names), f"{name}: {opened.load(name)['message']}")
+    return opened
+
+
+def _measure(config, name):
+    started = time.monotonic()
+    network = _network.load(config.run, name, config.num_examples)
+    point = lsgeo.classify_critical_point(
+        network.loss,
+        network.params,
+        network.batch,
+        key=jax.random.key(config.seed),
+        gradient_tol=config.gradient_tol,
+        flat_tol=config.flat_tol,
+        curvature_tol=config.curvature_tol,
+        failure_probability=config.failure_probability,
+    )
+    figures = ("kind", "loss", "gradient_norm", "hg_over_g", "flatness", "threshold")
+    index = ("index", "index_lower", "index_upper", "num_matvecs")
+    bounds = ("value", "residual", "lower_bound", "upper_end", "upper_bound", "noise")
+    return {
+        **{field: getattr(point, field) for field in figures + index},
+        **{field: getattr(point.curvature, field) for field in bounds},
+        "message": str(point),
+        "step": network.step,
+        "network_sha256": network.sha256,
+        "seconds": time.monotonic() - started,
+    }
+
+
+if __name__ == "__main__":
+    _main.launch(run, config_file="configs/saddles.py")

@@ -1,0 +1,215 @@
+"""Counts, twins, dead parameters and refusals; the oracles are published counts and identities."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lsgeo.models import (
+    CrossEntropy,
+    Logits,
+    accuracy,
+    count_parameters,
+    create,
+    cross_entropy,
+    init,
+    reestimate_batch_stats,
+)
+
+KEY = jax.random.key(0)
+SMALL = {"mlp": {"depth": 3, "width": 8}, "resnet": {"depth": 8, "width": 4}}
+
+
+def images(n=6, dtype=np.float64):
+    return np.random.default_rng(0).normal(size=(n, 8, 8, 1)).astype(dtype)
+
+
+def batch(dtype=np.float64):
+    return {"image": images(dtype=dtype), "label": np.arange(6, dtype=np.int32)}
+
+
+def count(shape, **options):
+    model = create("resnet", **options)
+    variables = jax.eval_shape(model.init, KEY, jnp.zeros(shape, jnp.float32))
+    return count_parameters(variables["params"])
+
+
+# He et al. 2016, option A; integers of a PyTorch implementation.
+@pytest.mark.parametrize(
+    ("depth", "expected"),
+    [(20, 269722), (32, 464154), (44, 658586), (56, 853018), (110, 1727962)],
+)
+def test_resnet_has_the_published_number_of_parameters(depth, expected):
+    assert count((1, 32, 32, 3), depth=depth) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"depth": 20, "skip": "none"}, 269722),
+        ({"depth": 56, "skip": "none"}, 853018),
+        ({"depth": 20, "norm": "none"}, 268346),
+        ({"depth": 32, "norm": "none"}, 461882),
+    ],
+)
+def test_resnet_without_shortcut_or_norm_has_the_published_number(options, expected):
+    assert count((1, 32, 32, 3), **options) == expected
+
+
+@functools.cache
+def twins(name):
+    options = SMALL[name]
+    return {
+        skip: init(create(name, skip=skip, **options), images(), key=KEY)
+        for skip in ("none", "identity", "scaled")
+    }
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet"])
+def test_twins_share_the_parameter_tree_and_the_initial_weights_but_not_the_function(name):
+    variables = twins(name)
+    outputs = []
+    for skip, own in variables.items():
+        assert jax.tree.structure(own) == jax.tree.structure(variables["none"])
+        jax.tree.map(np.testing.assert_array_equal, own, variables["none"])
+        outputs.append(create(name, skip=skip, **SMALL[name]).apply(own, images()))
+    assert not np.allclose(outputs[0], outputs[1])
+    assert not np.allclose(outputs[1], outputs[2])
+
+
+def test_another_key_gives_other_weights_and_another_norm_the_same_kernels():
+    plain = twins("mlp")["none"]["params"]
+    other = init(create("mlp", **SMALL["mlp"]), images(), key=jax.random.key(1))["params"]
+    layer = init(create("mlp", norm="layer", **SMALL["mlp"]), images(), key=KEY)["params"]
+    assert not np.array_equal(plain["block_0"]["kernel"], other["block_0"]["kernel"])
+    np.testing.assert_array_equal(plain["block_0"]["kernel"], layer["block_0"]["kernel"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("name", "norm"), [("mlp", "none"), ("mlp", "layer"), ("mlp", "batch"), ("resnet", "batch")]
+)
+def test_dtype_of_parameters_logits_and_loss_follows_the_images(name, norm, dtype):
+    model = create(name, norm=norm, **SMALL[name])
+    variables = init(model, images(dtype=dtype), key=KEY)
+    params = variables.pop("params")
+    assert {leaf.dtype for leaf in jax.tree.leaves((params, variables))} == {np.dtype(dtype)}
+    stats = reestimate_batch_stats(model, {"params": params, **variables}, images(dtype=dtype))
+    assert {leaf.dtype for leaf in jax.tree.leaves(stats)} <= {np.dtype(dtype)}
+    assert CrossEntropy(model, stats)(params, batch(dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("skip", ["none", "identity", "scaled"])
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [("mlp", "none"), ("mlp", "layer"), ("mlp", "batch"), ("resnet", "batch"), ("resnet", "none")],
+)
+def test_no_parameter_is_dead_in_training_or_evaluation_mode(name, norm, skip):
+    model = create(name, norm=norm, skip=skip, **SMALL[name])
+    variables = init(model, images(), key=KEY)
+    params = variables.pop("params")
+    for train in (False, True) if norm == "batch" else (False,):
+        loss = CrossEntropy(model, variables, train=train)
+        gradient = jax.jit(jax.grad(loss))(params, batch())
+        for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
+            # 1e-10: far over the rounding that is left of an exact zero in float64.
+            assert np.abs(leaf).max() > 1e-10, (train, jax.tree_util.keystr(path))
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet"])
+def test_reestimated_statistics_make_evaluation_equal_to_training_on_those_images(name):
+    model = create(name, norm="batch", **SMALL[name])
+    variables = init(model, images(), key=KEY)
+    params = variables["params"]
+    off = {"params": params, "batch_stats": jax.tree.map(lambda x: x + 7, variables["batch_stats"])}
+    constants = reestimate_batch_stats(model, off, images())
+    in_training = CrossEntropy(model, {"batch_stats": variables["batch_stats"]}, train=True)
+    evaluated = CrossEntropy(model, constants)(params, batch())
+    np.testing.assert_allclose(evaluated, in_training(params, batch()), rtol=1e-12)
+    before = CrossEntropy(model, {"batch_stats": variables["batch_stats"]})(params, batch())
+    assert abs(evaluated - before) > 1e-3
+
+
+def test_reestimation_of_a_model_without_batch_norm_is_empty():
+    variables = twins("mlp")["identity"]
+    assert reestimate_batch_stats(create("mlp", **SMALL["mlp"]), variables, images()) == {}
+
+
+def test_running_statistics_keep_nine_tenths_per_step():
+    model = create("mlp", norm="batch", **SMALL["mlp"])
+    variables = init(model, images(), key=KEY)
+    _, new = model.apply(variables, images(), train=True, mutable=["batch_stats"])
+    full = reestimate_batch_stats(model, variables, images())["batch_stats"]
+    jax.tree.map(
+        lambda old, mixed, whole: np.testing.assert_allclose(mixed, 0.9 * old + 0.1 * whole),
+        variables["batch_stats"],
+        new["batch_stats"],
+        full,
+    )
+
+
+def test_cross_entropy_is_the_mean_of_minus_log_softmax_at_the_label():
+    logits = jnp.asarray(np.random.default_rng(1).normal(size=(6, 10)))
+    z = np.asarray(logits)
+    expected = np.mean(np.log(np.exp(z).sum(1)) - z[np.arange(6), np.arange(6)])
+    np.testing.assert_allclose(cross_entropy(logits, batch()), expected, rtol=1e-12)
+    labels = z.argmax(1)
+    labels[:2] = (labels[:2] + 1) % 10
+    np.testing.assert_allclose(accuracy(logits, {"label": labels}), 4 / 6)
+
+
+def test_mlp_computes_its_equation():
+    model = create("mlp", depth=2, width=8, skip="scaled", activation="tanh")
+    params = init(model, images(), key=KEY)["params"]
+    dense = lambda name, x: x @ params[name]["kernel"] + params[name]["bias"]  # noqa: E731
+    x = dense("stem", images().reshape(6, -1))
+    for name in ("block_0", "block_1"):
+        x = x + dense(name, np.tanh(x)) / np.sqrt(2)
+    expected = dense("head", np.tanh(x))
+    np.testing.assert_allclose(model.apply({"params": params}, images()), expected, rtol=1e-12)
+
+
+def test_losses_of_equal_models_share_one_compilation_across_checkpoints():
+    traces = 0
+
+    @jax.jit
+    def value(loss, params, data):
+        nonlocal traces
+        traces += 1
+        return loss(params, data)
+
+    for seed in (0, 1):
+        model = create("mlp", norm="batch", **SMALL["mlp"])
+        variables = init(model, images(), key=jax.random.key(seed))
+        params = variables.pop("params")
+        value(CrossEntropy(model, variables), params, batch())
+        value(Logits(model, variables), params, batch())
+    assert traces == 2  # One for each kind of loss, none for the second checkpoint.
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "text"),
+    [
+        ("cnn", {}, "Unknown model: 'cnn'. Choose one of: mlp, resnet"),
+        ("mlp", {"deep": 3}, "Unknown option of the model mlp: 'deep'.*activation, depth"),
+        ("resnet", {"activation": "tanh"}, "Unknown option of the model resnet: 'activation'"),
+        ("mlp", {"skip": "gate"}, "Unknown skip: 'gate'. Choose one of: identity, none, scaled"),
+        ("mlp", {"norm": "group"}, "Unknown norm of the model mlp: 'group'.*batch, layer, none"),
+        ("resnet", {"norm": "layer"}, "Unknown norm of the model resnet: 'layer'"),
+        ("mlp", {"activation": "gelu"}, "Unknown activation: 'gelu'"),
+        ("mlp", {"depth": 0}, "`depth` must be a whole number of at least 1; got 0"),
+        ("mlp", {"width": 2.5}, "`width` must be a whole number"),
+        ("resnet", {"depth": 18}, "6 n \\+ 2.*got 18. The nearest are 14 and 20"),
+        ("resnet", {"depth": 2}, "got 2. The nearest are 8 and 14"),
+    ],
+)
+def test_unknown_names_and_values_are_refused_by_name(name, options, text):
+    with pytest.raises(ValueError, match=text):
+        create(name, **options)
+
+
+def test_whole_number_images_are_refused():
+    with pytest.raises(ValueError, match="`images` must be a floating array.*got int64"):
+        init(create("mlp"), np.zeros((2, 8, 8, 1), np.int64), key=KEY)

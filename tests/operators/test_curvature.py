@@ -1,0 +1,150 @@
+"""Hessian and Gauss-Newton products against closed forms and dense float64 Hessians."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+import lsgeo
+from lsgeo import models
+from lsgeo.models.losses import CrossEntropy, Logits, cross_entropy
+from tests import oracles
+
+MODES = ("linearized", "forward-over-reverse", "reverse-over-reverse")
+ZOO = [
+    ("mlp", {"depth": 3, "width": 5, "skip": skip, "norm": norm, "activation": "tanh"})
+    for skip in ("none", "identity", "scaled")
+    for norm in ("none", "layer", "batch")
+] + [("resnet", {"depth": 8, "width": 2, "skip": skip}) for skip in ("none", "identity")]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_hessian_of_linear_regression_is_covariance_kron_identity(mode):
+    loss, params, batch, matrix = oracles.linear_regression()
+    op = lsgeo.hessian(loss, params, batch, mode=mode)
+    np.testing.assert_allclose(op.to_dense(), matrix, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_scaled_loss_has_the_scaled_hessian(scale):
+    loss, params, batch, matrix = oracles.linear_regression()
+    op = lsgeo.hessian(lambda p, b: scale * loss(p, b), params, batch)
+    np.testing.assert_allclose(op.to_dense() / scale, matrix, rtol=1e-10, atol=1e-12)
+
+
+def test_hessian_and_gauss_newton_of_softmax_regression_equal_the_kronecker_sum():
+    predict, criterion, params, batch, matrix = oracles.softmax_regression()
+    op = lsgeo.hessian(lambda p, b: criterion(predict(p, b), b), params, batch)
+    np.testing.assert_allclose(op.to_dense(), matrix, rtol=1e-10, atol=1e-12)
+    gauss_newton = lsgeo.gauss_newton(predict, criterion, params, batch)
+    np.testing.assert_allclose(gauss_newton.to_dense(), matrix, rtol=1e-10, atol=1e-12)
+
+
+def test_softmax_regression_at_zero_has_one_zero_for_each_input():
+    predict, criterion, params, batch, _ = oracles.softmax_regression(zero=True)
+    op = lsgeo.hessian(lambda p, b: criterion(predict(p, b), b), params, batch)
+    values = np.linalg.eigvalsh(op.to_dense())
+    covariance = np.linalg.eigvalsh(np.asarray(batch["x"].T @ batch["x"]) / 40)
+    np.testing.assert_allclose(values[:6], 0, atol=1e-14)
+    np.testing.assert_allclose(values[6:], np.sort(np.repeat(covariance / 3, 2)), rtol=1e-10)
+
+
+@pytest.mark.parametrize(("length", "w", "y"), [(4, 0.7, 1.3), (5, 1.0, 0.3), (3, 0.0, 1.0)])
+def test_scalar_chain_has_one_simple_and_one_repeated_eigenvalue(length, w, y):
+    loss, params, batch, simple, repeated = oracles.scalar_chain(length, w, y)
+    values = np.linalg.eigvalsh(lsgeo.hessian(loss, params, batch).to_dense())
+    expected = np.sort(np.r_[simple, np.full(length - 1, repeated)])
+    np.testing.assert_allclose(values, expected, atol=1e-9)
+
+
+def test_residual_linear_net_is_the_plain_net_translated_by_the_identity():
+    rng = np.random.default_rng(3)
+    target, data = rng.standard_normal((2, 5, 5))
+    branches = [jnp.asarray(0.3 * rng.standard_normal((5, 5))) for _ in range(4)]
+    plain = oracles.deep_linear(target, residual=False)
+    skip = oracles.deep_linear(target, residual=True)
+    at_branch = lsgeo.hessian(skip, branches, jnp.asarray(data)).to_dense()
+    at_sum = lsgeo.hessian(plain, [b + jnp.eye(5) for b in branches], jnp.asarray(data)).to_dense()
+    np.testing.assert_allclose(at_branch, at_sum, rtol=1e-10, atol=1e-12 * np.abs(at_sum).max())
+
+    def decayed(loss):
+        return lambda p, b: loss(p, b) + 0.1 * sum(jnp.sum(w**2) ** 2 for w in p)
+
+    with_decay = lsgeo.hessian(decayed(skip), branches, jnp.asarray(data)).to_dense()
+    shifted = [b + jnp.eye(5) for b in branches]
+    other = lsgeo.hessian(decayed(plain), shifted, jnp.asarray(data)).to_dense()
+    assert np.abs(with_decay - other).max() > 0.1
+
+
+def test_residual_linear_net_at_zero_has_the_four_closed_form_eigenvalues():
+    n, length, rho = 4, 5, 0.3
+    zeros = [jnp.zeros((n, n))] * length
+    loss = oracles.deep_linear(rho * np.eye(n), residual=True)
+    values = np.linalg.eigvalsh(lsgeo.hessian(loss, zeros, jnp.eye(n)).to_dense())
+    expected = np.sort(
+        np.r_[np.full(10, 7.8), np.full(6, 2.2), np.full(40, -0.7), np.full(24, 0.7)]
+    )
+    np.testing.assert_allclose(values, expected, atol=1e-9)
+    plain = oracles.deep_linear(rho * np.eye(n), residual=False)
+    assert not lsgeo.hessian(plain, zeros, jnp.eye(n)).to_dense().any()
+
+
+def _problem(name, options, dtype):
+    rng = np.random.default_rng(4)
+    batch = {
+        "image": jnp.asarray(rng.standard_normal((12, 4, 4, 1)), dtype),
+        "label": jnp.asarray(rng.integers(0, 3, 12)),
+    }
+    model = models.create(name, num_classes=3, **options)
+    variables = models.init(model, batch["image"], key=jax.random.key(0))
+    constants = models.reestimate_batch_stats(model, variables, batch["image"])
+    return model, constants, variables["params"], batch
+
+
+@pytest.mark.parametrize(("name", "options"), ZOO)
+def test_products_equal_the_dense_float64_hessian_of_every_model(name, options):
+    model, constants, params, batch = _problem(name, options, jnp.float64)
+    loss = CrossEntropy(model, constants)
+    flat, unravel = ravel_pytree(params)
+    v = jnp.asarray(np.random.default_rng(5).standard_normal((3, flat.size)))
+    # An independent road: the dense Hessian, column by column, from reverse mode over reverse mode.
+    gradient = jax.jit(jax.grad(lambda x: loss(unravel(x), batch)))
+    dense = jax.jit(jax.jacrev(gradient))(flat)
+    op = lsgeo.hessian(loss, params, batch)
+    scale = float(jnp.abs(dense).max())
+    for row in v:
+        np.testing.assert_allclose(op @ row, dense @ row, rtol=1e-10, atol=1e-10 * scale)
+    low = jax.tree.map(lambda x: x.astype(jnp.float32), (params, constants, {"image": batch["image"]}))
+    single = lsgeo.hessian(CrossEntropy(model, low[1]), low[0], {**batch, **low[2]})
+    difference = np.asarray(single @ v[0].astype(jnp.float32)) - np.asarray(dense @ v[0])
+    assert np.linalg.norm(difference) < 1e-4 * np.linalg.norm(dense @ v[0])
+
+
+def test_layer_block_of_a_relu_net_equals_its_gauss_newton_block_and_not_with_layer_norm():
+    gaps = {}
+    for norm in ("none", "layer"):
+        options = {"depth": 3, "width": 6, "norm": norm, "skip": "identity"}
+        model, constants, params, batch = _problem("mlp", options, jnp.float64)
+        full = lsgeo.hessian(CrossEntropy(model, constants), params, batch)
+        gauss_newton = lsgeo.gauss_newton(Logits(model, constants), cross_entropy, params, batch)
+        rest = full - gauss_newton
+        assert np.abs(rest.to_dense()).max() > 1e-2
+        gaps[norm] = np.abs(rest.restrict("block_1/*").to_dense()).max()
+    assert gaps["none"] < 1e-12
+    assert gaps["layer"] > 1e-3
+
+
+def test_checkpoints_and_seeds_share_one_compilation():
+    options = {"depth": 2, "width": 4, "norm": "batch"}
+    from lsgeo.operators import base
+
+    sizes = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        model, constants, params, batch = _problem("mlp", options, jnp.float64)
+        moved = jax.tree.map(lambda x, rng=rng: x + 0.1 * rng.standard_normal(x.shape), params)
+        op = lsgeo.hessian(CrossEntropy(models.create("mlp", num_classes=3, **options), constants), moved, batch)
+        op @ jnp.ones(op.shape[0])
+        sizes.append(base._flat_product._cache_size())
+    assert sizes[0] == sizes[1] == sizes[2]
