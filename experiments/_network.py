@@ -11,6 +11,9 @@ import numpy as np
 
 from experiments import train
 from lsgeo import models, runs, training
+from lsgeo.geometry import surfaces
+
+ARMS = {"none": "no skip", "identity": "skip", "scaled": "scaled skip"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +24,13 @@ class Network:
     params: Any
     batch: dict[str, jax.Array]
     num_classes: int
+    arm: str  # how plots call its skip type
     step: int
     sha256: str  # of the weights and batch statistics
 
     def value(self) -> float:
         """The loss in evaluation mode."""
-        return float(_evaluate(self.loss, self.params, self.batch))
+        return float(surfaces.evaluate(self.loss, self.params, self.batch))
 
 
 def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Network:
@@ -48,7 +52,15 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     constants = {"batch_stats": stats} if stats else {}
     loss = models.CrossEntropy(train.create_model(trained, dataset), constants)
     digest = _fingerprint(stored)
-    return Network(loss, stored["params"], batch, dataset.num_classes, stored["step"], digest)
+    return Network(
+        loss,
+        stored["params"],
+        batch,
+        num_classes=dataset.num_classes,
+        arm=ARMS[trained.skip],
+        step=stored["step"],
+        sha256=digest,
+    )
 
 
 def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
@@ -84,11 +96,6 @@ def _training_config(run):
         return train.Config(**runs.load_config(run))
     except TypeError as error:
         raise ValueError(f"`run` {run} is no run of experiments.train ({error}).") from error
-
-
-@jax.jit
-def _evaluate(loss, params, batch):
-    return loss(params, batch)
 
 
 def _fingerprint(stored):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments import _grid, _results, spectrum, surface
+from experiments._network import ARMS
 from lsgeo import plotting, report, runs, study
 
-ARM = {"none": "no skip", "identity": "skip"}
 UNIT = "nats / parameter²"
 ROLES = {"init": "at initialisation", "matched": "at equal training loss", "end": "at the end"}
 
@@ -80,7 +80,9 @@ def _headline(verdicts, config):
         for decision in ("supported", "contradicted", "undecided"):
             named = [_change(v) for v in mine if v.decision == decision]
             if named and decision == "undecided":
-                parts.append(f"undecided at this size: {', '.join(v.claim.metric_name for v in mine if v.decision == decision)}")
+                parts.append(
+                    f"undecided at this size: {', '.join(v.claim.metric_name for v in mine if v.decision == decision)}"
+                )
             elif named:
                 lead = "as claimed, " if decision == "supported" else "against the claim, "
                 parts.append(lead + ", ".join(named))
@@ -121,7 +123,7 @@ def _densities(family, depth, cells, config):
             run = runs.Run(cell.path / "spectrum")
             if cell.depth == depth and run.has(name):
                 found = spectrum.load_density(run.load(name))
-                arms.setdefault(ARM[cell.skip], []).append(found)
+                arms.setdefault(ARMS[cell.skip], []).append(found)
         if arms:
             plotting.spectral_densities(arms, ax, unit=UNIT, x_scale="symlog")
         ax.set_title(ROLES[role], fontsize=9, loc="left")
@@ -149,9 +151,11 @@ def _by_depth(family, rows):
         values = {}
         for row in rows:
             if row["checkpoint"] == "":
-                arm = values.setdefault(ARM[row["skip"]], {}).setdefault(row["depth"], [])
+                arm = values.setdefault(ARMS[row["skip"]], {}).setdefault(row["depth"], [])
                 arm.append(_at_matched(rows, row, metric))
-        if np.isfinite([v for arm in values.values() for depth in arm.values() for v in depth]).any():
+        if np.isfinite(
+            [v for arm in values.values() for depth in arm.values() for v in depth]
+        ).any():
             plotting.metric_by_depth(values, ax, label=label, unit=unit)
     return report.Figure(
         f"{family}: curvature against depth, at equal training loss",
@@ -182,7 +186,7 @@ def _curves(family, depth, cells, config):
             summary = run.load("summary")
             steps, losses = [m["step"] for m in metrics], [m["loss"] for m in metrics]
             failed = summary["status"] == "diverged"
-            curves.append(plotting.TrainingCurve(ARM[cell.skip], steps, losses, failed))
+            curves.append(plotting.TrainingCurve(ARMS[cell.skip], steps, losses, failed))
     figure, ax = plotting.new_figure()
     plotting.training_curves(curves, ax, levels=(config.matched_loss,))
     settings = cells[0].settings
@@ -204,7 +208,7 @@ def _surfaces(family, depth, cells):
         run = runs.Run(cell.path / "surface")
         if cell.depth == depth and run.has("summary"):
             planes = surface.load_surfaces(run)
-            found.setdefault(cell.seed, {})[ARM[cell.skip]] = planes[0], run.load("summary")
+            found.setdefault(cell.seed, {})[ARMS[cell.skip]] = planes[0], run.load("summary")
     pairs = [arms for _, arms in sorted(found.items()) if len(arms) == 2]
     if not pairs:
         return []
@@ -234,7 +238,7 @@ def _failures(cells, config):
 
 
 def _failures_of(cells, matched_loss):
-    name = f"{cells[0].family} of depth {cells[0].depth}, {ARM[cells[0].skip]}"
+    name = f"{cells[0].family} of depth {cells[0].depth}, {ARMS[cells[0].skip]}"
     summaries = [runs.Run(cell.path / "train").load("summary") for cell in cells]
     sentences = []
     diverged = [c.seed for c, s in zip(cells, summaries, strict=True) if s["status"] == "diverged"]

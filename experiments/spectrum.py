@@ -13,6 +13,7 @@ import numpy as np
 import lsgeo
 from experiments import _main, _network
 from lsgeo import plotting, runs
+from lsgeo.operators import value_gradient_hessian
 
 
 @dataclasses.dataclass
@@ -31,6 +32,7 @@ class Config:
       tol: bound on their residuals, relative to the largest |lambda|.
       trace_matvecs: products spent on the trace (Hutch++).
       near_zero: eigenvalues within near_zero * max |lambda| count as zero.
+      figure: whether figures/density.svg is drawn.
       seed: probes; twins are measured with the same ones.
     """
 
@@ -44,6 +46,7 @@ class Config:
     tol: float = 1e-3
     trace_matvecs: int = 90
     near_zero: float = 1e-4
+    figure: bool = True
     seed: int = 0
 
 
@@ -74,7 +77,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
             opened.save(name, _measure(config, name))
     if progress is not None:
         progress(len(names), len(names), "spectra")
-    _draw(opened, names)
+    if config.figure:
+        _draw(opened, names)
     return opened
 
 
@@ -87,8 +91,8 @@ def load_density(stored: dict) -> lsgeo.SpectralDensity:
 def _measure(config, name):
     started = time.monotonic()
     network = _network.load(config.run, name, config.num_examples)
-    op = lsgeo.hessian(network.loss, network.params, network.batch)
-    keys = jax.random.split(jax.random.key(config.seed), 3)
+    value, _, op = value_gradient_hessian(network.loss, network.params, network.batch)
+    keys = [jax.random.fold_in(jax.random.key(config.seed), i) for i in range(3)]
     density = lsgeo.spectral_density(
         op, key=keys[0], num_probes=config.num_probes, num_steps=config.num_steps
     )
@@ -107,9 +111,10 @@ def _measure(config, name):
         "trace": trace.value,
         "trace_error": trace.standard_error,
         **_fractions(density, config.near_zero * np.abs(pairs.values).max()),
-        "loss": network.value(),
+        "loss": value,
         "step": network.step,
         "network_sha256": network.sha256,
+        "arm": network.arm,
         "total_matvecs": products,
         "seconds": time.monotonic() - started,
     }
@@ -128,8 +133,9 @@ def _fractions(density, threshold):
 def _draw(opened, names):
     figure, axes = plotting.new_figure(columns=len(names))
     for name, ax in zip(names, np.atleast_1d(axes), strict=True):
-        density = load_density(opened.load(name))
-        plotting.spectral_densities({"network": [density]}, ax, unit="nats / parameter²")
+        stored = opened.load(name)
+        arms = {stored["arm"]: [load_density(stored)]}
+        plotting.spectral_densities(arms, ax, unit="nats / parameter²", x_scale="symlog")
         ax.set_title(name)
     figures = opened.path / "figures"
     figures.mkdir(exist_ok=True)

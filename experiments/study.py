@@ -27,17 +27,15 @@ def _resnet():
     return _grid.Family(
         model="resnet",
         norm="batch",
-        depths=(8, 14),
+        depths=(14,),
         width=8,
-        batch_size=50,
-        eval_every=4,
-        learning_rate=0.01,
-        max_steps=160,
-        speed_steps=80,
-        num_examples=100,
+        num_train=100,
+        learning_rate=0.005,
+        max_steps=200,
+        speed_steps=60,
         num_probes=2,
-        num_steps=32,
-        trace_matvecs=30,
+        num_steps=24,
+        trace_matvecs=18,
         resolution=13,
         planes=2,
     )
@@ -109,7 +107,9 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     ]
     _results.write_csv(root / "results.csv", rows)
     runs.write_json(root / "verdicts.json", [_plain(verdict) for verdict in verdicts])
-    page = _page.write(root / "report.html", cells, rows, verdicts, config, runs.load_provenance(root))
+    page = _page.write(
+        root / "report.html", cells, rows, verdicts, config, runs.load_provenance(root)
+    )
     if progress is not None:
         print(f"{page}\n{time.monotonic() - started:.0f} s; open {root / 'report.html'}")
     return opened

@@ -85,6 +85,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     """
     recipe = _recipe(config)
     dataset = load_data(config)
+    recipe.check_size(len(dataset.train["label"]))
     model = create_model(config, dataset)
     opened = runs.open_run(workdir, config, provenance={"data_sha256": dataset.sha256})
     if opened.has("summary"):

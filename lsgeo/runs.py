@@ -73,8 +73,9 @@ class Run:
         """
         path = self._arrays(name)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {key: file[key] for key in file.files}
+            # Opened here: np.load leaves a file that it cannot read open.
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as entries:
+                arrays = {key: entries[key] for key in entries.files}
         except FileNotFoundError:
             raise ValueError(
                 f"There is no {path}: this stage of the run has not finished."

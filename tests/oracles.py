@@ -36,7 +36,9 @@ def softmax_regression(num=40, dim=6, classes=3, zero=False):
         return -jnp.mean(jnp.sum(chosen * jax.nn.log_softmax(outputs), axis=1))
 
     p = np.exp(x @ w) / np.exp(x @ w).sum(1, keepdims=True)
-    blocks = [np.kron(np.outer(a, a), np.diag(b) - np.outer(b, b)) for a, b in zip(x, p, strict=True)]
+    blocks = [
+        np.kron(np.outer(a, a), np.diag(b) - np.outer(b, b)) for a, b in zip(x, p, strict=True)
+    ]
     return predict, criterion, {"w": jnp.asarray(w)}, batch, np.mean(blocks, axis=0)
 
 

@@ -55,7 +55,7 @@ def test_a_damaged_config_and_a_directory_without_one_are_refused(tmp_path):
     with pytest.raises(ValueError, match="is no run's directory"):
         load_config(tmp_path)
     (tmp_path / "config.json").write_text('{"depth": 3')
-    with pytest.raises(ValueError, match="config.json is damaged"):
+    with pytest.raises(ValueError, match=r"config.json is damaged"):
         open_run(tmp_path, Config())
 
 
@@ -110,5 +110,5 @@ def test_metrics_survive_a_line_cut_short_by_a_kill(tmp_path):
 def test_metrics_damaged_elsewhere_are_refused_with_the_line(tmp_path):
     run = open_run(tmp_path, Config())
     (tmp_path / "metrics.jsonl").write_text('{"step": 0}\n{"st\n{"step": 2}\n')
-    with pytest.raises(ValueError, match="metrics.jsonl, line 2, is damaged"):
+    with pytest.raises(ValueError, match=r"metrics.jsonl, line 2, is damaged"):
         run.metrics()

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
-from lsgeo.operators import hessian
+from lsgeo.operators import hessian, value_gradient_hessian
 from lsgeo.operators.curvature import as_pytree
 from lsgeo.operators.streaming import Batches
 from lsgeo.spectra import NegativeCurvature, SpectralDensity, negative_curvature, spectral_density
 from lsgeo.spectra.arguments import check_fraction, check_key
+from lsgeo.spectra.lanczos import CAPACITY
 
 
 @jax.tree_util.register_dataclass
@@ -105,9 +106,12 @@ def classify_critical_point(
         ("failure_probability", failure_probability),
     ):
         check_fraction(value, name)
-    op = hessian(loss, params, batch, batches=batches)
-    value, gradient = _value_and_gradient(as_pytree(loss, "loss"), params, batch, batches)
-    bound_key, index_key = jax.random.split(key)
+    if batches is None:
+        value, gradient, op = value_gradient_hessian(loss, params, batch)
+    else:
+        op = hessian(loss, params, batch, batches=batches)
+        value, gradient = _streamed_gradient(as_pytree(loss, "loss"), params, batches)
+    bound_key, index_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     steps = _steps_for(op.shape[0], curvature_tol, failure_probability)
     found = negative_curvature(
         op, key=bound_key, failure_probability=failure_probability, num_steps=steps
@@ -115,7 +119,7 @@ def classify_critical_point(
     largest = max(abs(found.value), abs(found.upper_end))
     size, flatness = _gradient_figures(op, gradient, largest)
     threshold = max(curvature_tol * largest, found.noise)
-    density = spectral_density(op, key=index_key, num_probes=4, num_steps=min(steps, 64))
+    density = spectral_density(op, key=index_key, num_probes=4, num_steps=32)
     gain = size**2 / (2 * largest) if largest else (math.inf if size else 0.0)
     critical = gain <= gradient_tol * abs(value) or size == 0
     return CriticalPoint(
@@ -154,17 +158,17 @@ def _index(density: SpectralDensity, threshold: float) -> tuple[float, float, fl
 
 
 def _gradient_figures(op, gradient, largest):
-    size = float(trees.norm(gradient))
+    flat = _ravel(op.space, gradient)
+    size = float(trees.norm(flat))
     if not size or not largest:
         return size, math.nan
-    unit = jax.tree.map(lambda leaf: leaf / size, gradient)
-    return size, float(trees.norm(op @ unit)) / largest
+    return size, float(trees.norm(op.flat_product(flat / size))) / largest
 
 
-def _value_and_gradient(loss, params, batch, batches):
-    if batches is None:
-        value, gradient = _gradient(loss, params, batch)
-        return float(value), gradient
+_ravel = jax.jit(trees.ravel, static_argnums=0)
+
+
+def _streamed_gradient(loss, params, batches):
     value, gradient = 0.0, jax.tree.map(jnp.zeros_like, params)
     for part, weight in Batches.of(batches):
         one, slope = _gradient(loss, params, part)

@@ -68,12 +68,13 @@ def random_direction(params, *, key):
       ValueError: as filter_normalized_directions.
     """
     _check_draw(params, key, 1)
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: jax.random.normal(
-            jax.random.fold_in(key, _path_hash(path)), leaf.shape, leaf.dtype
-        ),
-        params,
-    )
+
+    def draw(path, leaf):
+        # Drawn flat: XLA's CPU backend takes seconds to compile the sampler of a four-axis kernel.
+        leaf_key = jax.random.fold_in(key, _path_hash(path))
+        return jax.random.normal(leaf_key, (leaf.size,), leaf.dtype).reshape(leaf.shape)
+
+    return jax.tree_util.tree_map_with_path(draw, params)
 
 
 def normalize_filters(direction, params):

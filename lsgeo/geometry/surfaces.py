@@ -139,7 +139,7 @@ def surface(loss, params, batch, directions, *, xs, ys, finished=None, on_row=No
             values[j] = finished[j]
         else:
             for i, x in enumerate(xs):
-                values[j, i] = _evaluate(loss, _move(params, directions, float(x), float(y)), batch)
+                values[j, i] = evaluate(loss, _move(params, directions, float(x), float(y)), batch)
             if on_row is not None:
                 on_row(j, values[j].copy())
         if progress is not None:
@@ -148,7 +148,8 @@ def surface(loss, params, batch, directions, *, xs, ys, finished=None, on_row=No
 
 
 @jax.jit
-def _evaluate(loss, params, batch):
+def evaluate(loss, params, batch):
+    """Evaluates a loss that is a pytree, compiled once for all networks of one structure."""
     return loss(params, batch)
 
 

@@ -6,9 +6,9 @@ import flax.linen as nn
 import jax
 
 from lsgeo.models import norms, skips
+from lsgeo.models.initializers import he_normal
 
 ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh}
-HE_NORMAL = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 
 
 class MLP(nn.Module):
@@ -40,7 +40,7 @@ class MLP(nn.Module):
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images [N, ...] to logits [N, num_classes]."""
         dense = functools.partial(
-            nn.Dense, self.width, use_bias=self.norm != "batch", kernel_init=HE_NORMAL
+            nn.Dense, self.width, use_bias=self.norm != "batch", kernel_init=he_normal
         )
         act = ACTIVATIONS[self.activation]
 
@@ -52,4 +52,4 @@ class MLP(nn.Module):
             branch = dense(name=f"block_{i}")(act(normalized(x, f"norm_{i}")))
             x = skips.SKIPS[self.skip](x, branch, self.depth)
         x = act(normalized(x, "norm_head"))
-        return nn.Dense(self.num_classes, kernel_init=HE_NORMAL, name="head")(x)
+        return nn.Dense(self.num_classes, kernel_init=he_normal, name="head")(x)

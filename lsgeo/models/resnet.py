@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo.models import norms, skips
-from lsgeo.models.mlp import HE_NORMAL
+from lsgeo.models.initializers import he_normal
 
 # Explicit, because "SAME" with stride 2 pads (0, 1) on even sizes: another network.
 _conv = functools.partial(
-    nn.Conv, kernel_size=(3, 3), padding=((1, 1), (1, 1)), use_bias=False, kernel_init=HE_NORMAL
+    nn.Conv, kernel_size=(3, 3), padding=((1, 1), (1, 1)), use_bias=False, kernel_init=he_normal
 )
 
 
@@ -84,4 +84,4 @@ class ResNet(nn.Module):
                     momentum=self.momentum,
                     name=f"stage_{stage}_block_{i}",
                 )(x, train)
-        return nn.Dense(self.num_classes, kernel_init=HE_NORMAL, name="head")(x.mean((1, 2)))
+        return nn.Dense(self.num_classes, kernel_init=he_normal, name="head")(x.mean((1, 2)))

@@ -34,8 +34,8 @@ def init(model: nn.Module, images: jax.Array, *, key: jax.Array) -> dict[str, Py
             f"`images` must be a floating array, whose dtype the parameters take; got {dtype}. "
             "Convert it first, e.g. with astype(np.float32)."
         )
-    # Not under jit: XLA takes half a minute for the samplers of a ResNet-14 in one program, but
-    # one by one they are compiled once for each shape.
+    # Not under jit: XLA takes seconds for the samplers of each model in one program, but one by one
+    # they are compiled once for each shape, for all models.
     variables = model.init(key, jnp.zeros((1, *images.shape[1:]), jnp.float32))
     return jax.tree.map(lambda leaf: leaf.astype(dtype), variables)
 

@@ -70,7 +70,7 @@ class LinearOperator(abc.ABC):
         small = self.space.size <= MAX_BATCHED_SIZE and jax.default_backend() != "cpu"
         if self.traceable and small:
             return _block_product(self, vs)
-        return jnp.stack([self.flat_product(v) for v in vs])
+        return _stack([self.flat_product(_row(vs, i)) for i in range(len(vs))])
 
     def to_dense(self) -> np.ndarray:
         """Forms the matrix, shape [n, n], from n products.
@@ -160,6 +160,8 @@ class LinearOperator(abc.ABC):
 
 _flat_product = jax.jit(lambda op, v: op._flat_matvec(v))
 _block_product = jax.jit(lambda op, vs: jax.vmap(op._flat_matvec)(vs))
+_row = jax.jit(lambda vs, i: vs[i])
+_stack = jax.jit(jnp.stack)
 _ravel = jax.jit(trees.ravel, static_argnums=0)
 _unravel = jax.jit(trees.unravel, static_argnums=0)
 

@@ -11,8 +11,6 @@ from lsgeo import trees
 from lsgeo.operators import checks, streaming
 from lsgeo.operators.base import LinearOperator, operator_class
 
-MODES = ("linearized", "forward-over-reverse", "reverse-over-reverse")
-
 
 @operator_class(data=("product", "noise"), meta=("space",))
 class Curvature(LinearOperator):
@@ -66,8 +64,9 @@ def hessian(
       >>> (op @ jnp.ones(2)).tolist()
       [0.5, 2.0]
     """
-    if mode not in MODES:
-        raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {mode!r}.")
+    modes = ("linearized", *_PRODUCTS)
+    if mode not in modes:
+        raise ValueError(f"`mode` must be one of {', '.join(modes)}; got {mode!r}.")
     space = trees.space_of(params)
     loss = as_pytree(loss, "loss")
     concrete = not isinstance(jax.tree.leaves(params)[0], jax.core.Tracer)
@@ -84,10 +83,30 @@ def hessian(
         return streaming.streamed(product, space, data)
     if concrete:
         checks.check_loss(loss, params, batch)
-    value, product = _PRODUCTS[mode](loss, params, batch)
+    if mode == "linearized":
+        value, _, product = _linearize(loss, params, batch)
+    else:
+        value, product = _value(loss, params, batch), Partial(_PRODUCTS[mode], loss, params, batch)
     if concrete:
         checks.check_value(value)
     return _checked(product, space, concrete)
+
+
+def value_gradient_hessian(
+    loss: Callable[[Any, Any], jax.Array], params: Any, batch: Any
+) -> tuple[float, Any, LinearOperator]:
+    """Returns the loss, its gradient (like `params`) and its Hessian from one linearisation.
+
+    Raises:
+      ValueError: as `hessian`.
+    """
+    space = trees.space_of(params)
+    loss = as_pytree(loss, "loss")
+    trees.check_finite(params, "params")
+    checks.check_loss(loss, params, batch)
+    value, gradient, product = _linearize(loss, params, batch)
+    checks.check_value(value)
+    return float(value), gradient, _checked(product, space, True)
 
 
 def gauss_newton(
@@ -156,8 +175,8 @@ def _linearize(loss, params, batch):
         return slope, value
 
     with jax.default_matmul_precision("highest"):
-        _, product, value = jax.linearize(gradient, params, has_aux=True)
-    return value, product
+        slope, product, value = jax.linearize(gradient, params, has_aux=True)
+    return value, slope, product
 
 
 @jax.jit
@@ -194,15 +213,7 @@ def _gauss_newton_product(predict, criterion, params, batch, v):
         return jax.vjp(lambda p: predict(p, batch), params)[1](hjv)[0]
 
 
-def _recomputed(product):
-    return lambda loss, params, batch: (
-        _value(loss, params, batch),
-        Partial(product, loss, params, batch),
-    )
-
-
 _PRODUCTS = {
-    "linearized": _linearize,
-    "forward-over-reverse": _recomputed(_hessian_product),
-    "reverse-over-reverse": _recomputed(_reverse_over_reverse),
+    "forward-over-reverse": _hessian_product,
+    "reverse-over-reverse": _reverse_over_reverse,
 }

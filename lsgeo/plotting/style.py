@@ -38,21 +38,20 @@ def arm_style(name: str) -> Arm:
     return ARMS[name]
 
 
-def new_figure(
-    *, width: float = 7.3, height: float = 3.4, columns: int = 1, rows: int = 1
-):
+def new_figure(*, width: float = 7.3, height: float = 3.4, columns: int = 1, rows: int = 1):
     """Makes a figure apart from pyplot, 700 pixels wide at 96 dots per inch.
 
     Args:
       width: inches.
       height: inches.
       columns: number of axes side by side.
+      rows: number of axes on top of each other.
 
     Returns:
-      (figure, axes): one Axes, or an array of them if columns > 1.
+      (figure, axes): one Axes, or an array of them if there are several.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(1, columns)
+    return figure, figure.subplots(rows, columns)
 
 
 def to_svg(figure: Figure) -> str:

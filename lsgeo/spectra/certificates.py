@@ -82,15 +82,15 @@ def negative_curvature(
     n = op.shape[0]
     if n <= num_steps:
         return _exact(op, key, failure_probability)
-    start_key, key = jax.random.split(key)
-    first = lanczos.random_unit(start_key, n, op.dtype)
-    state = lanczos.extend(op, lanczos.start(first, num_steps, key=key), 0, num_steps)
+    state = lanczos.extend(op, lanczos.start(op, num_steps, key=key), 0, num_steps)
     rule = lanczos.tridiagonal(state, num_steps)
     connected = lanczos.Tridiagonal(*(part[: rule.num_connected] for part in rule))
     values, vectors = connected.eigh()
-    coefficients = np.zeros(num_steps + 1)
+    coefficients = np.zeros(len(state.basis))
     coefficients[: len(values)] = vectors[:, 0]
-    vector, value, residual = _rayleigh(op, jnp.asarray(coefficients, op.dtype) @ state.basis)
+    vector, value, residual = _rayleigh(
+        op, _combine(jnp.asarray(coefficients, op.dtype), state.basis)
+    )
     noise = float(op.noise) * np.abs(values).max()
     # After a breakdown a random start has met every distinct eigenvalue: nothing is missed.
     complete = rule.num_connected < num_steps
@@ -132,8 +132,18 @@ def _exact(op, key, failure_probability):
     )
 
 
+@jax.jit
+def _combine(coefficients, basis):
+    v = jnp.matmul(coefficients, basis, precision=trees.HIGHEST)
+    return v / trees.norm(v)
+
+
 def _rayleigh(op, v):
-    v = v / trees.norm(v)
-    hv = op.flat_product(v)
+    value, residual = np.asarray(_quotient(v, op.flat_product(v)), np.float64)
+    return v, float(value), float(residual)
+
+
+@jax.jit
+def _quotient(v, hv):
     value = jnp.vdot(v, hv, precision=trees.HIGHEST)
-    return v, float(value), float(trees.norm(hv - value * v))
+    return jnp.stack([value, trees.norm(hv - value * v)])

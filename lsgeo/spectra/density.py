@@ -11,8 +11,6 @@ from lsgeo.spectra import lanczos
 from lsgeo.spectra.arguments import check_count, check_key, check_operator
 from lsgeo.spectra.estimate import Estimate
 
-MAX_BASIS_BYTES = 2**30
-
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -149,19 +147,14 @@ def spectral_density(
     check_count(num_steps, "num_steps")
     n = op.shape[0]
     steps = min(num_steps, n)
-    keys = [jax.random.fold_in(key, i) for i in range(num_probes)]
-    together = max(1, MAX_BASIS_BYTES // ((steps + 1) * n * op.dtype.itemsize))
     rules = []
-    for i in range(0, num_probes, together):
-        rules += lanczos.run_block(op, _probes(keys[i : i + together], n, op.dtype), steps)
+    for probe in range(num_probes):
+        state = lanczos.start(op, steps, key=jax.random.fold_in(key, probe))
+        rules.append(lanczos.tridiagonal(lanczos.extend(op, state, 0, steps), steps))
     nodes, weights = zip(*(_quadrature(rule, num_steps) for rule in rules), strict=True)
     nodes, weights = np.stack(nodes), np.stack(weights)
     noise = float(op.noise) * np.abs(nodes).max()
     return SpectralDensity(nodes, weights, n, noise, num_probes * steps)
-
-
-def _probes(keys, n, dtype):
-    return jax.numpy.stack([lanczos.random_unit(key, n, dtype) for key in keys])
 
 
 def _quadrature(rule, length):

@@ -125,9 +125,7 @@ class _Search:
         self.size, self.limit = size, limit
         self.num_matvecs = 0
         self.complete = False
-        first_key, key = jax.random.split(key)
-        first = lanczos.random_unit(first_key, op.shape[0], op.dtype)
-        self.state = lanczos.start(first, size, key=key)
+        self.state = lanczos.start(op, size, key=key)
         self.kept = np.zeros(0)  # Ritz values of the rows before the first new one
         self.coupling = np.zeros(0)  # T between them and that row
 
@@ -196,7 +194,8 @@ class _Search:
         ends = self._ends(count, min(high, count // 3), min(low, count // 3))
         if fresh:
             ends = self._ends(count, min(self.top, count // 2), min(self.bottom, count // 2))
-        rotation = np.zeros((self.size + 1, self.size + 1))
+        rows = len(self.state.basis)
+        rotation = np.zeros((rows, rows))
         rotation[: len(ends), :count] = vectors[:, ends].T
         self.state = lanczos.restart(
             self.state, jnp.asarray(rotation, self.op.dtype), len(ends), count, fresh
@@ -206,7 +205,7 @@ class _Search:
 
     def _extract(self, values, vectors, scale):
         ends = self._ends(len(values), self.top, self.bottom)
-        rotation = np.zeros((len(ends), self.size + 1))
+        rotation = np.zeros((len(ends), len(self.state.basis)))
         rotation[:, : len(values)] = vectors[:, ends].T
         rows = _combine(jnp.asarray(rotation, self.op.dtype), self.state.basis)
         return _Found(values[ends], rows, scale)
@@ -219,7 +218,7 @@ def _combine(rotation, basis):
 
 
 def _with_residuals(op, found, tol, num_matvecs, complete):
-    products = jnp.stack([op.flat_product(row) for row in found.rows])
+    products = op.block_product(found.rows)
     residuals = np.asarray(_residuals(found.rows, products, jnp.asarray(found.values, op.dtype)))
     residuals = residuals.astype(np.float64)
     noise = float(op.noise) * found.scale

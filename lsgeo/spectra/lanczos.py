@@ -21,12 +21,14 @@ from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
 
 BREAKDOWN = 32.0
+CAPACITY = 64  # bases are allocated in multiples of this, so that runs share their compilations
 
 
 class State(NamedTuple):
     """A Lanczos process under way.
 
-    Rows of `basis` not reached yet are zero. `scale` is the largest row sum of T so far.
+    Rows of `basis` not reached yet are zero. `scale` is the largest row sum of T so far. `spare` is a
+    random vector that, rolled on by `breakdowns`, replaces the next basis vector after a breakdown.
     """
 
     current: jax.Array  # (n,), the vector that the next product is due for
@@ -34,7 +36,8 @@ class State(NamedTuple):
     alphas: jax.Array  # (m,)
     betas: jax.Array  # (m,), zero where a breakdown occurred
     scale: jax.Array  # ()
-    key: jax.Array
+    spare: jax.Array  # (n,)
+    breakdowns: jax.Array  # ()
 
 
 class Tridiagonal(NamedTuple):
@@ -65,16 +68,21 @@ def _random_unit(key, n, dtype):
     return v / jnp.linalg.norm(v)
 
 
-def start(first: jax.Array, num_steps: int, *, key: jax.Array) -> State:
-    """Begins a process at the unit vector `first` [n] with room for `num_steps` steps."""
-    return _start(first, num_steps, key)
+def start(op: LinearOperator, num_steps: int, *, key: jax.Array) -> State:
+    """Begins a process at a random unit vector, with room for at least `num_steps` steps."""
+    capacity = CAPACITY * -(-num_steps // CAPACITY)
+    first, spare = (
+        random_unit(jax.random.fold_in(key, i), op.shape[0], op.dtype) for i in range(2)
+    )
+    return _start(first, spare, capacity)
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _start(first, num_steps, key):
-    zeros = jnp.zeros(num_steps, first.dtype)
-    basis = jnp.zeros((num_steps + 1, first.shape[0]), first.dtype).at[0].set(first)
-    return State(first, basis, zeros, zeros, jnp.zeros((), first.dtype), key)
+@functools.partial(jax.jit, static_argnums=2)
+def _start(first, spare, capacity):
+    zeros = jnp.zeros(capacity, first.dtype)
+    basis = jnp.zeros((capacity + 1, first.shape[0]), first.dtype).at[0].set(first)
+    scale = jnp.zeros((), first.dtype)
+    return State(first, basis, zeros, zeros, scale, spare, jnp.zeros((), jnp.int32))
 
 
 def extend(op: LinearOperator, state: State, begin: int, end: int) -> State:
@@ -84,25 +92,14 @@ def extend(op: LinearOperator, state: State, begin: int, end: int) -> State:
     return state
 
 
-def run_block(op: LinearOperator, firsts: jax.Array, num_steps: int) -> list[Tridiagonal]:
-    """Runs one process from each row of `firsts` [k, n] in step, without restart after a breakdown."""
-    states = _start_block(firsts, num_steps)
-    for j in range(num_steps):
-        states = _step_block(states, op.block_product(states.current), j)
-    return [_tridiagonal(a, b) for a, b in zip(states.alphas, states.betas, strict=True)]
-
-
 def tridiagonal(state: State, num_steps: int) -> Tridiagonal:
     """Fetches the first `num_steps` coefficients.
 
     Raises:
       ValueError: if a product was not finite.
     """
-    return _tridiagonal(state.alphas[:num_steps], state.betas[:num_steps])
-
-
-def _tridiagonal(alphas, betas):
-    alphas, betas = np.asarray(alphas, np.float64), np.asarray(betas, np.float64)
+    alphas = np.asarray(state.alphas, np.float64)[:num_steps]
+    betas = np.asarray(state.betas, np.float64)[:num_steps]
     finite = np.isfinite(alphas) & np.isfinite(betas)
     if not finite.all():
         raise ValueError(
@@ -112,7 +109,8 @@ def _tridiagonal(alphas, betas):
     return Tridiagonal(alphas, betas)
 
 
-def _advance(state, product, j, *, refill):
+@functools.partial(jax.jit, donate_argnums=0)
+def _step(state, product, j):
     basis = state.basis
     w, first = _orthogonalise(basis, product)
     w, second = _orthogonalise(basis, w)
@@ -120,35 +118,20 @@ def _advance(state, product, j, *, refill):
     beta = trees.norm(w)
     scale = jnp.maximum(state.scale, jnp.abs(alpha) + beta)
     broken = beta <= BREAKDOWN * jnp.finfo(w.dtype).eps * scale
-    following = w / jnp.where(broken, 1, beta)
-    if refill:
-        key = jax.random.fold_in(state.key, j)
-        following = jax.lax.cond(broken, lambda: _fresh(basis, key), lambda: following)
-    else:
-        following = jnp.where(broken, 0, following)
+    following = jax.lax.cond(
+        broken,
+        lambda: _fresh(basis, state.spare, state.breakdowns),
+        lambda: w / jnp.where(broken, 1, beta),
+    )
     return State(
         following,
         basis.at[j + 1].set(following),
         state.alphas.at[j].set(alpha),
         state.betas.at[j].set(jnp.where(broken, 0, beta)),
         scale,
-        state.key,
+        state.spare,
+        state.breakdowns + broken.astype(jnp.int32),
     )
-
-
-_step = jax.jit(functools.partial(_advance, refill=True), donate_argnums=0)
-
-
-@functools.partial(jax.jit, donate_argnums=0)
-def _step_block(states, products, j):
-    axes = State(0, 0, 0, 0, 0, None)
-    advance = functools.partial(_advance, refill=False)
-    return jax.vmap(advance, in_axes=(axes, 0, None), out_axes=axes)(states, products, j)
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def _start_block(firsts, num_steps):
-    return jax.vmap(lambda first: _start(first, num_steps, None))(firsts)
 
 
 @functools.partial(jax.jit, donate_argnums=0)
@@ -165,13 +148,17 @@ def restart(
       fresh: whether a fresh random vector comes after the kept rows instead.
     """
     basis = jnp.matmul(rotation, state.basis, precision=trees.HIGHEST)
-    key = jax.random.fold_in(state.key, 2**30)
     following = jax.lax.cond(
-        fresh, lambda: _fresh(basis, jax.random.fold_in(key, 1)), lambda: state.basis[last]
+        fresh, lambda: _fresh(basis, state.spare, state.breakdowns), lambda: state.basis[last]
     )
     zeros = jnp.zeros_like(state.alphas)
-    basis = basis.at[num_kept].set(following)
-    return State(following, basis, zeros, zeros, state.scale, key)
+    return state._replace(
+        current=following,
+        basis=basis.at[num_kept].set(following),
+        alphas=zeros,
+        betas=zeros,
+        breakdowns=state.breakdowns + fresh,
+    )
 
 
 def _orthogonalise(basis, w):
@@ -179,9 +166,8 @@ def _orthogonalise(basis, w):
     return w - jnp.matmul(overlaps, basis, precision=trees.HIGHEST), overlaps
 
 
-def _fresh(basis, key):
-    v = jax.random.normal(key, basis.shape[1:], basis.dtype)
-    v = v / trees.norm(v)
+def _fresh(basis, spare, number):
+    v = jnp.roll(spare, number)
     for _ in range(2):
         v = _orthogonalise(basis, v)[0]
         v = v / trees.norm(v)

@@ -68,7 +68,7 @@ def _hutchinson(op, key, count):
 
 def _hutch_plus_plus(op, key, count):
     third = count // 3
-    sketch_key, probe_key = jax.random.split(key)
+    sketch_key, probe_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     sketch = op.block_product(_rademacher(sketch_key, third, op.shape[0], op.dtype))
     basis = _orthonormal_rows(sketch)
     inside = np.asarray(_rowwise_dot(basis, op.block_product(basis)), np.float64).sum()

@@ -115,7 +115,12 @@ def fit(
       ValueError: if the batch is larger than the data, or mini-batches come without `evaluate`.
     """
     num_examples = jax.tree.leaves(data)[0].shape[0]
-    _check(recipe, num_examples, evaluate)
+    recipe.check_size(num_examples)
+    if recipe.batch_size and evaluate is None:
+        raise ValueError(
+            "`evaluate` is missing: with mini-batches the loss on all training examples has to be "
+            "measured. Pass a function of the parameters that returns it."
+        )
     if jax.tree_util.all_leaves([loss]):
         loss = jax.tree_util.Partial(loss)
     judge = _Judge(recipe, state, observer or Observer())
@@ -126,19 +131,6 @@ def fit(
         elif judge.ends(*event):
             break
     return judge.result()
-
-
-def _check(recipe, num_examples, evaluate):
-    if recipe.batch_size > num_examples:
-        raise ValueError(
-            f"`batch_size` is {recipe.batch_size}, but there are {num_examples} training examples. "
-            "Take at most that many, or 0 for all of them."
-        )
-    if recipe.batch_size and evaluate is None:
-        raise ValueError(
-            "`evaluate` is missing: with mini-batches the loss on all training examples has to be "
-            "measured. Pass a function of the parameters that returns it."
-        )
 
 
 def _update(loss, data, recipe, num_examples, key, params):

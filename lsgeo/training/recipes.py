@@ -63,3 +63,11 @@ class Recipe:
     def levels(self) -> tuple[float, ...]:
         """The loss levels from the highest down, each once."""
         return tuple(sorted({float(level) for level in self.loss_levels}, reverse=True))
+
+    def check_size(self, num_examples: int) -> None:
+        """Raises a ValueError if a batch is larger than the training data."""
+        if self.batch_size > num_examples:
+            raise ValueError(
+                f"`batch_size` is {self.batch_size}, but there are {num_examples} training "
+                "examples. Take at most that many, or 0 for all of them."
+            )

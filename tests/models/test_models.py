@@ -17,6 +17,7 @@ from lsgeo.models import (
     init,
     reestimate_batch_stats,
 )
+from lsgeo.models.initializers import he_normal
 
 KEY = jax.random.key(0)
 SMALL = {"mlp": {"depth": 3, "width": 8}, "resnet": {"depth": 8, "width": 4}}
@@ -79,6 +80,13 @@ def test_twins_share_the_parameter_tree_and_the_initial_weights_but_not_the_func
     assert not np.allclose(outputs[1], outputs[2])
 
 
+def test_kernels_have_the_deviation_of_he_et_al():
+    kernel = he_normal(KEY, (3, 3, 16, 200))
+    # 28800 draws: the relative standard error of the deviation is 1 / sqrt(2 n) = 0.4 %.
+    np.testing.assert_allclose(kernel.std(), np.sqrt(2 / 144), rtol=0.02)
+    assert np.abs(kernel).max() > 3 * np.sqrt(2 / 144)  # Truncation would end at 2.3.
+
+
 def test_another_key_gives_other_weights_and_another_norm_the_same_kernels():
     plain = twins("mlp")["none"]["params"]
     other = init(create("mlp", **SMALL["mlp"]), images(), key=jax.random.key(1))["params"]
@@ -101,6 +109,11 @@ def test_dtype_of_parameters_logits_and_loss_follows_the_images(name, norm, dtyp
     assert CrossEntropy(model, stats)(params, batch(dtype)).dtype == dtype
 
 
+@jax.jit
+def gradient_of(loss, params, data):
+    return jax.grad(loss)(params, data)
+
+
 @pytest.mark.parametrize("skip", ["none", "identity", "scaled"])
 @pytest.mark.parametrize(
     ("name", "norm"),
@@ -112,7 +125,7 @@ def test_no_parameter_is_dead_in_training_or_evaluation_mode(name, norm, skip):
     params = variables.pop("params")
     for train in (False, True) if norm == "batch" else (False,):
         loss = CrossEntropy(model, variables, train=train)
-        gradient = jax.jit(jax.grad(loss))(params, batch())
+        gradient = gradient_of(loss, params, batch())
         for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
             # 1e-10: far over the rounding that is left of an exact zero in float64.
             assert np.abs(leaf).max() > 1e-10, (train, jax.tree_util.keystr(path))
@@ -164,11 +177,39 @@ def test_mlp_computes_its_equation():
     model = create("mlp", depth=2, width=8, skip="scaled", activation="tanh")
     params = init(model, images(), key=KEY)["params"]
     dense = lambda name, x: x @ params[name]["kernel"] + params[name]["bias"]  # noqa: E731
+    params = jax.tree.map(np.asarray, params)  # NumPy, where rank promotion is allowed.
     x = dense("stem", images().reshape(6, -1))
     for name in ("block_0", "block_1"):
         x = x + dense(name, np.tanh(x)) / np.sqrt(2)
     expected = dense("head", np.tanh(x))
     np.testing.assert_allclose(model.apply({"params": params}, images()), expected, rtol=1e-12)
+
+
+def convolution(x, kernel, stride=1):
+    # Cross-correlation over an image with one zero on every side, as PyTorch's padding=1.
+    height, width = x.shape[1:3]
+    x = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    taps = np.ndindex(3, 3)
+    full = sum(x[:, i : i + height, j : j + width] @ kernel[i, j] for i, j in taps)
+    return full[:, ::stride, ::stride]
+
+
+@pytest.mark.parametrize(("skip", "factor"), [("none", 1), ("scaled", 3**-0.5)])
+def test_resnet_computes_its_equation_with_option_a_and_symmetric_padding(skip, factor):
+    model = create("resnet", norm="none", skip=skip, **SMALL["resnet"])
+    params = jax.tree.map(np.asarray, init(model, images(), key=KEY)["params"])
+    x = np.maximum(convolution(images(), params["stem"]["kernel"]), 0)
+    for stage, stride in enumerate((1, 2, 2)):
+        block = params[f"stage_{stage}_block_0"]
+        branch = np.maximum(convolution(x, block["conv_0"]["kernel"], stride), 0)
+        branch = convolution(branch, block["conv_1"]["kernel"])
+        shortcut = np.zeros_like(branch)
+        first = (branch.shape[-1] - x.shape[-1]) // 2
+        shortcut[..., first : first + x.shape[-1]] = x[:, ::stride, ::stride]
+        x = np.maximum((0 if skip == "none" else shortcut) + factor * branch, 0)
+    expected = x.mean((1, 2)) @ params["head"]["kernel"] + params["head"]["bias"]
+    actual = model.apply({"params": params}, images())
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_losses_of_equal_models_share_one_compilation_across_checkpoints():
@@ -211,5 +252,5 @@ def test_unknown_names_and_values_are_refused_by_name(name, options, text):
 
 
 def test_whole_number_images_are_refused():
-    with pytest.raises(ValueError, match="`images` must be a floating array.*got int64"):
+    with pytest.raises(ValueError, match=r"`images` must be a floating array.*got int64"):
         init(create("mlp"), np.zeros((2, 8, 8, 1), np.int64), key=KEY)

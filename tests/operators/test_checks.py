@@ -65,7 +65,9 @@ def test_product_has_no_side_effect_on_batch_statistics():
     batch = {"image": images, "label": jnp.zeros(8, int)}
     variables = models.init(model, images, key=jax.random.key(0))
     stats = jax.tree.map(np.array, variables["batch_stats"])
-    op = lsgeo.hessian(CrossEntropy(model, {"batch_stats": variables["batch_stats"]}), variables["params"], batch)
+    op = lsgeo.hessian(
+        CrossEntropy(model, {"batch_stats": variables["batch_stats"]}), variables["params"], batch
+    )
     op @ jnp.ones(op.shape[0])
     jax.tree.map(np.testing.assert_array_equal, stats, variables["batch_stats"])
 

@@ -115,7 +115,9 @@ def test_products_equal_the_dense_float64_hessian_of_every_model(name, options):
     scale = float(jnp.abs(dense).max())
     for row in v:
         np.testing.assert_allclose(op @ row, dense @ row, rtol=1e-10, atol=1e-10 * scale)
-    low = jax.tree.map(lambda x: x.astype(jnp.float32), (params, constants, {"image": batch["image"]}))
+    low = jax.tree.map(
+        lambda x: x.astype(jnp.float32), (params, constants, {"image": batch["image"]})
+    )
     single = lsgeo.hessian(CrossEntropy(model, low[1]), low[0], {**batch, **low[2]})
     difference = np.asarray(single @ v[0].astype(jnp.float32)) - np.asarray(dense @ v[0])
     assert np.linalg.norm(difference) < 1e-4 * np.linalg.norm(dense @ v[0])
@@ -144,7 +146,9 @@ def test_checkpoints_and_seeds_share_one_compilation():
         rng = np.random.default_rng(seed)
         model, constants, params, batch = _problem("mlp", options, jnp.float64)
         moved = jax.tree.map(lambda x, rng=rng: x + 0.1 * rng.standard_normal(x.shape), params)
-        op = lsgeo.hessian(CrossEntropy(models.create("mlp", num_classes=3, **options), constants), moved, batch)
+        op = lsgeo.hessian(
+            CrossEntropy(models.create("mlp", num_classes=3, **options), constants), moved, batch
+        )
         op @ jnp.ones(op.shape[0])
         sizes.append(base._flat_product._cache_size())
     assert sizes[0] == sizes[1] == sizes[2]

@@ -31,7 +31,9 @@ def test_ragged_batches_give_the_gauss_newton_matrix_of_the_full_batch():
 def test_streamed_operators_have_the_same_algebra():
     loss, params, batch, matrix = oracles.linear_regression()
     op = lsgeo.hessian(loss, params, batches=_split(batch, 32, 8))
-    np.testing.assert_allclose((2.0 * op).shift(1.0).to_dense(), 2 * matrix + np.eye(18), rtol=1e-10)
+    np.testing.assert_allclose(
+        (2.0 * op).shift(1.0).to_dense(), 2 * matrix + np.eye(18), rtol=1e-10
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""A study of the smallest size that goes through every step; for tests, its verdicts mean nothing.
+
+Command: python -m experiments.study --config=configs/study_tiny.py --workdir=runs/tiny
+"""
+
+from experiments import study
+from experiments._grid import Family
+
+
+def get_config() -> study.Config:
+    """Returns the configuration."""
+    tiny = {
+        "num_train": 60,
+        "learning_rates": (0.01, 0.03),
+        "learning_rate": 0.03,
+        "max_steps": 60,
+        "speed_steps": 30,
+        "num_probes": 2,
+        "num_steps": 8,
+        "trace_matvecs": 9,
+        "resolution": 3,
+        "planes": 1,
+        "end_loss": 0.5,
+    }
+    return study.Config(
+        mlp=Family(depths=(2,), width=8, **tiny),
+        resnet=Family(model="resnet", norm="batch", depths=(), **tiny),
+        num_seeds=2,
+        matched_loss=1.0,
+    )

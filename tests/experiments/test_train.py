@@ -1,0 +1,164 @@
+"""The experiment on tiny networks: results, kill and resume, shared compilations, refusals."""
+
+import dataclasses
+import math
+import os
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from configs.train import get_config
+from experiments.train import Config, _evaluate, create_model, load_data, run
+from lsgeo import models
+from lsgeo.training import checkpoints, load_checkpoint
+from lsgeo.training.steps import update_function
+
+ROOT = pathlib.Path(__file__).parents[2]
+TINY = Config(num_train=60, num_test=40, depth=2, width=8, learning_rate=0.03, max_steps=30)
+TINY = dataclasses.replace(TINY, loss_levels=(2.0, 1.5, 1e-6), eval_every=5, save_every=8)
+BATCHES = dataclasses.replace(TINY, batch_size=16, norm="batch")
+
+
+def loss_of(config, stored, part="train"):
+    dataset = load_data(config)
+    constants = {"batch_stats": stored["batch_stats"]} if stored["batch_stats"] else {}
+    predict = models.Logits(create_model(config, dataset), constants)
+    return _evaluate(predict, stored["params"], getattr(dataset, part))
+
+
+@pytest.mark.parametrize("config", [TINY, BATCHES], ids=["full-batch", "mini-batch-norm"])
+def test_checkpoints_and_summary_agree_with_losses_measured_afresh(config, tmp_path):
+    run(config, tmp_path)
+    opened = run(config, tmp_path, progress=lambda *_: pytest.fail("it had ended"))
+    summary = opened.load("summary")
+    first, second, never = (int(step) for step in summary["reached"])
+    assert (summary["status"], summary["step"], never) == ("trained", 30, -1)
+    assert 0 < first < second < 30
+    names = ["init", "loss_2.0", "loss_1.5", "end"]
+    assert checkpoints(tmp_path) == names
+    for name, step in zip(names, (0, first, second, 30), strict=True):
+        stored = load_checkpoint(tmp_path, name)
+        assert stored["step"] == step
+        # Another program computes the same sum: a few float32 roundings.
+        np.testing.assert_allclose(loss_of(config, stored)[0], stored["loss"], rtol=1e-5)
+    assert load_checkpoint(tmp_path, "loss_1.5")["loss"] <= 1.5
+    test_loss, test_accuracy = loss_of(config, stored, "test")
+    np.testing.assert_allclose(summary["test_loss"], test_loss, rtol=1e-5)
+    np.testing.assert_allclose(summary["test_accuracy"], test_accuracy, rtol=1e-5)
+    np.testing.assert_allclose(summary["train_loss"], stored["loss"], rtol=1e-5)
+    assert [record["step"] for record in opened.metrics()] == [0, 5, 10, 15, 20, 25, 30]
+    assert not (tmp_path / "resume").exists()
+
+
+class Kill(Exception):
+    pass
+
+
+@pytest.mark.parametrize("config", [TINY, BATCHES], ids=["full-batch", "mini-batch-norm"])
+@pytest.mark.parametrize("kill_at", [5, 20])  # Before the first resume state, and after the second.
+def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(config, kill_at, tmp_path):
+    def kill(step, total, text):
+        if step == kill_at:
+            raise Kill
+
+    whole = run(config, tmp_path / "whole")
+    with pytest.raises(Kill):
+        run(config, tmp_path / "killed", progress=kill)
+    assert (tmp_path / "killed" / "resume").exists() == (kill_at > 8)
+    steps = []
+    killed = run(config, tmp_path / "killed", progress=lambda step, *_: steps.append(step))
+    assert steps[0] == (0 if kill_at < 8 else 20)  # The state of step 16 is followed by 20.
+    assert killed.metrics() == whole.metrics()
+    for name in checkpoints(whole.path):
+        a, b = load_checkpoint(whole.path, name), load_checkpoint(killed.path, name)
+        jax.tree.map(np.testing.assert_array_equal, a, b)
+    a, b = whole.load("summary"), killed.load("summary")
+    a.pop("seconds"), b.pop("seconds")
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_twins_start_from_the_same_weights_and_see_the_same_order(tmp_path):
+    starts = []
+    for skip in ("none", "identity"):
+        config = dataclasses.replace(TINY, skip=skip, max_steps=0)
+        run(config, tmp_path / skip)
+        starts.append(load_checkpoint(tmp_path / skip, "init")["params"])
+    jax.tree.map(np.testing.assert_array_equal, *starts)
+
+
+def test_runs_that_differ_in_seed_or_learning_rate_share_the_compiled_update(tmp_path):
+    config = dataclasses.replace(TINY, depth=1, max_steps=3, checkpoints=False)
+    run(config, tmp_path / "a")
+    update = update_function("adam", 0)
+    before = update._cache_size()
+    run(dataclasses.replace(config, seed=1, learning_rate=0.02), tmp_path / "b")
+    assert update._cache_size() == before
+    run(dataclasses.replace(config, depth=3), tmp_path / "c")
+    assert update._cache_size() == before + 1
+    assert checkpoints(tmp_path / "a") == []
+
+
+def test_divergence_is_recorded_and_has_no_end(tmp_path):
+    config = dataclasses.replace(TINY, optimizer="sgd", learning_rate=1e30, norm="none")
+    summary = run(config, tmp_path).load("summary")
+    assert summary["status"] == "diverged"
+    assert summary["message"].startswith(f"diverged at step {summary['step']}")
+    assert math.isnan(summary["test_loss"]) and not math.isfinite(summary["fit_loss"])
+    assert checkpoints(tmp_path) == ["init"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"dataset": "mnist"}, "Unknown dataset: 'mnist'"),
+        ({"model": "cnn"}, "Unknown model: 'cnn'"),
+        ({"skip": "gate"}, "Unknown skip: 'gate'"),
+        ({"optimizer": "lion"}, "Unknown `optimizer`: 'lion'"),
+        ({"model": "resnet", "depth": 9, "norm": "batch"}, "`depth` of a resnet must be 6 n"),
+        ({"model": "resnet", "depth": 8, "activation": "tanh"}, "`activation` must be 'relu'"),
+        ({"batch_size": 61}, "`batch_size` is 61, but there are 60 training examples"),
+        ({"num_train": 5000}, "`num_train` must be between 1 and 1347; got 5000"),
+    ],
+)
+def test_bad_fields_are_refused_before_anything_is_written(fields, text, tmp_path):
+    with pytest.raises(ValueError, match=text):
+        run(dataclasses.replace(TINY, **fields), tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_directory_of_another_configuration_is_refused(tmp_path):
+    run(dataclasses.replace(TINY, max_steps=0), tmp_path)
+    with pytest.raises(ValueError, match=r"`seed` is 0 there and 1 here. Use another --workdir"):
+        run(dataclasses.replace(TINY, max_steps=0, seed=1), tmp_path)
+
+
+def test_the_config_file_gives_a_config():
+    assert get_config() == Config()
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("--config.dept=3", "dept"),
+        ("--config.depth=abc", "--config.depth=abc"),
+        ("--config.skip=gate", "Unknown skip: 'gate'. Choose one of: identity, none, scaled."),
+    ],
+)
+def test_wrong_flags_end_with_one_sentence_and_status_one(flag, text, tmp_path):
+    command = [sys.executable, "-m", "experiments.train", "--config=configs/train.py"]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [*command, f"--workdir={tmp_path / 'a'}", flag],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and text in line
+    assert not (tmp_path / "a").exists()
