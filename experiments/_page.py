@@ -76,21 +76,24 @@ def _headline(verdicts, config):
     sentences = []
     for family, settings in config.families().items():
         mine = [verdict for verdict in verdicts if verdict.family == family]
-        parts = []
-        for decision in ("supported", "contradicted", "undecided"):
-            named = [_change(v) for v in mine if v.decision == decision]
-            if named and decision == "undecided":
-                parts.append(
-                    f"undecided at this size: {', '.join(v.claim.metric_name for v in mine if v.decision == decision)}"
-                )
-            elif named:
-                lead = "as claimed, " if decision == "supported" else "against the claim, "
-                parts.append(lead + ", ".join(named))
+        parts = [_part(decision, mine) for decision in report.VERDICTS]
+        parts = [part for part in parts if part]
         sentences.append(
             f"{family} of depth {max(settings.depths)}, at a training loss of "
             f"{config.matched_loss:g}: without skip connections {'; '.join(parts)}."
         )
     return sentences
+
+
+def _part(decision, verdicts):
+    chosen = [verdict for verdict in verdicts if verdict.decision == decision]
+    if not chosen:
+        return ""
+    if decision == "undecided":
+        names = [verdict.claim.metric_name.split(",")[0] for verdict in chosen]
+        return f"undecided at this size: {', '.join(names)}"
+    lead = "as claimed, " if decision == "supported" else "against the claim, "
+    return lead + ", ".join(_change(verdict) for verdict in chosen)
 
 
 def _change(verdict):

@@ -14,7 +14,6 @@ from lsgeo.operators.curvature import as_pytree
 from lsgeo.operators.streaming import Batches
 from lsgeo.spectra import NegativeCurvature, SpectralDensity, negative_curvature, spectral_density
 from lsgeo.spectra.arguments import check_fraction, check_key
-from lsgeo.spectra.lanczos import CAPACITY
 
 
 @jax.tree_util.register_dataclass

@@ -18,7 +18,7 @@ def _pair():
     a, b = a + a.T, b + b.T
     from jax.flatten_util import ravel_pytree
 
-    flat, unravel = ravel_pytree(PARAMS)
+    _, unravel = ravel_pytree(PARAMS)
 
     def op(matrix):
         return lsgeo.from_matvec(lambda v: unravel(matrix @ ravel_pytree(v)[0]), PARAMS)

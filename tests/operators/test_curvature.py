@@ -144,7 +144,7 @@ def test_checkpoints_and_seeds_share_one_compilation():
     sizes = []
     for seed in range(3):
         rng = np.random.default_rng(seed)
-        model, constants, params, batch = _problem("mlp", options, jnp.float64)
+        _, constants, params, batch = _problem("mlp", options, jnp.float64)
         moved = jax.tree.map(lambda x, rng=rng: x + 0.1 * rng.standard_normal(x.shape), params)
         op = lsgeo.hessian(
             CrossEntropy(models.create("mlp", num_classes=3, **options), constants), moved, batch

@@ -1,5 +1,7 @@
 """Batches give what the whole data set gives."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,9 +12,7 @@ from tests import oracles
 
 def _split(batch, *sizes):
     edges = np.cumsum([0, *sizes])
-    return [
-        {k: v[a:b] for k, v in batch.items()} for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [{k: v[a:b] for k, v in batch.items()} for a, b in itertools.pairwise(edges)]
 
 
 @pytest.mark.parametrize("sizes", [(32, 8), (1, 38, 1), (40,)])
