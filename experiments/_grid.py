@@ -36,6 +36,7 @@ class Family:
       resolution: points per axis of a surface.
       planes: random planes per network.
       surface_range: half the width of a surface, in filter norms.
+      saddles: whether the networks at the matched loss are classified as critical points.
     """
 
     model: str = "mlp"
@@ -50,14 +51,15 @@ class Family:
     max_steps: int = 1500
     end_loss: float = 0.05
     learning_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
-    speed_steps: int = 300
+    speed_steps: int = 200
     num_examples: int = 0
     num_probes: int = 4
     num_steps: int = 48
     trace_matvecs: int = 60
-    resolution: int = 21
+    resolution: int = 15
     planes: int = 2
     surface_range: float = 1.0
+    saddles: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +136,8 @@ def jobs(cell: Cell, matched_loss: float) -> list[Job]:
         Job(cell, f"speed-lr{rate:g}", "train", _speed_config(cell, rate, matched_loss), unit)
         for rate in s.learning_rates
     ]
+    classified = saddles.Config(checkpoints=checkpoints[1:2], **common)
+    points = [Job(cell, "saddles", "saddles", classified, 2 * unit)] if s.saddles else []
     return [
         Job(cell, "train", "train", _train_config(cell, matched_loss), 4 * unit),
         Job(
@@ -146,16 +150,10 @@ def jobs(cell: Cell, matched_loss: float) -> list[Job]:
                 num_steps=s.num_steps,
                 trace_matvecs=s.trace_matvecs,
                 figure=False,
+                tol=1e-4,
                 **common,
             ),
             5 * unit,
-        ),
-        Job(
-            cell,
-            "saddles",
-            "saddles",
-            saddles.Config(checkpoints=checkpoints[1:], **common),
-            3 * unit,
         ),
         Job(
             cell,
@@ -173,6 +171,7 @@ def jobs(cell: Cell, matched_loss: float) -> list[Job]:
             ),
             2 * unit,
         ),
+        *points,
         *speeds,
     ]
 

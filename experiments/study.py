@@ -29,7 +29,7 @@ def _resnet():
         norm="batch",
         depths=(14,),
         width=8,
-        num_train=100,
+        num_train=80,
         learning_rate=0.005,
         max_steps=200,
         speed_steps=60,
@@ -38,6 +38,7 @@ def _resnet():
         trace_matvecs=18,
         resolution=13,
         planes=2,
+        saddles=False,
     )
 
 

@@ -98,11 +98,11 @@ def _leave_one_out(probes, basis, triangle, again):
     diagonal = jnp.abs(jnp.diagonal(triangle))
     floor = jnp.finfo(probes.dtype).eps * jnp.max(diagonal)
     floor = jnp.where(floor > 0, floor, 1)
-    triangle = triangle + jnp.diag(jnp.where(diagonal < floor, floor, 0))
+    regular = triangle + jnp.diag(jnp.where(diagonal < floor, floor, 0))
     inverse = jax.scipy.linalg.solve_triangular(
-        triangle, jnp.eye(len(triangle), dtype=probes.dtype), trans=1
+        regular, jnp.eye(len(regular), dtype=probes.dtype), trans=1
     )
-    lost = inverse / jnp.linalg.norm(inverse, axis=0)  # column i: s_i
+    lost = inverse / jnp.linalg.norm(inverse, axis=0, keepdims=True)  # column i: s_i
     projected = matmul(again, basis.T)  # Q'HQ
     overlaps = matmul(basis, probes.T)  # Q'w, column i
     images = matmul(again, probes.T)  # Q'Hw
