@@ -37,7 +37,7 @@ class NegativeCurvature:
     @property
     def certified(self) -> bool:
         """Whether a direction of negative curvature beyond rounding was found."""
-        return self.value < -self.noise
+        return bool(self.value < -self.noise)
 
     def __str__(self) -> str:
         return (

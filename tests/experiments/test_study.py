@@ -23,7 +23,15 @@ def finished(tmp_path_factory):
 def test_tiny_study_writes_a_verdict_for_every_claim_and_a_row_for_every_network(finished):
     _, workdir = finished
     verdicts = json.loads((workdir / "verdicts.json").read_text())
-    assert [v["claim"] for v in verdicts] == ["C1", "C2a", "C2b", "C2c", "C3/C4", "C3/C4 trace", "C6"]
+    assert [v["claim"] for v in verdicts] == [
+        "C1",
+        "C2a",
+        "C2b",
+        "C2c",
+        "C3/C4",
+        "C3/C4 trace",
+        "C6",
+    ]
     assert {v["verdict"] for v in verdicts} <= {"supported", "contradicted", "undecided"}
     rows = (workdir / "results.csv").read_text().splitlines()
     assert sum(",none," in row and ",init," in row for row in rows) == 2
@@ -74,7 +82,8 @@ def test_directory_of_another_configuration_is_refused(finished):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("num_seeds", 0), ("matched_loss", -1.0), ("confidence", 1.0), ("workers", -1)]
+    ("field", "value"),
+    [("num_seeds", 0), ("matched_loss", -1.0), ("confidence", 1.0), ("workers", -1)],
 )
 def test_field_out_of_range_is_named(tmp_path, field, value):
     config = dataclasses.replace(study_tiny.get_config(), **{field: value})
