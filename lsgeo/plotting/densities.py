@@ -1,5 +1,6 @@
 """Eigenvalue densities of twins."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -54,7 +55,10 @@ def spectral_densities(
     grid = _grid(arms)
     ax.set_yscale("log")
     if x_scale == "symlog":
-        ax.set_xscale("symlog", linthresh=2 * min(_bandwidth(seed) for seed in everything))
+        linear = 2 * min(_bandwidth(seed) for seed in everything)
+        ax.set_xscale("symlog", linthresh=linear)
+        ax.set_xticks(_ticks(linear, grid[0], grid[-1]))
+        ax.minorticks_off()
     heights = {name: _draw(name, seeds, grid, ax) for name, seeds in arms.items()}
     ax.set_ylim(min(_one_eigenvalue(seed) for seed in everything) / 3, 3 * max(heights.values()))
     ax.set_xlim(grid[0], grid[-1])
@@ -62,6 +66,14 @@ def spectral_densities(
     for rank, (name, seeds) in enumerate(arms.items()):
         _rug(seeds, ax, 0.985 - 0.045 * rank, arm_style(name).color)
     _name_arms(arms, ax)
+
+
+def _ticks(linear, low, high):
+    # Zero, and the powers of ten that are far enough from it for their labels to stand apart.
+    powers = np.arange(math.ceil(math.log10(3 * linear)), 60)
+    decades = 10.0**powers
+    ticks = np.concatenate([-decades[::-1], [0.0], decades])
+    return ticks[(ticks >= low) & (ticks <= high)]
 
 
 def _draw(name, seeds, grid, ax):
