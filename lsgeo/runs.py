@@ -181,7 +181,18 @@ def load_provenance(workdir: str | os.PathLike) -> dict[str, Any]:
     return json.loads((pathlib.Path(workdir) / PROVENANCE).read_text())
 
 
+def _flatten(config, prefix=""):
+    fields = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            fields |= _flatten(value, f"{prefix}{name}.")
+        else:
+            fields[f"{prefix}{name}"] = value
+    return fields
+
+
 def _refuse_other(path, theirs, mine):
+    theirs, mine = _flatten(theirs), _flatten(mine)
     for field in sorted(theirs.keys() | mine.keys()):
         old, new = (side.get(field, "(no such field)") for side in (theirs, mine))
         # As text, so that NaN equals itself and 1 differs from 1.0 and True.

@@ -81,6 +81,13 @@ def test_directory_of_another_configuration_is_refused(finished):
         study.run(dataclasses.replace(config, threshold=0.2), workdir)
 
 
+def test_nested_field_that_differs_is_named(finished):
+    config, workdir = finished
+    other = dataclasses.replace(config, mlp=dataclasses.replace(config.mlp, width=9))
+    with pytest.raises(ValueError, match="`mlp.width` is 8 there and 9 here"):
+        study.run(other, workdir)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("num_seeds", 0), ("matched_loss", -1.0), ("confidence", 1.0), ("workers", -1)],
