@@ -6,13 +6,47 @@ that space; `ravel` and `unravel` go between the two inside `jit`, at no cost th
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
 HIGHEST = jax.lax.Precision.HIGHEST
+
+
+def register_dataclass(cls: type, *, meta: tuple[str, ...] = ()) -> type:
+    """Registers a dataclass as a pytree whose structure names its class.
+
+    The structures of two classes made by `jax.tree_util.register_dataclass` compare equal where their
+    fields do (JAX 0.10), so that `jit` may, when their hashes fall together, run the program of one on
+    the other.
+
+    Args:
+      cls: a dataclass.
+      meta: the static fields; all others are data.
+    """
+    data = tuple(field.name for field in dataclasses.fields(cls) if field.name not in meta)
+    keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
+
+    def flatten(value):
+        children, static = flatten_plain(value)
+        return tuple(zip(keys, children, strict=True)), static
+
+    def flatten_plain(value):
+        return tuple(getattr(value, n) for n in data), tuple(getattr(value, n) for n in meta)
+
+    def unflatten(static, children):
+        # Not through the constructor: JAX also fills trees with placeholders.
+        value = object.__new__(cls)
+        for name, part in zip((*data, *meta), (*children, *static), strict=True):
+            object.__setattr__(value, name, part)
+        return value
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten, flatten_plain)
+    return cls
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +72,35 @@ class Space:
         """A pytree of `jax.ShapeDtypeStruct`, one for each leaf."""
         leaves = map(jax.ShapeDtypeStruct, self.shapes, self.dtypes)
         return jax.tree.unflatten(self.treedef, list(leaves))
+
+
+def as_pytree(function: Callable, name: str) -> Callable:
+    """Makes a callable a pytree that `jit` takes as an argument.
+
+    The arrays that a registered class carries, such as frozen batch statistics, become its leaves.
+
+    Args:
+      function: a function, or a callable pytree.
+      name: how messages call it.
+
+    Raises:
+      ValueError: if it is not callable, or neither a pytree nor hashable.
+    """
+    if not callable(function):
+        raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
+    if isinstance(function, Partial):
+        return function
+    if not jax.tree_util.all_leaves([function]):
+        # By its method, which tells classes apart: see `register_dataclass`.
+        return Partial(type(function).__call__, function)
+    try:
+        hash(function)
+    except TypeError as error:
+        raise ValueError(
+            f"`{name}` must be a function or a callable pytree; got {function!r}, which cannot be "
+            "hashed. Register its class with jax.tree_util.register_dataclass."
+        ) from error
+    return Partial(function)
 
 
 def space_of(tree: Any, name: str = "params") -> Space:

@@ -10,13 +10,12 @@ import jax.numpy as jnp
 
 from lsgeo import trees
 from lsgeo.operators import hessian, value_gradient_hessian
-from lsgeo.operators.curvature import as_pytree
 from lsgeo.operators.streaming import Batches
 from lsgeo.spectra import NegativeCurvature, SpectralDensity, negative_curvature, spectral_density
 from lsgeo.spectra.arguments import check_fraction, check_key
 
 
-@jax.tree_util.register_dataclass
+@trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class CriticalPoint:
     """A verdict on a point and the figures that it rests on; see `classify_critical_point`."""
@@ -109,7 +108,7 @@ def classify_critical_point(
         value, gradient, op = value_gradient_hessian(loss, params, batch)
     else:
         op = hessian(loss, params, batch, batches=batches)
-        value, gradient = _streamed_gradient(as_pytree(loss, "loss"), params, batches)
+        value, gradient = _streamed_gradient(trees.as_pytree(loss, "loss"), params, batches)
     bound_key, index_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     steps = _steps_for(op.shape[0], curvature_tol, failure_probability)
     found = negative_curvature(

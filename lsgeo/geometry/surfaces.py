@@ -24,10 +24,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lsgeo import trees
 from lsgeo.geometry.directions import check_like
 
 
-@jax.tree_util.register_dataclass
+@trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Surface:
     """The loss on a rectangular grid of the plane params + x * d_x + y * d_y.
@@ -132,7 +133,7 @@ def surface(loss, params, batch, directions, *, xs, ys, finished=None, on_row=No
     _check_directions(directions, params)
     _check_finished(finished, xs, ys)
     params, batch, directions = jax.tree.map(jnp.asarray, (params, batch, tuple(directions)))
-    loss = _as_pytree(loss)
+    loss = trees.as_pytree(loss, "loss")
     values = np.empty((len(ys), len(xs)), _loss_dtype(loss, params, batch))
     for j, y in enumerate(ys):
         if j in finished:
@@ -160,19 +161,6 @@ def _move(params, directions, x, y):
         return leaf + step
 
     return jax.tree.map(move, params, *directions)
-
-
-def _as_pytree(loss):
-    if not jax.tree_util.all_leaves([loss]):
-        return loss
-    try:
-        hash(loss)
-    except TypeError as error:
-        raise ValueError(
-            f"`loss` must be a function or a callable pytree; got {loss!r}, which cannot be "
-            "hashed. Register its class with jax.tree_util.register_dataclass."
-        ) from error
-    return jax.tree_util.Partial(loss)
 
 
 def _loss_dtype(loss, params, batch):

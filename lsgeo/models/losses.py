@@ -9,17 +9,22 @@ one compiled function:
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lsgeo import trees
+
 PyTree = Any
 Batch = dict[str, jax.Array]
 
+_pytree = functools.partial(trees.register_dataclass, meta=("model", "train"))
 
-@jax.tree_util.register_dataclass
+
+@_pytree
 @dataclasses.dataclass(frozen=True)
 class Logits:
     """`predict(params, batch)` -> logits [N, classes] of a model.
@@ -31,9 +36,9 @@ class Logits:
         batch by its own statistics (the policy "batch") and leaves `constants` alone.
     """
 
-    model: nn.Module = dataclasses.field(metadata={"static": True})
+    model: nn.Module
     constants: PyTree = dataclasses.field(default_factory=dict)
-    train: bool = dataclasses.field(default=False, metadata={"static": True})
+    train: bool = False
 
     def __call__(self, params: PyTree, batch: Batch) -> jax.Array:
         """Returns the logits of a batch."""
@@ -43,7 +48,7 @@ class Logits:
         return logits
 
 
-@jax.tree_util.register_dataclass
+@_pytree
 @dataclasses.dataclass(frozen=True)
 class CrossEntropy:
     """`loss(params, batch)` -> mean over the examples of -log softmax(logits)[label], in nats.
@@ -51,9 +56,9 @@ class CrossEntropy:
     Attributes: those of `Logits`.
     """
 
-    model: nn.Module = dataclasses.field(metadata={"static": True})
+    model: nn.Module
     constants: PyTree = dataclasses.field(default_factory=dict)
-    train: bool = dataclasses.field(default=False, metadata={"static": True})
+    train: bool = False
 
     def __call__(self, params: PyTree, batch: Batch) -> jax.Array:
         """Returns the mean loss of a batch."""

@@ -166,14 +166,12 @@ _ravel = jax.jit(trees.ravel, static_argnums=0)
 _unravel = jax.jit(trees.unravel, static_argnums=0)
 
 
-def operator_class(*, data: tuple[str, ...], meta: tuple[str, ...] = ()):
-    """Makes a class a frozen dataclass and a pytree with the given array and static fields."""
+def operator_class(*, meta: tuple[str, ...] = ()):
+    """Makes a class a frozen dataclass and a pytree; the fields in `meta` are static."""
 
     def wrap(cls):
         frozen = dataclasses.dataclass(frozen=True, eq=False)(cls)
-        return jax.tree_util.register_dataclass(
-            frozen, data_fields=list(data), meta_fields=list(meta)
-        )
+        return trees.register_dataclass(frozen, meta=meta)
 
     return wrap
 
@@ -196,7 +194,7 @@ class _Derived(LinearOperator):
         return self.operand.traceable
 
 
-@operator_class(data=("operand", "factor", "offset"))
+@operator_class()
 class Affine(_Derived):
     """factor * operand + offset * identity."""
 
@@ -209,7 +207,7 @@ class Affine(_Derived):
         return jax.tree.map(lambda h, x: (self.factor * h + self.offset * x).astype(h.dtype), hv, v)
 
 
-@operator_class(data=("left", "right"))
+@operator_class()
 class Sum(LinearOperator):
     """left + right."""
 
@@ -232,7 +230,7 @@ class Sum(LinearOperator):
         return jax.tree.map(jnp.add, self.left.matvec(v), self.right.matvec(v))
 
 
-@operator_class(data=("operand",), meta=("index", "restricted_space"))
+@operator_class(meta=("index", "restricted_space"))
 class Restricted(_Derived):
     """The diagonal block of some leaves of the parameters."""
 
@@ -253,7 +251,7 @@ class Restricted(_Derived):
         return jax.tree.unflatten(self.space.treedef, [hv[i] for i in self.index])
 
 
-@operator_class(data=("operand", "inverse_root"))
+@operator_class()
 class Preconditioned(_Derived):
     """P^(-1/2) operand P^(-1/2); `inverse_root` is the flat P^(-1/2)."""
 

@@ -12,7 +12,7 @@ from lsgeo.operators import checks, streaming
 from lsgeo.operators.base import LinearOperator, operator_class
 
 
-@operator_class(data=("product", "noise"), meta=("space",))
+@operator_class(meta=("space",))
 class Curvature(LinearOperator):
     """A curvature matrix given by a product that is itself a pytree of arrays."""
 
@@ -68,7 +68,7 @@ def hessian(
     if mode not in modes:
         raise ValueError(f"`mode` must be one of {', '.join(modes)}; got {mode!r}.")
     space = trees.space_of(params)
-    loss = as_pytree(loss, "loss")
+    loss = trees.as_pytree(loss, "loss")
     concrete = not isinstance(jax.tree.leaves(params)[0], jax.core.Tracer)
     if concrete:
         trees.check_finite(params, "params")
@@ -101,7 +101,7 @@ def value_gradient_hessian(
       ValueError: as `hessian`.
     """
     space = trees.space_of(params)
-    loss = as_pytree(loss, "loss")
+    loss = trees.as_pytree(loss, "loss")
     trees.check_finite(params, "params")
     checks.check_loss(loss, params, batch)
     value, gradient, product = _linearize(loss, params, batch)
@@ -136,7 +136,10 @@ def gauss_newton(
       ValueError: as `hessian`.
     """
     space = trees.space_of(params)
-    predict, criterion = as_pytree(predict, "predict"), as_pytree(criterion, "criterion")
+    predict, criterion = (
+        trees.as_pytree(predict, "predict"),
+        trees.as_pytree(criterion, "criterion"),
+    )
     trees.check_finite(params, "params")
     if batches is not None:
         if batch is not None:
@@ -149,13 +152,6 @@ def gauss_newton(
         )
     checks.check_loss(lambda p, b: criterion(predict(p, b), b), params, batch)
     return _checked(_linearize_gauss_newton(predict, criterion, params, batch), space, True)
-
-
-def as_pytree(function: Callable, name: str) -> Callable:
-    """Makes a callable a pytree: its arrays, if it carries any, become arguments of `jit`."""
-    if not callable(function):
-        raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
-    return Partial(function) if jax.tree_util.all_leaves([function]) else function
 
 
 def _checked(product: Partial, space: trees.Space, concrete: bool) -> LinearOperator:

@@ -13,7 +13,7 @@ from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator, operator_class
 
 
-@operator_class(data=("matrix", "noise"), meta=("space",))
+@operator_class(meta=("space",))
 class Dense(LinearOperator):
     """A matrix that is held in memory."""
 

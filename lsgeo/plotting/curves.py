@@ -53,7 +53,6 @@ def metric_by_depth(
     finite = np.array([value for value in pooled if np.isfinite(value)], dtype=float)
     if not finite.size:
         raise ValueError("`values` must hold at least one finite value; got none.")
-    _set_scale(ax, scale, finite)
     depths = sorted({depth for arm in values.values() for depth in arm})
     ax.set_xlim(-0.4, len(depths) - 0.6)
     ax.set_xticks(range(len(depths)), [str(depth) for depth in depths])
@@ -63,6 +62,8 @@ def metric_by_depth(
     for offset, (name, by_depth) in zip(offsets, values.items(), strict=True):
         places = {depth: index + offset for index, depth in enumerate(depths)}
         ends += _draw_arm(name, by_depth, places, ax)
+    # After the data are drawn: an axis that knows of zero alone has no height on this scale.
+    _set_scale(ax, scale, finite)
     _count_missing(values, depths, ax)
     label_ends(ax, ends)
 

@@ -15,7 +15,7 @@ from lsgeo.spectra.arguments import check_count, check_fraction, check_key, chec
 from lsgeo.spectra.eigenpairs import EigenPairs, extreme_eigenpairs
 
 
-@jax.tree_util.register_dataclass
+@trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class NegativeCurvature:
     """How negative the lowest eigenvalue is: `lower_bound` <= lambda_min <= `value`.

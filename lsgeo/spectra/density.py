@@ -6,13 +6,14 @@ import jax
 import numpy as np
 from scipy import stats
 
+from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
 from lsgeo.spectra import lanczos
 from lsgeo.spectra.arguments import check_count, check_key, check_operator
 from lsgeo.spectra.estimate import Estimate
 
 
-@jax.tree_util.register_dataclass
+@trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class SpectralDensity:
     """A quadrature rule for the eigenvalue distribution of an n x n operator, one row per probe.

@@ -16,7 +16,7 @@ from lsgeo.spectra.arguments import check_count, check_fraction, check_key, chec
 CHECK_EVERY = 8
 
 
-@jax.tree_util.register_dataclass
+@trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class EigenPairs:
     """Eigenpairs in ascending order; see `extreme_eigenpairs`."""

@@ -3,10 +3,10 @@
 import dataclasses
 import math
 
-import jax
+from lsgeo import trees
 
 
-@jax.tree_util.register_dataclass
+@trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Estimate:
     """An estimate: value, standard error (NaN where it cannot be known) and products used."""

@@ -241,3 +241,16 @@ def test_bad_arguments_are_refused_by_name(draw, message):
     _, ax = plotting.new_figure()
     with pytest.raises(ValueError, match=message):
         draw(ax)
+
+
+def test_one_seed_beside_several_is_drawn_on_a_log_axis_without_a_warning():
+    # These sizes gave the axis no height while only the lone seed was drawn.
+    _, axes = plotting.new_figure(height=5.6, columns=2, rows=2)
+    seeds = {
+        "no skip": [np.nan, 221.7371425628662],
+        "skip": [43.07565506299336, 58.619385639826454],
+    }
+    values = {name: {2: values} for name, values in seeds.items()}
+    for ax in np.ravel(axes):
+        plotting.metric_by_depth(values, ax, label="trace", unit="nats")
+        assert ax.get_yscale() == "log" and ax.get_ylim()[0] < 43 and ax.get_ylim()[1] > 221
