@@ -10,7 +10,7 @@ study: $(VENV)/installed
 	$(BIN)/python -m experiments.study --config=configs/study.py --workdir=$(WORKDIR)
 
 test: $(VENV)/tested
-	JAX_PLATFORMS=cpu $(BIN)/python -m pytest $(ARGS)
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile $(ARGS)
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .
