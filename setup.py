@@ -29,7 +29,13 @@ setup(
         "jinja2>=3.1",
     ],
     extras_require={
-        "test": ["chex>=0.1.90", "pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.9"],
+        "test": [
+            "chex>=0.1.90",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6.100",
+            "ruff>=0.9",
+        ],
         "cuda": ["jax[cuda13]>=0.10"],
         "tpu": ["jax[tpu]>=0.10"],
     },
