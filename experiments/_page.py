@@ -80,7 +80,7 @@ def _headline(verdicts, config):
         parts = [part for part in parts if part]
         sentences.append(
             f"{family} of depth {max(settings.depths)}, at a training loss of "
-            f"{config.matched_loss:g}: without skip connections {'; '.join(parts)}."
+            f"{config.matched_loss:g}. Without skip connections, {'; '.join(parts)}."
         )
     return sentences
 
@@ -92,24 +92,22 @@ def _part(decision, verdicts):
     if decision == "undecided":
         names = [verdict.claim.metric_name.split(",")[0] for verdict in chosen]
         return f"undecided at this size: {', '.join(names)}"
-    lead = "as claimed, " if decision == "supported" else "against the claim, "
+    lead = "as claimed: " if decision == "supported" else "against the claim: "
     return lead + ", ".join(_change(verdict) for verdict in chosen)
 
 
 def _change(verdict):
-    factor = math.exp(abs(verdict.effect.value))
     name = verdict.claim.metric_name.split(",")[0]
-    way = "larger" if verdict.effect.value > 0 else "smaller"
-    return f"the {name} is {factor:.3g} times {way}"
+    return f"{name} ×{math.exp(verdict.effect.value):.2g}"
 
 
 def _effects(table):
-    figure, ax = plotting.new_figure(height=1.2 + 0.34 * len(table))
+    figure, ax = plotting.new_figure(height=1.2 + 0.38 * len(table))
     plotting.effect_forest(table, ax)
     return report.Figure(
         "Effect of removing the skip connections",
         "One line for each claim and family. The dot is the mean over pairs of twins of log(without "
-        "skip / with skip), the bar its 95 % interval. Right of zero the figure is larger without skips, "
+        "skip / with skip), the bar its 95 % interval. Right of ×1 the figure is larger without skips, "
         "as every claim here predicts. A claim is supported where the whole bar lies beyond the threshold on "
         "the right, contradicted where it lies beyond the one on the left.",
         plotting.to_svg(figure),

@@ -8,6 +8,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, dress
 
+FARTHEST = np.log(1e3)  # beyond, an interval would squeeze all others
 MARKERS = {"supported": "o", "contradicted": "X", "undecided": "D"}
 
 
@@ -49,7 +50,7 @@ def effect_forest(rows: Sequence[Effect], ax) -> None:
     low, high = _limits(rows)
     ax.set_xlim(low, high)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_yticks(range(len(rows)), [f"{row.claim}  {row.family}: {row.metric}" for row in rows])
+    ax.set_yticks(range(len(rows)), [_label(row) for row in rows])
     dress(ax, x="effect: value without skip / value with skip (factor)", y="claim", grid="x")
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
@@ -77,9 +78,10 @@ def _draw(row, place, ax, low, high):
         return
     ends = []
     for bound, edge, arrow in ((row.lower, low, "<"), (row.upper, high, ">")):
-        ends.append(_inside(bound, low, high) if np.isfinite(bound) else edge)
-        if not np.isfinite(bound):
-            # An end that is unknown or infinite: the line runs to the edge, and an arrow says so.
+        inside = np.log(low) <= bound <= np.log(high)
+        ends.append(np.exp(bound) if inside else edge)
+        if not inside:
+            # An end that is unknown, infinite or far away: the line runs to the edge, with an arrow.
             ax.plot(edge, place, marker=arrow, color=INK, markersize=5, clip_on=False)
     ax.plot(ends, [place, place], color=INK, linewidth=1.4)
     if np.isfinite(row.threshold):
@@ -95,6 +97,10 @@ def _draw(row, place, ax, low, high):
         markeredgewidth=1.2,
     )
     _right_text(ax, place, f"×{np.exp(row.effect):.2g}  {row.verdict}")
+
+
+def _label(row):
+    return f"{row.claim}  {row.family}\n{row.metric.split(',')[0]}"
 
 
 def _right_text(ax, place, text):
@@ -120,4 +126,4 @@ def _limits(rows):
     finite = np.array([number for row in numbers for number in row if np.isfinite(number)])
     margin = 0.08 * np.ptp(finite) + 0.1
     ends = min(finite.min(), -np.log(1.5)) - margin, max(finite.max(), np.log(1.5)) + margin
-    return float(np.exp(ends[0])), float(np.exp(ends[1]))
+    return tuple(float(np.exp(np.clip(end, -FARTHEST, FARTHEST))) for end in ends)

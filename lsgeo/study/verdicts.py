@@ -27,7 +27,9 @@ class Verdict:
     @property
     def note(self) -> str:
         """Agreement between the seeds, and the pairs that are missing or only bounded."""
-        parts = [f"{self.effect.num_positive} of {self.effect.num_pairs} seeds above zero"]
+        parts = [
+            f"{self.effect.num_positive} of {self.effect.num_pairs} seeds larger without skips"
+        ]
         if self.num_missing:
             parts.append(f"{self.num_missing} pairs not measured: a network never reached the loss")
         if self.num_bounds:

@@ -201,7 +201,7 @@ def test_effects_are_drawn_as_factors_and_missing_ones_are_named():
     assert "no estimate: undecided" in texts(ax) and "×2.7  supported" in texts(ax)
     assert [line.get_marker() for line in ax.lines].count(">") == 1
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == ["C3  MLP: largest eigenvalue"] * 3
+    assert names == ["C3  MLP\nlargest eigenvalue"] * 3
 
 
 @pytest.mark.parametrize(
@@ -254,3 +254,12 @@ def test_one_seed_beside_several_is_drawn_on_a_log_axis_without_a_warning():
     for ax in np.ravel(axes):
         plotting.metric_by_depth(values, ax, label="trace", unit="nats")
         assert ax.get_yscale() == "log" and ax.get_ylim()[0] < 43 and ax.get_ylim()[1] > 221
+
+
+def test_an_interval_that_reaches_far_ends_in_an_arrow_and_does_not_squeeze_the_others():
+    _, ax = plotting.new_figure()
+    rows = [Row(), Row(effect=4.0, lower=-900.0, upper=9.9, verdict="undecided")]
+    plotting.effect_forest(rows, ax)
+    assert ax.get_xlim()[0] >= 0.99e-3 and ax.get_xlim()[1] <= 1.01e3
+    markers = [line.get_marker() for line in ax.lines]
+    assert markers.count("<") == 1 and markers.count(">") == 1
