@@ -31,6 +31,7 @@ setup(
     extras_require={
         "test": [
             "chex>=0.1.90",
+            "equinox>=0.11",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",

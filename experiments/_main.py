@@ -1,11 +1,13 @@
 """The entry point that all experiments share: flags, run, one clear sentence on an error."""
 
+import dataclasses
+import inspect
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
 
@@ -18,12 +20,16 @@ def launch(run: Callable[..., Any], *, config_file: str) -> None:
       run: run(config, workdir, progress=...) of an experiment.
       config_file: default of --config.
     """
+    if {"--help", "-h", "-help", "--helpshort"} & set(sys.argv[1:]):
+        print(_help(run, config_file))
+        return
     config = config_flags.DEFINE_config_file("config", config_file, "Path of the configuration.")
     workdir = flags.DEFINE_string("workdir", None, "Directory of this run.", required=True)
 
     def main(argv):
         if len(argv) > 1:
             raise app.UsageError(f"Unexpected arguments: {' '.join(argv[1:])}")
+        logging.set_verbosity(logging.WARNING)
         try:
             run(config.value, workdir.value, progress=Progress())
         except (ValueError, OSError) as error:
@@ -31,6 +37,35 @@ def launch(run: Callable[..., Any], *, config_file: str) -> None:
             sys.exit(1)
 
     app.run(main, flags_parser=_parse_flags)
+
+
+def _help(run, config_file):
+    config = inspect.signature(run).parameters["config"].annotation
+    fields = [f"  --config.{name}={value!r}" for name, value in _defaults(config())]
+    return "\n".join(
+        [
+            inspect.getdoc(inspect.getmodule(run)),
+            "\nFlags:\n  --workdir=DIR  directory of this run (required); a killed run continues there",
+            f"  --config=FILE  a configuration; by default {config_file}",
+            "\nFields of the configuration, with the defaults of its type:",
+            *fields,
+            *(f"\n{inspect.getdoc(kind)}" for kind in _kinds(config())),
+        ]
+    )
+
+
+def _kinds(config):
+    parts = [getattr(config, field.name) for field in dataclasses.fields(config)]
+    return dict.fromkeys([type(config), *(type(p) for p in parts if dataclasses.is_dataclass(p))])
+
+
+def _defaults(config, prefix=""):
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _defaults(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
 
 
 def _parse_flags(argv):

@@ -1,15 +1,13 @@
 """A trained network as the measurements want it: a loss, parameters and a batch."""
 
 import dataclasses
-import hashlib
 import os
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from experiments import train
+from experiments import _problem, train
 from lsgeo import models, runs, training
 from lsgeo.geometry import surfaces
 
@@ -51,7 +49,7 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     stats = stored["batch_stats"]
     constants = {"batch_stats": stats} if stats else {}
     loss = models.CrossEntropy(train.create_model(trained, dataset), constants)
-    digest = _fingerprint(stored)
+    digest = _problem.fingerprint(stored["params"], stored["batch_stats"])
     return Network(
         loss,
         stored["params"],
@@ -96,12 +94,3 @@ def _training_config(run):
         return train.Config(**runs.load_config(run))
     except TypeError as error:
         raise ValueError(f"`run` {run} is no run of experiments.train ({error}).") from error
-
-
-def _fingerprint(stored):
-    digest = hashlib.sha256()
-    for name in ("params", "batch_stats"):
-        for path, leaf in jax.tree_util.tree_leaves_with_path(stored[name]):
-            digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
-            digest.update(np.asarray(leaf).tobytes())
-    return digest.hexdigest()

@@ -1,0 +1,77 @@
+"""Anyone's own model, named on the command line as package.module:function."""
+
+import dataclasses
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A loss at one place: loss(params, batch), with its data as one batch or as batches."""
+
+    loss: Callable[[Any, Any], jax.Array]
+    params: Any
+    batch: Any = None
+    batches: Any = None
+    sha256: str = ""  # of the parameters
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data as the operators take them: {"batch": ...} or {"batches": ...}."""
+        return {"batch": self.batch} if self.batches is None else {"batches": self.batches}
+
+
+def load(name: str) -> Problem:
+    """Imports `package.module:function` and calls it.
+
+    Args:
+      name: where the function is. It takes no argument and returns (loss, params, data): a pure
+        `loss(params, batch)`, a pytree of float arrays, and one batch, or a list (or another object with
+        __iter__ that is no pytree node) of batches.
+
+    Raises:
+      ValueError: if there is no such function, or it does not return three things.
+    """
+    module, _, function = name.partition(":")
+    if not module or not function:
+        raise ValueError(f"`problem` must read package.module:function; got {name!r}.")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        make = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"`problem` {name!r} cannot be found ({error}). Run from the folder that holds the module, or "
+            "put that on PYTHONPATH."
+        ) from error
+    result = make()
+    if not isinstance(result, tuple) or len(result) != 3:
+        raise ValueError(
+            f"`problem` {name!r} must return (loss, params, data); got {type(result).__name__}"
+            f"{f' of {len(result)}' if isinstance(result, tuple) else ''}."
+        )
+    loss, params, data = result
+    streamed = isinstance(data, list) or (hasattr(data, "__iter__") and _is_leaf(data))
+    role = "batches" if streamed else "batch"
+    return Problem(loss, params, **{role: data}, sha256=fingerprint(params))
+
+
+def fingerprint(*trees: Any) -> str:
+    """Hashes the leaves of pytrees: their paths, dtypes, shapes and bytes."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(trees):
+        leaf = np.asarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
+        digest.update(leaf.tobytes())
+    return digest.hexdigest()
+
+
+def _is_leaf(data):
+    return not hasattr(data, "shape") and jax.tree_util.all_leaves([data])

@@ -1,0 +1,58 @@
+"""One regression in three frameworks, as the README shows them to `experiments.spectrum --problem`."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+X = jax.random.normal(jax.random.key(1), (50, 4), jnp.float32)
+BATCH = {"x": X, "y": jnp.sin(X[:, 0])}
+
+
+def mean_squared_error(predict):
+    def loss(params, batch):
+        return jnp.mean((predict(params, batch["x"]) - batch["y"]) ** 2)
+
+    return loss
+
+
+def plain():
+    keys = jax.random.split(jax.random.key(0))
+    params = {
+        "hidden": jax.random.normal(keys[0], (4, 8), jnp.float32) / 2,
+        "out": jax.random.normal(keys[1], (8,), jnp.float32) / 3,
+    }
+    loss = mean_squared_error(lambda p, x: jnp.tanh(x @ p["hidden"]) @ p["out"])
+    return loss, params, BATCH
+
+
+def in_batches():
+    loss, params, batch = plain()
+    cuts = (slice(0, 20), slice(20, 40), slice(40, 50))
+    return loss, params, [jax.tree.map(lambda a, c=cut: a[c], batch) for cut in cuts]
+
+
+class Network(nnx.Module):
+    def __init__(self, rngs):
+        self.hidden = nnx.Linear(4, 8, rngs=rngs)
+        self.out = nnx.Linear(8, 1, rngs=rngs)
+
+    def __call__(self, x):
+        return self.out(jnp.tanh(self.hidden(x)))[:, 0]
+
+
+def flax_nnx():
+    graph, params, rest = nnx.split(Network(nnx.Rngs(0)), nnx.Param, ...)
+    loss = mean_squared_error(lambda p, x: nnx.merge(graph, p, rest, copy=True)(x))
+    return loss, params, BATCH
+
+
+def equinox():
+    network = eqx.nn.MLP(4, "scalar", 8, 1, activation=jnp.tanh, key=jax.random.key(0))
+    params, static = eqx.partition(network, eqx.is_inexact_array)
+    loss = mean_squared_error(lambda p, x: jax.vmap(eqx.combine(p, static))(x))
+    return loss, params, BATCH
+
+
+def not_three():
+    return plain()[:2]
