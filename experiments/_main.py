@@ -4,14 +4,14 @@ import dataclasses
 import inspect
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import app, flags, logging
 from ml_collections import config_flags
 
 
-def launch(run: Callable[..., Any], *, config_file: str) -> None:
+def launch(run: Callable[..., Any], *, config_file: str, shorthands: Sequence[str] = ()) -> None:
     """Parses --config, --config.FIELD and --workdir, then calls run(config, workdir, progress).
 
     A ValueError ends the program with its text on stderr and status 1, without a trace.
@@ -19,6 +19,7 @@ def launch(run: Callable[..., Any], *, config_file: str) -> None:
     Args:
       run: run(config, workdir, progress=...) of an experiment.
       config_file: default of --config.
+      shorthands: fields of the configuration that have a flag of their own: --FIELD=VALUE.
     """
     if {"--help", "-h", "-help", "--helpshort"} & set(sys.argv[1:]):
         print(_help(run, config_file))
@@ -26,10 +27,17 @@ def launch(run: Callable[..., Any], *, config_file: str) -> None:
     config = config_flags.DEFINE_config_file("config", config_file, "Path of the configuration.")
     workdir = flags.DEFINE_string("workdir", None, "Directory of this run.", required=True)
 
+    short = {
+        name: flags.DEFINE_string(name, None, f"Same as --config.{name}.") for name in shorthands
+    }
+
     def main(argv):
         if len(argv) > 1:
             raise app.UsageError(f"Unexpected arguments: {' '.join(argv[1:])}")
         logging.set_verbosity(logging.WARNING)
+        for name, flag in short.items():
+            if flag.value is not None:
+                setattr(config.value, name, flag.value)
         try:
             run(config.value, workdir.value, progress=Progress())
         except (ValueError, OSError) as error:

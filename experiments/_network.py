@@ -26,6 +26,11 @@ class Network:
     step: int
     sha256: str  # of the weights and batch statistics
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data as the operators take them."""
+        return {"batch": self.batch}
+
     def value(self) -> float:
         """The loss in evaluation mode."""
         return float(surfaces.evaluate(self.loss, self.params, self.batch))

@@ -1,6 +1,7 @@
 """Anyone's own model, named on the command line as package.module:function."""
 
 import dataclasses
+import functools
 import hashlib
 import importlib
 import os
@@ -21,6 +22,8 @@ class Problem:
     batch: Any = None
     batches: Any = None
     sha256: str = ""  # of the parameters
+    arm: str = "network"
+    step: int = 0
 
     @property
     def data(self) -> dict[str, Any]:
@@ -28,6 +31,7 @@ class Problem:
         return {"batch": self.batch} if self.batches is None else {"batches": self.batches}
 
 
+@functools.lru_cache(1)
 def load(name: str) -> Problem:
     """Imports `package.module:function` and calls it.
 

@@ -1,6 +1,9 @@
-"""Measures the Hessian spectrum of a training run's checkpoints.
+"""Measures the Hessian spectrum of a training run's checkpoints, or of anyone's own model.
 
 python -m experiments.spectrum --config=configs/spectrum.py --config.run=runs/train --workdir=runs/spectrum
+python -m experiments.spectrum --problem=package.module:function --workdir=runs/mine
+
+The function takes no argument and returns (loss, params, data); see `experiments._problem.load`.
 """
 
 import dataclasses
@@ -11,17 +14,18 @@ import jax
 import numpy as np
 
 import lsgeo
-from experiments import _main, _network
+from experiments import _main, _network, _problem
 from lsgeo import plotting, runs
 from lsgeo.operators import value_gradient_hessian
 
 
 @dataclasses.dataclass
 class Config:
-    """Spectra of the checkpoints of one training run.
+    """Spectra of the checkpoints of one training run, or of one problem.
 
     Attributes:
       run: directory of a run of experiments.train.
+      problem: package.module:function that returns (loss, params, data), instead of a run.
       checkpoints: names such as "init", "loss_0.5", "end"; () takes all. One that the run never
         reached is left out.
       num_examples: training examples of the loss, the first ones; 0 takes all.
@@ -37,6 +41,7 @@ class Config:
     """
 
     run: str = ""
+    problem: str = ""
     checkpoints: tuple[str, ...] = ()
     num_examples: int = 0
     num_probes: int = 8
@@ -68,7 +73,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     """
     if not 0 < config.near_zero < 1:
         raise ValueError(f"`near_zero` must lie between 0 and 1; got {config.near_zero}.")
-    names = _network.choose(config.run, tuple(config.checkpoints))
+    names = _names(config)
     opened = runs.open_run(workdir, config)
     for done, name in enumerate(names):
         if progress is not None:
@@ -79,6 +84,9 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         progress(len(names), len(names), "spectra")
     if config.figure:
         _draw(opened, names)
+    if progress is not None:
+        print("\n".join(_line(name, opened.load(name)) for name in names))
+        print(f"results in {opened.path / 'arrays'}, figures in {opened.path / 'figures'}")
     return opened
 
 
@@ -88,10 +96,25 @@ def load_density(stored: dict) -> lsgeo.SpectralDensity:
     return lsgeo.SpectralDensity(**{name: stored[name] for name in fields})
 
 
+def _names(config):
+    if config.run and config.problem:
+        raise ValueError("Give either `run` or `problem`, not both.")
+    if not config.problem:
+        return _network.choose(config.run, tuple(config.checkpoints))
+    for name in ("checkpoints", "num_examples"):
+        if getattr(config, name):
+            raise ValueError(f"`{name}` belongs to a `run`; a `problem` brings its own data.")
+    _problem.load(config.problem)  # before anything is written
+    return ["problem"]
+
+
 def _measure(config, name):
     started = time.monotonic()
-    network = _network.load(config.run, name, config.num_examples)
-    value, _, op = value_gradient_hessian(network.loss, network.params, network.batch)
+    if config.problem:
+        network = _problem.load(config.problem)
+    else:
+        network = _network.load(config.run, name, config.num_examples)
+    value, _, op = value_gradient_hessian(network.loss, network.params, **network.data)
     keys = [jax.random.fold_in(jax.random.key(config.seed), i) for i in range(3)]
     density = lsgeo.spectral_density(
         op, key=keys[0], num_probes=config.num_probes, num_steps=config.num_steps
@@ -130,6 +153,15 @@ def _fractions(density, threshold):
     return {**values, **errors, "threshold": threshold}
 
 
+def _line(name, stored):
+    return (
+        f"{name}: loss {stored['loss']:.4g}; eigenvalues {stored['lambda_min']:.4g} (±"
+        f"{stored['residuals'][0]:.1g}) to {stored['lambda_max']:.4g} (±{stored['residuals'][-1]:.1g}); "
+        f"trace {stored['trace']:.4g} ± {stored['trace_error']:.2g}; "
+        f"{stored['negative_mass']:.2%} of the curvature is negative ({stored['total_matvecs']} products)"
+    )
+
+
 def _draw(opened, names):
     figure, axes = plotting.new_figure(columns=len(names))
     for name, ax in zip(names, np.atleast_1d(axes), strict=True):
@@ -143,4 +175,4 @@ def _draw(opened, names):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/spectrum.py")
+    _main.launch(run, config_file="configs/spectrum.py", shorthands=("problem",))

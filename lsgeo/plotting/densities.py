@@ -91,7 +91,11 @@ def _name_arms(arms, ax):
     label_ends(
         ax,
         [
-            (height, f"{name}\n({len(seeds)} seeds)", arm_style(name).color)
+            (
+                height,
+                name if len(seeds) == 1 else f"{name}\n({len(seeds)} seeds)",
+                arm_style(name).color,
+            )
             for height, (name, seeds) in zip(heights, arms.items(), strict=True)
         ],
     )
