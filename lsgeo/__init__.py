@@ -13,7 +13,19 @@ from lsgeo.geometry import (
     filter_normalized_directions,
     surface,
 )
-from lsgeo.operators import LinearOperator, dense, from_matvec, gauss_newton, hessian
+from lsgeo.operators import (
+    LinearOperator,
+    adam_diagonal,
+    dense,
+    empirical_fisher,
+    fisher,
+    from_matvec,
+    gauss_newton,
+    gradient_covariance,
+    hessian,
+    ntk,
+    split_hessian,
+)
 from lsgeo.spectra import (
     EigenPairs,
     Estimate,
@@ -35,15 +47,21 @@ __all__ = [
     "NegativeCurvature",
     "SpectralDensity",
     "Surface",
+    "adam_diagonal",
     "classify_critical_point",
     "dense",
+    "empirical_fisher",
     "extreme_eigenpairs",
     "filter_normalized_directions",
+    "fisher",
     "from_matvec",
     "gauss_newton",
+    "gradient_covariance",
     "hessian",
     "negative_curvature",
+    "ntk",
     "spectral_density",
+    "split_hessian",
     "surface",
     "trace",
 ]

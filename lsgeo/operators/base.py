@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.operators import selection
 
 MAX_DENSE_BYTES = 2**31
 MAX_BATCHED_SIZE = 2**20
@@ -109,37 +110,26 @@ class LinearOperator(abc.ABC):
         """Returns op + s * identity."""
         return Affine(self, jnp.ones((), self.dtype), jnp.asarray(s, self.dtype))
 
-    def restrict(self, pattern: str) -> "LinearOperator":
+    def restrict(self, pattern: str | Sequence[str]) -> "LinearOperator":
         """Returns the diagonal block of the parameters whose path matches `pattern`.
 
         Args:
           pattern: glob over paths such as 'Dense_0/kernel'; `*` stays inside one name, `**` crosses.
+            A list of globs takes what matches any of them.
 
         Returns:
           An operator on dictionaries {path: leaf} of the selected leaves.
 
         Raises:
-          ValueError: if no path matches.
+          ValueError: if a pattern matches no path.
         """
-        paths = [
-            trees.path_name(p) for p, _ in jax.tree_util.tree_flatten_with_path(self.space.like)[0]
-        ]
-        chosen = tuple(path for path in paths if _glob(pattern).fullmatch(path))
-        if not chosen:
-            raise ValueError(
-                f"`pattern` {pattern!r} matches no parameter. There are: {', '.join(paths)}."
-            )
-        index = tuple(paths.index(path) for path in sorted(chosen))
-        leaves = jax.tree.leaves(self.space.like)
-        like = {paths[i]: leaves[i] for i in index}
-        return Restricted(self, index, trees.space_of(like))
+        return Restricted(self, *selection.select(self.space, pattern))
 
     def precondition(self, diagonal: Any) -> "LinearOperator":
         """Returns P^(-1/2) op P^(-1/2) for a positive diagonal P.
 
         Args:
-          diagonal: pytree like the parameters, all entries positive, e.g. the square root of Adam's
-            second moments plus its epsilon.
+          diagonal: pytree like the parameters, all entries positive, e.g. `adam_diagonal(opt_state)`.
 
         Raises:
           ValueError: if the structure differs or an entry is not positive.
@@ -262,12 +252,6 @@ class Preconditioned(_Derived):
         scale = trees.unravel(self.space, self.inverse_root)
         hv = self.operand.matvec(jax.tree.map(jnp.multiply, scale, v))
         return jax.tree.map(jnp.multiply, scale, hv)
-
-
-def _glob(pattern: str) -> re.Pattern:
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    rules = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(rules.get(piece, re.escape(piece)) for piece in pieces))
 
 
 def _check_same_space(left: LinearOperator, right: Any) -> None:

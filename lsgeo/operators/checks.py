@@ -27,22 +27,35 @@ def check_loss(loss: Callable, params: Any, batch: Any) -> None:
     Raises:
       ValueError: if it is not a real scalar, or differs between two traces.
     """
-    try:
-        # A fresh function each time, or the second trace would be the cached first one.
-        first, second = (jax.make_jaxpr(lambda p, b: loss(p, b))(params, batch) for _ in range(2))
-        same = _equal_constants(first, second)
-    except jax.errors.UnexpectedTracerError:
-        same = False  # a key that is kept from call to call has leaked out of the first trace
-    if not same:
-        raise ValueError(
-            f"`loss` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
-        )
-    avals = first.out_avals
+    avals = check_deterministic(loss, params, batch, "loss")
     if len(avals) != 1 or avals[0].shape != () or not jnp.issubdtype(avals[0].dtype, jnp.floating):
         raise ValueError(
             "`loss` must return a real scalar, the mean over the batch; got "
             f"{', '.join(str(aval) for aval in avals) or 'nothing'}."
         )
+
+
+def check_deterministic(function: Callable, params: Any, batch: Any, name: str) -> list:
+    """Traces `function(params, batch)` twice, apart, and returns the abstract values of its outputs.
+
+    Raises:
+      ValueError: if the traces differ.
+    """
+    try:
+        # A fresh function each time, or the second trace would be the cached first one.
+        first, second = (
+            jax.make_jaxpr(lambda p, b: function(p, b))(params, batch) for _ in range(2)
+        )
+        same = _equal_constants(first, second)
+    except jax.errors.UnexpectedTracerError:
+        same = (
+            False  # a key or a statistic that is kept from call to call has leaked out of a trace
+        )
+    if not same:
+        raise ValueError(
+            f"`{name}` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
+        )
+    return first.out_avals
 
 
 def check_value(value: jax.Array) -> None:
@@ -79,11 +92,16 @@ def _inner_constants(jaxpr: Any) -> Iterator[np.ndarray]:
                     yield from _inner_constants(part)
 
 
-def measure_noise(op) -> jax.Array:
+def measure_noise(op, unit: float | None = None) -> jax.Array:
     """Tests the products of `op` and measures their relative rounding noise.
 
     The noise is the failure of additivity, ||H(u+v) - Hu - Hv|| / (||Hu|| + ||Hv||), of an operator that
     is exactly linear but for rounding; at least the machine epsilon.
+
+    Args:
+      op: the operator.
+      unit: relative error that one product has by construction, in place of the machine epsilon, where
+        products are approximate and linear to that only (finite differences).
 
     Raises:
       ValueError: if a product is not finite, not repeatable or not symmetric.
@@ -100,24 +118,25 @@ def measure_noise(op) -> jax.Array:
             "square root, norm or logarithm at zero, or overflow in this precision."
         )
     eps = float(jnp.finfo(op.dtype).eps)
-    tolerance = 1e3 * eps * np.sqrt(np.sqrt(op.space.size))
-    if repeat > tolerance:
+    unit = eps if unit is None else unit
+    growth = 1e3 * np.sqrt(np.sqrt(op.space.size))
+    if repeat > growth * eps:
         raise ValueError(
             f"the curvature product is not repeatable: two products with one vector differ by {repeat:.1e} "
             f"of their size. {CAUSES}"
         )
-    if asymmetry > max(tolerance, 1e2 * additivity):
+    if asymmetry > max(growth * unit, 1e2 * additivity):
         raise ValueError(
             f"the curvature product is not symmetric: u'Hv and v'Hu differ by {asymmetry:.1e} of "
             f"||u|| ||Hv||. Likely causes: a custom derivative rule that is wrong, stop_gradient, a "
             f"product that is not linear, or a loss that is random. {CAUSES}"
         )
-    if additivity > np.sqrt(eps):
+    if additivity > np.sqrt(unit):
         raise ValueError(
             f"the curvature product is not linear: H(u+v) and Hu + Hv differ by {additivity:.1e} of their "
             "size. Check the function that computes it."
         )
-    return jnp.asarray(max(additivity, eps, repeat), op.dtype)
+    return jnp.asarray(max(additivity, unit, repeat), op.dtype)
 
 
 @jax.jit

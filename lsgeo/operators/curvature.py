@@ -1,27 +1,16 @@
-"""Curvature of a loss as linear operators: the Hessian and the Gauss-Newton matrix."""
+"""The Hessian of a loss as a linear operator."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from lsgeo import trees
-from lsgeo.operators import checks, streaming
-from lsgeo.operators.base import LinearOperator, operator_class
-
-
-@operator_class(meta=("space",))
-class Curvature(LinearOperator):
-    """A curvature matrix given by a product that is itself a pytree of arrays."""
-
-    product: Partial
-    space: trees.Space
-    noise: jax.Array
-
-    def matvec(self, v):
-        return self.product(v)
+from lsgeo.operators import checks, modes, streaming
+from lsgeo.operators import examples as ex
+from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.product import checked, unchecked
 
 
 def hessian(
@@ -30,7 +19,8 @@ def hessian(
     batch: Any = None,
     *,
     batches: Iterable | None = None,
-    mode: str = "linearized",
+    weights: Any = None,
+    mode: str = "auto",
 ) -> LinearOperator:
     """Returns the Hessian of `loss` at `params` as a linear operator.
 
@@ -44,16 +34,23 @@ def hessian(
       params: pytree of floating-point arrays.
       batch: pytree of arrays with the examples on the leading axis.
       batches: instead of `batch`, a list of such batches or another object that can be iterated
-        again and again. Ragged batches are weighted by their true number of examples.
-      mode: "linearized", or "forward-over-reverse" or "reverse-over-reverse", which recompute the
-        primal in each product and need less memory. Streamed batches always recompute.
+        again and again in one order, from the host's memory or from disk. Batches may be ragged; at
+        most two shapes are compiled, and the device holds two batches at a time.
+      weights: [N] non-negative weights of all examples, in the order of the data; the loss becomes
+        sum_i w_i loss_i / sum_i w_i. The loss is then called on batches of one example, under `vmap`.
+      mode: "linearized"; "forward-over-reverse" or "reverse-over-reverse", which recompute the
+        primal in each product and keep nothing; "finite-difference", the central difference of the
+        gradient with step eps^(1/3) ||params|| / ||v||, for kernels without a forward derivative,
+        exact to about eps^(2/3). "auto" takes the first that works and whose linearisation fits into
+        half of the free memory; the operator's `mode` says which. Streamed batches always recompute.
 
     Returns:
       A symmetric operator in the units loss / parameter^2.
 
     Raises:
-      ValueError: if the loss is not a finite real scalar, is random, or its Hessian is not symmetric
-        to rounding (dropout, batch normalisation in training mode); if the arguments do not fit.
+      ValueError: if the loss is not a finite real scalar, is random, is not a mean over examples where
+        it is streamed or weighted, or its Hessian is not symmetric to rounding (dropout, batch
+        normalisation in training mode); if the arguments do not fit.
 
     Example:
       >>> import jax.numpy as jnp
@@ -64,32 +61,29 @@ def hessian(
       >>> (op @ jnp.ones(2)).tolist()
       [0.5, 2.0]
     """
-    modes = ("linearized", *_PRODUCTS)
-    if mode not in modes:
-        raise ValueError(f"`mode` must be one of {', '.join(modes)}; got {mode!r}.")
+    modes.check_mode(mode)
     space = trees.space_of(params)
     loss = trees.as_pytree(loss, "loss")
-    concrete = not isinstance(jax.tree.leaves(params)[0], jax.core.Tracer)
-    if concrete:
-        trees.check_finite(params, "params")
+    if isinstance(jax.tree.leaves(params)[0], jax.core.Tracer):
+        return _traced(loss, params, batch, batches, weights, mode)
+    trees.check_finite(params, "params")
     if batches is not None:
-        if batch is not None:
-            raise ValueError("pass either `batch` or `batches`, not both.")
-        product = Partial(_hessian_product, loss, params)
-        data = streaming.Batches.of(batches)
-        first = data.first()
-        checks.check_loss(loss, params, first)
-        checks.check_value(_value(loss, params, first))
-        return streaming.streamed(product, space, data)
-    if concrete:
-        checks.check_loss(loss, params, batch)
+        check_one_source(batch)
+        return _streamed(loss, params, space, streaming.Batches.of(batches), weights, mode)
+    checks.check_loss(loss, params, batch)
+    if weights is not None:
+        ex.check_mean(loss, params, batch)
+        loss, batch = Partial(ex.weighted_loss, loss), ex.whole(batch, space.dtype, weights)
+    if mode == "auto":
+        mode = modes.choose(loss, params, batch)
     if mode == "linearized":
-        value, _, product = _linearize(loss, params, batch)
+        value, _, product = modes.linearize(loss, params, batch)
     else:
-        value, product = _value(loss, params, batch), Partial(_PRODUCTS[mode], loss, params, batch)
-    if concrete:
-        checks.check_value(value)
-    return _checked(product, space, concrete)
+        modes.check_forward_rule(mode, loss, params, batch)
+        value = ex.value_of(loss, params, batch)
+        product = Partial(modes.product_of(mode, loss, params), batch)
+    checks.check_value(value)
+    return checked(product, space, mode=mode, unit=modes.noise_unit(mode, space))
 
 
 def value_gradient_hessian(
@@ -104,112 +98,37 @@ def value_gradient_hessian(
     loss = trees.as_pytree(loss, "loss")
     trees.check_finite(params, "params")
     checks.check_loss(loss, params, batch)
-    value, gradient, product = _linearize(loss, params, batch)
+    value, gradient, product = modes.linearize(loss, params, batch)
     checks.check_value(value)
-    return float(value), gradient, _checked(product, space, True)
+    return float(value), gradient, checked(product, space)
 
 
-def gauss_newton(
-    predict: Callable[[Any, Any], Any],
-    criterion: Callable[[Any, Any], jax.Array],
-    params: Any,
-    batch: Any = None,
-    *,
-    batches: Iterable | None = None,
-) -> LinearOperator:
-    """Returns the generalised Gauss-Newton matrix J' H_out J of `criterion(predict(params))`.
+def check_one_source(batch: Any) -> None:
+    """Raises a ValueError if `batch` came beside `batches`."""
+    if batch is not None:
+        raise ValueError("pass either `batch` or `batches`, not both.")
 
-    J is the Jacobian of the outputs and H_out the Hessian of the criterion in the outputs
-    (Schraudolph 2002). Positive semi-definite where the criterion is convex.
 
-    Args:
-      predict: `predict(params, batch) -> outputs`.
-      criterion: `criterion(outputs, batch) -> scalar`, the mean over the batch's examples.
-      params: pytree of floating-point arrays.
-      batch: pytree of arrays with the examples on the leading axis.
-      batches: instead of `batch`, batches that can be iterated again and again.
-
-    Returns:
-      A symmetric operator in the units loss / parameter^2.
-
-    Raises:
-      ValueError: as `hessian`.
-    """
+def _traced(loss, params, batch, batches, weights, mode):
+    """Builds the operator inside `jit`, where nothing can be checked."""
+    if batches is not None or weights is not None:
+        raise ValueError("inside `jit`, `hessian` takes neither `batches` nor `weights`.")
     space = trees.space_of(params)
-    predict, criterion = (
-        trees.as_pytree(predict, "predict"),
-        trees.as_pytree(criterion, "criterion"),
-    )
-    trees.check_finite(params, "params")
-    if batches is not None:
-        if batch is not None:
-            raise ValueError("pass either `batch` or `batches`, not both.")
-        data = streaming.Batches.of(batches)
-        first = data.first()
-        checks.check_loss(lambda p, b: criterion(predict(p, b), b), params, first)
-        return streaming.streamed(
-            Partial(_gauss_newton_product, predict, criterion, params), space, data
-        )
-    checks.check_loss(lambda p, b: criterion(predict(p, b), b), params, batch)
-    return _checked(_linearize_gauss_newton(predict, criterion, params, batch), space, True)
+    if mode in ("auto", "linearized"):
+        return unchecked(modes.linearize(loss, params, batch)[2], space)
+    return unchecked(Partial(modes.product_of(mode, loss, params), batch), space, mode)
 
 
-def _checked(product: Partial, space: trees.Space, concrete: bool) -> LinearOperator:
-    eps = jnp.finfo(space.dtype).eps
-    op = Curvature(product, space, jnp.asarray(eps, space.dtype))
-    if not concrete:
-        return op
-    return Curvature(product, space, checks.measure_noise(op))
-
-
-# The linearisation must come out of a cached trace: its jaxpr is part of the result's structure, and
-# products at another checkpoint share their compilation only if it is the very same object.
-@jax.jit
-def _linearize(loss, params, batch):
-    def gradient(p):
-        value, slope = jax.value_and_grad(loss)(p, batch)
-        return slope, value
-
-    with jax.default_matmul_precision("highest"):
-        slope, product, value = jax.linearize(gradient, params, has_aux=True)
-    return value, slope, product
-
-
-@jax.jit
-def _value(loss, params, batch):
-    return loss(params, batch)
-
-
-@jax.jit
-def _linearize_gauss_newton(predict, criterion, params, batch):
-    with jax.default_matmul_precision("highest"):
-        outputs, jvp = jax.linearize(lambda p: predict(p, batch), params)
-        curvature = jax.linearize(lambda o: jax.grad(criterion)(o, batch), outputs)[1]
-    return Partial(_chain, jvp, curvature)
-
-
-def _chain(jvp, curvature, v):
-    return jax.linear_transpose(jvp, v)(curvature(jvp(v)))[0]
-
-
-def _hessian_product(loss, params, batch, v):
-    with jax.default_matmul_precision("highest"):
-        return jax.jvp(lambda p: jax.grad(loss)(p, batch), (params,), (v,))[1]
-
-
-def _reverse_over_reverse(loss, params, batch, v):
-    with jax.default_matmul_precision("highest"):
-        return jax.grad(lambda p: trees.vdot(jax.grad(loss)(p, batch), v))(params)
-
-
-def _gauss_newton_product(predict, criterion, params, batch, v):
-    with jax.default_matmul_precision("highest"):
-        outputs, jv = jax.jvp(lambda p: predict(p, batch), (params,), (v,))
-        hjv = jax.jvp(lambda o: jax.grad(criterion)(o, batch), (outputs,), (jv,))[1]
-        return jax.vjp(lambda p: predict(p, batch), params)[1](hjv)[0]
-
-
-_PRODUCTS = {
-    "forward-over-reverse": _hessian_product,
-    "reverse-over-reverse": _reverse_over_reverse,
-}
+def _streamed(loss, params, space, data, weights, mode):
+    first = data.first()
+    checks.check_loss(loss, params, first)
+    checks.check_value(ex.value_of(loss, params, first))
+    ex.check_mean(loss, params, first)
+    if mode == "auto":
+        mode = modes.choose_streamed(loss, params, first)
+    mode = "forward-over-reverse" if mode == "linearized" else mode
+    modes.check_forward_rule(mode, loss, params, first)
+    plain = modes.product_of(mode, loss, params)
+    weighted = modes.product_of(mode, Partial(ex.weighted_loss, loss), params)
+    unit = modes.noise_unit(mode, space)
+    return streaming.streamed(plain, weighted, space, data, weights=weights, mode=mode, unit=unit)

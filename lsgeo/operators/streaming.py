@@ -1,31 +1,37 @@
 """Operators over batches that are never held on the device together."""
 
 import dataclasses
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import Partial
 
 from lsgeo import trees
 from lsgeo.operators import checks
+from lsgeo.operators import examples as ex
 from lsgeo.operators.base import LinearOperator
+
+_END = object()
 
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Batches that can be iterated again and again, and their weights, which sum to one."""
+    """Batches that can be iterated again and again, and how many examples each has."""
 
     source: Iterable
-    weights: tuple[float, ...]
+    counts: tuple[int, ...]
 
     @classmethod
     def of(cls, source: Iterable) -> "Batches":
         """Counts the examples of each batch.
 
         Raises:
-          ValueError: if `source` is empty, can be read only once, or a batch is malformed.
+          ValueError: if `source` is empty, can be read only once, a batch is malformed, or a second
+            pass starts with another batch.
         """
         if not hasattr(source, "__iter__") or isinstance(source, dict):
             raise ValueError(
@@ -36,43 +42,78 @@ class Batches:
                 "`batches` must be re-iterable; got a one-shot iterator, which is empty on the second "
                 "pass. Pass a list or an object whose __iter__ starts anew."
             )
-        counts = [num_examples(batch) for batch in source]
+        counts, first = [], None
+        for batch in source:
+            first = batch if first is None else first
+            counts.append(ex.num_examples(batch))
         if not counts:
             raise ValueError("`batches` is empty. Pass at least one batch.")
-        total = sum(counts)
-        return cls(source, tuple(count / total for count in counts))
+        batches = cls(source, tuple(counts))
+        if not _equal(first, batches.first()):
+            raise ValueError(_MOVED.format("the first batch has changed between two passes"))
+        return batches
+
+    @property
+    def total(self) -> int:
+        """Number of examples in the data."""
+        return sum(self.counts)
 
     def first(self) -> Any:
         return next(iter(self.source))
 
-    def __iter__(self):
-        yield from zip(self.source, self.weights, strict=True)
+    def __iter__(self) -> Iterator[tuple[Any, float]]:
+        """Yields each batch and its share of the examples."""
+        for batch, count in itertools.zip_longest(self.source, self.counts, fillvalue=_END):
+            if batch is _END or count is _END:
+                raise ValueError(_MOVED.format(f"a pass did not have {len(self.counts)} batches"))
+            if ex.num_examples(batch) != count:
+                raise ValueError(
+                    _MOVED.format(f"{ex.num_examples(batch)} examples in place of {count}")
+                )
+            yield batch, count / self.total
+
+    def examples(self, weights: np.ndarray) -> Iterator[ex.Examples]:
+        """Yields each batch with its part of `weights` [total], padded to the largest batch."""
+        start, size = 0, max(self.counts)
+        for batch, _ in self:
+            count = ex.num_examples(batch)
+            yield ex.padded(batch, weights[start : start + count], start, size)
+            start += count
 
 
-def num_examples(batch: Any) -> int:
-    """Returns the length of the leading axis that all arrays of a batch share.
+_MOVED = (
+    "`batches` must give the same batches in the same order on every pass; {}. Likely causes: data that are "
+    "shuffled, augmented or dropped anew. Shuffle once, outside."
+)
 
-    Raises:
-      ValueError: if there is no array, an array has no axis, or lengths differ.
-    """
-    lengths = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in jax.tree.leaves(batch)}
-    if len(lengths) != 1 or None in lengths or 0 in lengths:
-        shapes = jax.tree.map(jnp.shape, batch)
-        raise ValueError(
-            "every array of a batch must have the examples, at least one, on its leading axis, and "
-            f"equally many; got shapes {shapes}."
-        )
-    return lengths.pop()
+
+def _equal(first: Any, again: Any) -> bool:
+    if jax.tree.structure(first) != jax.tree.structure(again):
+        return False
+    return all(map(_equal_arrays, jax.tree.leaves(first), jax.tree.leaves(again)))
+
+
+def _equal_arrays(a: Any, b: Any) -> bool:
+    a, b = np.asarray(a), np.asarray(b)
+    return np.array_equal(a, b, equal_nan=np.issubdtype(a.dtype, np.inexact))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Streamed(LinearOperator):
-    """The weighted sum of one product per batch, driven from the host."""
+    """The sum of one product per batch, driven from the host.
 
-    product: Partial
+    At most two shapes are compiled: without weights, and where at most two sizes of batch occur or a batch
+    is of the largest size, `plain` multiplies with the mean over a batch as it comes; other batches are
+    padded to the largest and go to `weighted`. Without `plain` all do.
+    """
+
+    plain: Partial | None
+    weighted: Partial
     space: trees.Space
     batches: Batches
+    weights: np.ndarray | None
     noise: jax.Array
+    mode: str
 
     @property
     def traceable(self):
@@ -80,19 +121,57 @@ class Streamed(LinearOperator):
 
     def matvec(self, v):
         total = jax.tree.map(jnp.zeros_like, v)
-        for batch, weight in self.batches:
-            total = _accumulate(total, weight, self.product, batch, v)
+        for product, part, share in self._parts():
+            before, total = total, _accumulate(total, share, product, part, v)
+            # Or a device that lags behind would be sent all the data before it has used any.
+            jax.block_until_ready(before)
         return total
 
+    def _parts(self):
+        counts = self.batches.counts
+        if self.weights is None and self.plain is not None and len(set(counts)) <= 2:
+            yield from ((self.plain, batch, share) for batch, share in self.batches)
+            return
+        weights = ex.normalized(self.weights, self.batches.total).astype(self.space.dtype)
+        if self.weights is not None or self.plain is None:
+            yield from ((self.weighted, part, 1.0) for part in self.batches.examples(weights))
+            return
+        for part, count in zip(self.batches.examples(weights), counts, strict=True):
+            if count == max(counts):
+                yield self.plain, part.batch, count / self.batches.total
+            else:
+                yield self.weighted, part, 1.0
 
-def streamed(product: Partial, space: trees.Space, batches: Batches) -> LinearOperator:
-    """Sums `product(batch, v)` over batches, weighted by their numbers of examples, and checks it."""
+
+def streamed(
+    plain: Partial | None,
+    weighted: Partial,
+    space: trees.Space,
+    batches: Batches,
+    *,
+    weights: Any = None,
+    mode: str = "forward-over-reverse",
+    unit: float | None = None,
+) -> LinearOperator:
+    """Sums a product over batches and checks it.
+
+    Args:
+      plain: `plain(batch, v)`, the product of the mean over a batch; None where there is no such thing.
+      weighted: `weighted(examples, v)`, the product of the weighted sum over Examples.
+      space: the space of v.
+      batches: the data.
+      weights: [total] weights of the examples, or None for equal ones.
+      mode: how the products are computed.
+      unit: as `checks.measure_noise`.
+    """
+    if weights is not None:
+        weights = ex.normalized(weights, batches.total)
     eps = jnp.asarray(jnp.finfo(space.dtype).eps, space.dtype)
-    op = Streamed(product, space, batches, eps)
-    return dataclasses.replace(op, noise=checks.measure_noise(op))
+    op = Streamed(plain, weighted, space, batches, weights, eps, mode)
+    return dataclasses.replace(op, noise=checks.measure_noise(op, unit))
 
 
 @jax.jit
-def _accumulate(total, weight, product, batch, v):
-    hv = product(batch, v)
-    return jax.tree.map(lambda t, h: t + (weight * h).astype(t.dtype), total, hv)
+def _accumulate(total, share, product, part, v):
+    hv = product(part, v)
+    return jax.tree.map(lambda t, h: t + (share * h).astype(t.dtype), total, hv)

@@ -1,0 +1,142 @@
+"""Examples with weights: how a mean over a batch is taken apart and put together again.
+
+A loss that is a mean over its batch equals the mean of its values on batches of one example. That is all
+that weights, padding and per-example gradients need.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lsgeo import trees
+
+
+@trees.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """A batch with a weight for each example and its place in the data.
+
+    The weights sum to one over the data, of which this may be a part; padding has weight zero.
+    """
+
+    batch: Any
+    weights: jax.Array  # (N,)
+    index: jax.Array  # (N,)
+
+
+def whole(batch: Any, dtype: np.dtype, weights: Any = None) -> Examples:
+    """Returns all the data as Examples; `weights` [N] of any sum, equal if not given."""
+    num = num_examples(batch)
+    return Examples(batch, normalized(weights, num).astype(dtype), np.arange(num))
+
+
+def padded(batch: Any, weights: np.ndarray, start: int, size: int) -> Examples:
+    """Returns Examples of `size` rows: the first example fills up, with weight zero."""
+    missing = size - len(weights)
+
+    def fill(leaf):
+        leaf = np.asarray(leaf)
+        return np.concatenate([leaf, np.repeat(leaf[:1], missing, axis=0)])
+
+    batch = jax.tree.map(fill, batch) if missing else batch
+    index = np.r_[start : start + len(weights), np.full(missing, start)]
+    return Examples(batch, np.r_[weights, np.zeros(missing, weights.dtype)], index)
+
+
+def num_examples(batch: Any) -> int:
+    """Returns the length of the leading axis that all arrays of a batch share.
+
+    Raises:
+      ValueError: if there is no array, an array has no axis, or lengths differ.
+    """
+    lengths = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in jax.tree.leaves(batch)}
+    if len(lengths) != 1 or None in lengths or 0 in lengths:
+        shapes = jax.tree.map(jnp.shape, batch)
+        raise ValueError(
+            "every array of a batch must have the examples, at least one, on its leading axis, and "
+            f"equally many; got shapes {shapes}."
+        )
+    return lengths.pop()
+
+
+def normalized(weights: Any, num: int) -> np.ndarray:
+    """Returns weights [num] that sum to one, in float64; equal ones for None.
+
+    Raises:
+      ValueError: if `weights` are not one non-negative number for each example, or all zero.
+    """
+    if weights is None:
+        return np.full(num, 1 / num)
+    values = np.asarray(weights, np.float64)
+    if values.shape != (num,):
+        raise ValueError(
+            f"`weights` must hold one number for each example, shape ({num},); got {values.shape}."
+        )
+    largest = values.max()
+    if not np.isfinite(values).all() or values.min() < 0 or largest == 0:
+        raise ValueError(
+            "`weights` must be finite, at least zero, and not all zero; got values from "
+            f"{values.min()} to {largest}."
+        )
+    scaled = values / largest
+    return scaled / scaled.sum()
+
+
+def check_mean(loss: Callable, params: Any, batch: Any) -> None:
+    """Raises a ValueError unless the loss of a batch is the mean of the losses of its halves."""
+    num = num_examples(batch)
+    if num == 1:
+        return
+    cut = num // 2
+    head = jax.tree.map(lambda leaf: leaf[:cut], batch)
+    tail = jax.tree.map(lambda leaf: leaf[cut:], batch)
+    together, first, second = (np.asarray(value_of(loss, params, b)) for b in (batch, head, tail))
+    mean = (cut * first + (num - cut) * second) / num
+    tolerance = np.sqrt(float(jnp.finfo(together.dtype).eps)) * max(abs(first), abs(second))
+    if not abs(together - mean) <= tolerance:
+        raise ValueError(
+            "`loss` is not a mean over examples, so that it cannot be streamed, weighted or taken apart: "
+            f"a batch of {num} has {together:.6g}, its halves together {mean:.6g}. Likely causes: batch "
+            "normalisation in training mode, a sum in place of a mean, a mean over unmasked tokens."
+        )
+
+
+def per_example(loss: Callable, params: Any, batch: Any) -> jax.Array:
+    """Returns the losses of the single examples, shape [N]."""
+
+    def one(example):
+        return loss(params, jax.tree.map(lambda leaf: leaf[None], example))
+
+    return jax.vmap(one)(batch)
+
+
+def weighted_loss(loss: Callable, params: Any, examples: Examples) -> jax.Array:
+    """Returns sum_i w_i loss_i; with `loss` bound, a loss like any other."""
+    losses = per_example(loss, params, examples.batch)
+    return jnp.sum(examples.weights.astype(losses.dtype) * losses)
+
+
+def predict_examples(predict: Callable, params: Any, examples: Examples) -> Any:
+    """Returns the outputs of a batch with weights."""
+    return predict(params, examples.batch)
+
+
+def weighted_criterion(criterion: Callable, outputs: Any, examples: Examples) -> jax.Array:
+    """Returns sum_i w_i criterion_i; with `criterion` bound, a criterion like any other."""
+
+    def one(output, example):
+        single = jax.tree.map(lambda leaf: leaf[None], (output, example))
+        return criterion(*single)
+
+    losses = jax.vmap(one)(outputs, examples.batch)
+    return jnp.sum(examples.weights.astype(losses.dtype) * losses)
+
+
+@jax.jit
+def value_of(loss: Callable, params: Any, batch: Any) -> jax.Array:
+    """Returns loss(params, batch), compiled."""
+    return loss(params, batch)

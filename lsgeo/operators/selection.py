@@ -1,0 +1,43 @@
+"""Parameters chosen by glob patterns over their paths."""
+
+import re
+from collections.abc import Sequence
+
+import jax
+
+from lsgeo import trees
+
+
+def select(
+    space: trees.Space, patterns: str | Sequence[str]
+) -> tuple[tuple[int, ...], trees.Space]:
+    """Finds the leaves whose path matches one of `patterns`.
+
+    Returns:
+      The leaves' places, sorted by path, and the space of dictionaries {path: leaf} of them.
+
+    Raises:
+      ValueError: if a pattern matches no path, or there is none.
+    """
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    flat = jax.tree_util.tree_flatten_with_path(space.like)[0]
+    leaves = {trees.path_name(path): leaf for path, leaf in flat}
+    paths = list(leaves)
+    chosen = set()
+    for pattern in patterns:
+        matches = [path for path in paths if _glob(pattern).fullmatch(path)]
+        if not matches:
+            raise ValueError(
+                f"`pattern` {pattern!r} matches no parameter. There are: {', '.join(paths)}."
+            )
+        chosen.update(matches)
+    if not chosen:
+        raise ValueError("`pattern` is an empty list. Pass at least one glob such as '**/kernel'.")
+    index = tuple(paths.index(path) for path in sorted(chosen))
+    return index, trees.space_of({paths[i]: leaves[paths[i]] for i in index})
+
+
+def _glob(pattern: str) -> re.Pattern:
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    rules = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(rules.get(piece, re.escape(piece)) for piece in pieces))
