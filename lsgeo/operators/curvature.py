@@ -81,9 +81,10 @@ def hessian(
     else:
         modes.check_forward_rule(mode, loss, params, batch)
         value = ex.value_of(loss, params, batch)
-        product = Partial(modes.product_of(mode, loss, params), batch)
+        product = modes.product_of(mode, loss, params, batch)
     checks.check_value(value)
-    return checked(product, space, mode=mode, unit=modes.noise_unit(mode, space))
+    op = checked(product, space, mode=mode, unit=modes.noise_unit(mode, space))
+    return modes.with_truncation_error(op, "product") if mode == "finite-difference" else op
 
 
 def value_gradient_hessian(
@@ -116,19 +117,26 @@ def _traced(loss, params, batch, batches, weights, mode):
     space = trees.space_of(params)
     if mode in ("auto", "linearized"):
         return unchecked(modes.linearize(loss, params, batch)[2], space)
-    return unchecked(Partial(modes.product_of(mode, loss, params), batch), space, mode)
+    return unchecked(modes.product_of(mode, loss, params, batch), space, mode)
 
 
 def _streamed(loss, params, space, data, weights, mode):
-    first = data.first()
+    mode = _checked_streaming(loss, params, data.first(), mode)
+    plain = modes.product_of(mode, loss, params)
+    weighted = modes.product_of(mode, Partial(ex.weighted_loss, loss), params)
+    unit = modes.noise_unit(mode, space)
+    op = streaming.streamed(plain, weighted, space, data, weights=weights, mode=mode, unit=unit)
+    if mode != "finite-difference":
+        return op
+    return modes.with_truncation_error(op, "plain", "weighted")
+
+
+def _checked_streaming(loss, params, first, mode):
     checks.check_loss(loss, params, first)
     checks.check_value(ex.value_of(loss, params, first))
     ex.check_mean(loss, params, first)
     if mode == "auto":
-        mode = modes.choose_streamed(loss, params, first)
+        return modes.choose_streamed(loss, params, first)
     mode = "forward-over-reverse" if mode == "linearized" else mode
     modes.check_forward_rule(mode, loss, params, first)
-    plain = modes.product_of(mode, loss, params)
-    weighted = modes.product_of(mode, Partial(ex.weighted_loss, loss), params)
-    unit = modes.noise_unit(mode, space)
-    return streaming.streamed(plain, weighted, space, data, weights=weights, mode=mode, unit=unit)
+    return mode

@@ -39,8 +39,13 @@ def padded(batch: Any, weights: np.ndarray, start: int, size: int) -> Examples:
     missing = size - len(weights)
 
     def fill(leaf):
-        leaf = np.asarray(leaf)
-        return np.concatenate([leaf, np.repeat(leaf[:1], missing, axis=0)])
+        values = on_host(leaf)
+        filled = np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
+        return (
+            jax.random.wrap_key_data(filled, impl=jax.random.key_impl(leaf))
+            if _is_key(leaf)
+            else filled
+        )
 
     batch = jax.tree.map(fill, batch) if missing else batch
     index = np.r_[start : start + len(weights), np.full(missing, start)]
@@ -61,6 +66,16 @@ def num_examples(batch: Any) -> int:
             f"equally many; got shapes {shapes}."
         )
     return lengths.pop()
+
+
+def on_host(leaf: Any) -> np.ndarray:
+    """Returns an array of a batch as a NumPy array; of random keys, their data."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _is_key(leaf: Any) -> bool:
+    dtype = getattr(leaf, "dtype", None)
+    return dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
 
 
 def normalized(weights: Any, num: int) -> np.ndarray:

@@ -62,11 +62,8 @@ def gauss_newton(
     if batches is not None:
         check_one_source(batch)
         data = streaming.Batches.of(batches)
-        first = data.first()
-        checks.check_loss(loss, params, first)
-        ex.check_mean(loss, params, first)
-        if weights is not None or len(set(data.counts)) > 2:
-            _check_outputs(predict, params, first)
+        apart = weights is not None or len(set(data.counts)) > 2
+        _check_streaming(loss, predict, params, data.first(), apart)
         products = [
             Partial(anew, Partial(_linearize, *parts))
             for parts in ((predict, criterion, params), weighted)
@@ -118,9 +115,11 @@ def split_hessian(
     """
     space, loss, predict, criterion = _prepared(predict, criterion, params)
     checks.check_loss(loss, params, batch)
-    value, first_order, rest = _linearize_both(predict, criterion, params, batch)
+    value, tangents, curvature = _linearize_both(predict, criterion, params, batch)
     checks.check_value(value)
-    return checked(first_order, space), checked(rest, space)
+    # Outside of `jit`, which would return the linearisation twice over.
+    first_order = Partial(sandwich, Partial(_first, tangents), curvature)
+    return checked(first_order, space), checked(Partial(_second, tangents), space)
 
 
 def composed(predict: Callable, criterion: Callable, params: Any, batch: Any) -> jax.Array:
@@ -134,6 +133,13 @@ def _prepared(predict, criterion, params):
     criterion = trees.as_pytree(criterion, "criterion")
     trees.check_finite(params, "params")
     return space, Partial(composed, predict, criterion), predict, criterion
+
+
+def _check_streaming(loss, predict, params, first, apart):
+    checks.check_loss(loss, params, first)
+    ex.check_mean(loss, params, first)
+    if apart:
+        _check_outputs(predict, params, first)
 
 
 def _check_outputs(predict, params, batch):
@@ -165,8 +171,7 @@ def _linearize_both(predict, criterion, params, batch):
     with jax.default_matmul_precision("highest"):
         (outputs, _), tangents = jax.linearize(outputs_and_pullback, params)
         curvature = jax.linearize(lambda o: jax.grad(criterion)(o, batch), outputs)[1]
-    both = Partial(sandwich, Partial(_first, tangents), curvature), Partial(_second, tangents)
-    return criterion(outputs, batch), *both
+    return criterion(outputs, batch), tangents, curvature
 
 
 def _first(tangents, v):

@@ -81,7 +81,7 @@ def gradient_covariance(
       A positive semi-definite operator in the units loss^2 / parameter^2.
 
     Raises:
-      ValueError: as `empirical_fisher`.
+      ValueError: as `empirical_fisher`, or if there is one example only.
 
     Example:
       >>> import jax.numpy as jnp
@@ -91,7 +91,9 @@ def gradient_covariance(
       [[1.0]]
     """
     space, loss, data = _prepared(loss, params, batch, batches)
-    if batches is None:
+    if (ex.num_examples(batch) if data is None else data.total) == 1:
+        raise ValueError("one example has no covariance; pass at least two.")
+    if data is None:
         examples = ex.whole(batch, space.dtype)
         mean = _add_gradient(jax.tree.map(jnp.zeros_like, params), loss, params, examples)
         return checked(_linearize_centred(loss, params, mean, examples), space)
