@@ -41,16 +41,18 @@ def check_deterministic(function: Callable, params: Any, batch: Any, name: str) 
     Raises:
       ValueError: if the traces differ.
     """
-    try:
+
+    def trace():
         # A fresh function each time, or the second trace would be the cached first one.
-        first, second = (
-            jax.make_jaxpr(lambda p, b: function(p, b))(params, batch) for _ in range(2)
-        )
+        return jax.make_jaxpr(lambda p, b: function(p, b))(params, batch)
+
+    # A key or a statistic that is kept from call to call leaks out of the first trace into the second.
+    first = trace()
+    try:
+        second = trace()
         same = _equal_constants(first, second)
-    except jax.errors.UnexpectedTracerError:
-        same = (
-            False  # a key or a statistic that is kept from call to call has leaked out of a trace
-        )
+    except (jax.errors.UnexpectedTracerError, jax.errors.TracerArrayConversionError):
+        same = False
     if not same:
         raise ValueError(
             f"`{name}` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
@@ -69,7 +71,11 @@ def check_value(value: jax.Array) -> None:
 
 def _equal_constants(first, second):
     pairs = zip(_constants(first), _constants(second), strict=False)
-    return len(first.eqns) == len(second.eqns) and all(np.array_equal(a, b) for a, b in pairs)
+    return len(first.eqns) == len(second.eqns) and all(_equal(a, b) for a, b in pairs)
+
+
+def _equal(a, b):
+    return np.array_equal(a, b, equal_nan=jnp.issubdtype(a.dtype, jnp.inexact))
 
 
 def _constants(closed: Any) -> Iterator[np.ndarray]:

@@ -55,6 +55,13 @@ def test_restriction_takes_the_diagonal_block_of_the_named_leaves():
     block = left.restrict("**/kernel")
     np.testing.assert_allclose(block.to_dense(), a[np.ix_(kernels, kernels)], rtol=1e-12)
     np.testing.assert_allclose(left.restrict("a/*").to_dense(), a[:9, :9], rtol=1e-12)
+    either = left.restrict(["b/*", "**/bias"])
+    rows = np.r_[0:3, 9:12]
+    np.testing.assert_allclose(either.to_dense(), a[np.ix_(rows, rows)], rtol=1e-12)
+    with pytest.raises(ValueError, match="`pattern` is an empty list"):
+        left.restrict([])
+    with pytest.raises(ValueError, match="'d' matches no parameter"):
+        left.restrict(["a/*", "d"])
     with pytest.raises(ValueError, match=r"'c/\*' matches no parameter. There are: a/bias"):
         left.restrict("c/*")
 

@@ -10,6 +10,7 @@ import lsgeo
 from lsgeo import models
 from lsgeo.models.losses import CrossEntropy
 from tests import oracles
+from tests.operators import problems
 
 
 def test_random_loss_is_refused_although_jit_would_freeze_it():
@@ -55,8 +56,81 @@ def test_shuffling_and_dropping_batches_are_refused():
             return iter([{k: v[order[:20]] for k, v in batch.items()}])
 
     loss, params, batch, _ = oracles.linear_regression()
-    with pytest.raises(ValueError, match="not repeatable.*shuffled"):
+    with pytest.raises(ValueError, match="same order on every pass.*first batch.*shuffled"):
         lsgeo.hessian(loss, params, batches=Dropping())
+
+
+def _from_passes(*passes):
+    """Batches that are those of the next of `passes` each time, the last one for good."""
+    left = list(passes)
+
+    class Source:
+        def __iter__(self):
+            return iter(left.pop(0) if len(left) > 1 else left[0])
+
+    return Source()
+
+
+def test_batches_that_differ_from_pass_to_pass_are_refused():
+    loss, params, batch, _ = oracles.linear_regression()
+    first, second, third = problems.rows(batch, (20, 10, 10))
+    shorter = problems.rows(batch, (20, 10, 9))[2]
+    steady = [[first, second, third]] * 3
+    for moved, message in (
+        ([first, second], "a pass did not have 3 batches"),
+        ([first, second, third, third], "a pass did not have 3 batches"),
+        ([first, second, shorter], "9 examples in place of 10"),
+    ):
+        with pytest.raises(ValueError, match=f"on every pass; {message}.*shuffled"):
+            lsgeo.hessian(loss, params, batches=_from_passes(*steady, moved))
+    reordered = [{k: v[::-1] for k, v in first.items()}, second, third]
+    with pytest.raises(ValueError, match="first batch has changed"):
+        lsgeo.hessian(loss, params, batches=_from_passes(*steady[:2], reordered))
+    augmented = [first, second, {**third, "x": 1.01 * third["x"]}]
+    # Four passes before the first product: one opened, one counted, two to see how the data begin.
+    with pytest.raises(ValueError, match="not repeatable.*shuffled"):
+        lsgeo.hessian(loss, params, batches=_from_passes(*steady, *steady[:2], augmented))
+
+
+def test_a_loss_that_holds_a_nan_as_a_constant_is_not_called_random():
+    # `jnp.var` does, for the case of too few values.
+    op = lsgeo.hessian(lambda p, b: jnp.var(p), jnp.arange(3.0), jnp.ones(1))
+    expected = 2 / 3 * (np.eye(3) - np.ones((3, 3)) / 3)
+    np.testing.assert_allclose(op.to_dense(), expected, atol=1e-14)
+
+
+def _batch_normalised(params, batch):
+    hidden = batch["x"] @ params["w"]
+    mean, variance = hidden.mean(0, keepdims=True), hidden.var(0, keepdims=True)
+    return jnp.mean(((hidden - mean) / jnp.sqrt(variance + 1e-5)) ** 4)
+
+
+def test_batch_statistics_are_fine_on_one_batch_and_refused_where_batches_are_taken_apart():
+    _, params, batch, _ = oracles.linear_regression()
+    op = lsgeo.hessian(_batch_normalised, params, batch)
+    dense = jax.jit(jax.hessian(lambda w: _batch_normalised({"w": w}, batch)))(params["w"])
+    np.testing.assert_allclose(op.to_dense(), dense.reshape(18, 18), rtol=1e-9, atol=1e-11)
+    halves = problems.rows(batch, (20, 20))
+    for make in (
+        lambda: lsgeo.hessian(_batch_normalised, params, batches=halves),
+        lambda: lsgeo.hessian(_batch_normalised, params, batch, weights=np.ones(40)),
+        lambda: lsgeo.gradient_covariance(_batch_normalised, params, batch),
+    ):
+        with pytest.raises(ValueError, match="not a mean over examples.*batch normalisation in tr"):
+            make()
+
+
+def test_batch_statistics_that_move_at_each_call_are_refused():
+    running = {"mean": jnp.zeros((1, 3))}
+
+    def loss(params, batch):
+        hidden = batch["x"] @ params["w"]
+        running["mean"] = 0.9 * running["mean"] + 0.1 * hidden.mean(0, keepdims=True)
+        return jnp.mean((hidden - running["mean"]) ** 2)
+
+    _, params, batch, _ = oracles.linear_regression()
+    with pytest.raises(ValueError, match="`loss` is random.*batch normalisation in training mode"):
+        lsgeo.hessian(loss, params, batch)
 
 
 def test_product_has_no_side_effect_on_batch_statistics():

@@ -1,36 +1,30 @@
 """Batches give what the whole data set gives."""
 
-import itertools
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import lsgeo
 from tests import oracles
-
-
-def _split(batch, *sizes):
-    edges = np.cumsum([0, *sizes])
-    return [{k: v[a:b] for k, v in batch.items()} for a, b in itertools.pairwise(edges)]
+from tests.operators import problems
 
 
 @pytest.mark.parametrize("sizes", [(32, 8), (1, 38, 1), (40,)])
 def test_ragged_batches_give_the_hessian_of_the_full_batch(sizes):
     loss, params, batch, matrix = oracles.linear_regression()
-    op = lsgeo.hessian(loss, params, batches=_split(batch, *sizes))
+    op = lsgeo.hessian(loss, params, batches=problems.rows(batch, sizes))
     np.testing.assert_allclose(op.to_dense(), matrix, rtol=1e-10, atol=1e-12)
 
 
 def test_ragged_batches_give_the_gauss_newton_matrix_of_the_full_batch():
     predict, criterion, params, batch, matrix = oracles.softmax_regression()
-    op = lsgeo.gauss_newton(predict, criterion, params, batches=_split(batch, 33, 7))
+    op = lsgeo.gauss_newton(predict, criterion, params, batches=problems.rows(batch, (33, 7)))
     np.testing.assert_allclose(op.to_dense(), matrix, rtol=1e-10, atol=1e-12)
 
 
 def test_streamed_operators_have_the_same_algebra():
     loss, params, batch, matrix = oracles.linear_regression()
-    op = lsgeo.hessian(loss, params, batches=_split(batch, 32, 8))
+    op = lsgeo.hessian(loss, params, batches=problems.rows(batch, (32, 8)))
     np.testing.assert_allclose(
         (2.0 * op).shift(1.0).to_dense(), 2 * matrix + np.eye(18), rtol=1e-10
     )
