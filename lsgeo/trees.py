@@ -26,9 +26,11 @@ def register_dataclass(cls: type, *, meta: tuple[str, ...] = ()) -> type:
 
     Args:
       cls: a dataclass.
-      meta: the static fields; all others are data.
+      meta: the static fields, beside those with metadata {"static": True}; all others are data.
     """
-    data = tuple(field.name for field in dataclasses.fields(cls) if field.name not in meta)
+    fields = dataclasses.fields(cls)
+    meta = (*meta, *(f.name for f in fields if f.metadata.get("static") and f.name not in meta))
+    data = tuple(field.name for field in fields if field.name not in meta)
     keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
 
     def flatten(value):

@@ -47,6 +47,18 @@ def test_registered_dataclass_comes_back_from_its_leaves_with_names_in_its_paths
     assert trees.path_name(path) == "part/a" and leaf == 1.0
 
 
+def test_static_fields_belong_to_the_structure():
+    @trees.register_dataclass
+    @dataclasses.dataclass(frozen=True)
+    class Named:
+        value: float
+        name: str = dataclasses.field(metadata={"static": True})
+
+    assert jax.tree.leaves(Named(1.0, "a")) == [1.0]
+    assert jax.tree.structure(Named(1.0, "a")) != jax.tree.structure(Named(1.0, "b"))
+    assert jax.tree.map(lambda x: 2 * x, Named(1.0, "a")) == Named(2.0, "a")
+
+
 def test_callables_of_two_user_classes_with_equal_fields_never_share_a_program():
     losses = [trees.as_pytree(plain_twin(cls)(1.0), "loss") for cls in (Sum, Product)]
     assert jax.tree.structure(losses[0]) != jax.tree.structure(losses[1])

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from lsgeo import trees
-from lsgeo.operators import hessian, value_gradient_hessian
-from lsgeo.operators.streaming import Batches
+from lsgeo.operators import value_gradient_hessian
 from lsgeo.spectra import NegativeCurvature, SpectralDensity, negative_curvature, spectral_density
 from lsgeo.spectra.arguments import check_fraction, check_key
 
@@ -104,11 +102,7 @@ def classify_critical_point(
         ("failure_probability", failure_probability),
     ):
         check_fraction(value, name)
-    if batches is None:
-        value, gradient, op = value_gradient_hessian(loss, params, batch)
-    else:
-        op = hessian(loss, params, batch, batches=batches)
-        value, gradient = _streamed_gradient(trees.as_pytree(loss, "loss"), params, batches)
+    value, gradient, op = value_gradient_hessian(loss, params, batch, batches=batches)
     bound_key, index_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     steps = _steps_for(op.shape[0], curvature_tol, failure_probability)
     found = negative_curvature(
@@ -164,17 +158,3 @@ def _gradient_figures(op, gradient, largest):
 
 
 _ravel = jax.jit(trees.ravel, static_argnums=0)
-
-
-def _streamed_gradient(loss, params, batches):
-    value, gradient = 0.0, jax.tree.map(jnp.zeros_like, params)
-    for part, weight in Batches.of(batches):
-        one, slope = _gradient(loss, params, part)
-        value += weight * float(one)
-        gradient = jax.tree.map(lambda g, s, w=weight: g + w * s, gradient, slope)
-    return value, gradient
-
-
-@jax.jit
-def _gradient(loss, params, batch):
-    return jax.value_and_grad(loss)(params, batch)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from lsgeo import trees
@@ -88,13 +89,23 @@ def hessian(
 
 
 def value_gradient_hessian(
-    loss: Callable[[Any, Any], jax.Array], params: Any, batch: Any
+    loss: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    batches: Iterable | None = None,
 ) -> tuple[float, Any, LinearOperator]:
-    """Returns the loss, its gradient (like `params`) and its Hessian from one linearisation.
+    """Returns the loss, its gradient (like `params`) and its Hessian.
+
+    One linearisation gives all three for a `batch`; `batches` are gone through once for the loss and the
+    gradient.
 
     Raises:
       ValueError: as `hessian`.
     """
+    if batches is not None:
+        op = hessian(loss, params, batch, batches=batches)
+        return *_streamed_gradient(trees.as_pytree(loss, "loss"), params, batches), op
     space = trees.space_of(params)
     loss = trees.as_pytree(loss, "loss")
     trees.check_finite(params, "params")
@@ -102,6 +113,20 @@ def value_gradient_hessian(
     value, gradient, product = modes.linearize(loss, params, batch)
     checks.check_value(value)
     return float(value), gradient, checked(product, space)
+
+
+def _streamed_gradient(loss, params, batches):
+    value, gradient = 0.0, jax.tree.map(jnp.zeros_like, params)
+    for part, share in streaming.Batches.of(batches):
+        one, slope = _gradient(loss, params, part)
+        value += share * float(one)
+        gradient = jax.tree.map(lambda g, s, w=share: g + w * s, gradient, slope)
+    return value, gradient
+
+
+@jax.jit
+def _gradient(loss, params, batch):
+    return jax.value_and_grad(loss)(params, batch)
 
 
 def check_one_source(batch: Any) -> None:

@@ -22,7 +22,7 @@ def dense_eigenvalues(name):
     return np.linalg.eigvalsh(np.tensordot(counts / counts.sum(), np.stack(hessians), 1))
 
 
-@pytest.mark.parametrize("name", ["plain", "flax_nnx", "equinox"])
+@pytest.mark.parametrize("name", ["plain", "in_batches", "flax_nnx", "equinox"])
 def test_problem_of_any_framework_gives_the_eigenvalues_of_its_dense_hessian(name, tmp_path):
     config = Config(problem=f"tests.problems:{name}", **SMALL)
     stored = spectrum.run(config, tmp_path / "run").load("problem")

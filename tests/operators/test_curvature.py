@@ -141,15 +141,18 @@ def test_products_equal_the_dense_float64_hessian_of_every_model(name, options):
     assert np.linalg.norm(difference) < 1e-4 * np.linalg.norm(dense @ v[0])
 
 
-def test_value_gradient_and_hessian_of_linear_regression_are_the_closed_forms():
+@pytest.mark.parametrize("ragged", [False, True])
+def test_value_gradient_and_hessian_of_linear_regression_are_the_closed_forms(ragged):
     loss, params, batch, matrix = oracles.linear_regression()
     x, y, w = (np.asarray(a) for a in (batch["x"], batch["y"], params["w"]))
-    value, gradient, op = value_gradient_hessian(loss, params, batch)
+    parts = [jax.tree.map(lambda a, c=c: a[c], batch) for c in (slice(0, 33), slice(33, 40))]
+    data = {"batches": parts} if ragged else {"batch": batch}
+    value, gradient, op = value_gradient_hessian(loss, params, **data)
     assert type(value) is float
     np.testing.assert_allclose(value, 0.5 * np.sum((x @ w - y) ** 2) / 40, rtol=1e-12)
     np.testing.assert_allclose(gradient["w"], x.T @ (x @ w - y) / 40, rtol=1e-10)
     np.testing.assert_allclose(op.to_dense(), matrix, rtol=1e-10, atol=1e-12)
-    assert op.mode == "linearized"
+    assert op.mode == ("forward-over-reverse" if ragged else "linearized")
     assert np.finfo(np.float64).eps <= float(op.noise) < 1e-14
     with pytest.raises(ValueError, match="NaN or an infinity in w"):
         value_gradient_hessian(loss, {"w": params["w"] * np.nan}, batch)
