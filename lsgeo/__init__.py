@@ -29,6 +29,7 @@ from lsgeo.operators import (
 from lsgeo.spectra import (
     EigenPairs,
     Estimate,
+    Interval,
     NegativeCurvature,
     SpectralDensity,
     extreme_eigenpairs,
@@ -43,6 +44,7 @@ __all__ = [
     "CriticalPoint",
     "EigenPairs",
     "Estimate",
+    "Interval",
     "LinearOperator",
     "NegativeCurvature",
     "SpectralDensity",

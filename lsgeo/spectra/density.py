@@ -3,11 +3,11 @@
 import dataclasses
 
 import numpy as np
-from scipy import stats
 
 from lsgeo import trees
-from lsgeo.spectra.arguments import check_count
-from lsgeo.spectra.estimate import Estimate
+from lsgeo.spectra import brackets, linear, spherical, tails
+from lsgeo.spectra.arguments import check_count, check_fraction
+from lsgeo.spectra.interval import Interval
 
 
 @trees.register_dataclass
@@ -17,6 +17,11 @@ class SpectralDensity:
 
     The distribution is (1/n) sum_i delta(x - lambda_i). `noise` is the absolute size under which the
     operator's rounding makes an eigenvalue indistinguishable from zero.
+
+    Every interval has two parts. What each probe's rule leaves open is bounded for certain, from its moments
+    (Chebyshev, Markov and Stieltjes). The spread over probes is not measured but known: a probe uniform on
+    the sphere has a share in a spectral subspace that follows a Beta distribution. So the intervals hold for
+    few probes as for many, and for one.
     """
 
     nodes: np.ndarray  # (num_probes, num_steps), ascending; padding repeats the last node
@@ -49,59 +54,89 @@ class SpectralDensity:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Bounds the fraction of eigenvalues <= x.
 
-        For each probe the Chebyshev-Markov-Stieltjes inequalities bound the distribution it sees by the
-        weights up to the node before x and up to the node after x (Szego 1939, section 3.41); Student's
-        interval over probes is added to both bounds.
+        Each probe's moments bound the distribution that it sees; the mean of these bounds over probes is
+        then inverted through the law of a mean share. Eigenvalues within `noise` of x count on both sides.
 
         Args:
           x: points, any shape.
-          confidence: probability that the interval is to cover.
+          confidence: probability that the interval at one point covers; it is larger where the quadrature's
+            part of the interval is not small.
 
         Returns:
-          (lower, estimate, upper), each of the shape of x. One probe gives no spread: its interval is
-          [0, 1].
+          (lower, estimate, upper), each of the shape of x.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"`confidence` must lie between 0 and 1; got {confidence!r}.")
+        check_fraction(confidence, "confidence")
         x = np.asarray(x, np.float64)
-        flat = x.reshape(-1)
-        bounds = [
-            _cumulative_bounds(n, w, flat) for n, w in zip(self.nodes, self.weights, strict=True)
-        ]
-        lower, middle, upper = np.stack(bounds, axis=1)  # each (num_probes, points)
-        low = lower.mean(0) - _half_width(lower, confidence)
-        high = upper.mean(0) + _half_width(upper, confidence)
-        sides = np.clip(low, 0, 1), middle.mean(0), np.clip(high, 0, 1)
-        return tuple(side.reshape(x.shape) for side in sides)
+        points = np.where(np.isnan(x), np.inf, x).reshape(-1)
+        found = self.rules()
+        bounds = np.mean([brackets.bounds(one, points, self.noise) for one in found], axis=0)
+        value = np.mean([brackets.shares(one, points, strict=False) for one in found], axis=0)
+        low, high = self._fraction_bounds(*bounds, confidence)
+        sides = low, np.clip(value, low, high), high
+        return tuple(np.where(np.isnan(x), x, side.reshape(x.shape)) for side in sides)
 
-    def moment(self, k: int) -> Estimate:
-        """Estimates tr(H^k) / n; per probe exact up to k = 2 * num_steps - 1."""
+    def fraction_within(self, low: float, high: float, confidence: float = 0.95) -> Interval:
+        """Estimates the fraction of eigenvalues in [low, high], with an interval like `cumulative`'s."""
+        if not low <= high:
+            raise ValueError(f"`low` must not exceed `high`; got {low!r} and {high!r}.")
+        return self._fraction(np.array([low, high], np.float64), self.noise, confidence)
+
+    def negative_fraction(self, confidence: float = 0.95) -> Interval:
+        """Estimates the fraction of eigenvalues below -noise, with an interval like `cumulative`'s."""
+        threshold = np.nextafter(-self.noise, -np.inf)
+        return self._fraction(np.array([-np.inf, threshold]), 0.0, confidence)
+
+    def negative_mass(self, confidence: float = 0.95) -> Interval:
+        """Estimates sum |lambda < -noise| / sum |lambda|.
+
+        The interval inverts Student's test of the mean of |lambda| ([lambda < 0] - r) for the ratio r (Fieller
+        1954), its variance known up to the spectrum; both sums are bounded through the distribution.
+        """
+        return linear.negative_mass(self, confidence)
+
+    def moment(self, k: int, confidence: float = 0.95) -> Interval:
+        """Estimates tr(H^k) / n; per probe exact up to k = 2 * num_steps - 1, biased beyond."""
         check_count(k, "k", 0)
-        return self._estimate(np.sum(self.weights * self.nodes**k, axis=1))
+        return linear.mean(self, lambda x: x**k, confidence)
 
-    def fraction_within(self, low: float, high: float) -> Estimate:
-        """Estimates the fraction of eigenvalues in [low, high]."""
-        inside = (self.nodes >= low) & (self.nodes <= high)
-        return self._estimate(np.sum(self.weights * inside, axis=1))
+    def largest(self, confidence: float = 0.95) -> Interval:
+        """Brackets the largest eigenvalue: a Ritz value and what random starts can have missed."""
+        return tails.largest(self, confidence)
 
-    def negative_mass(self) -> Estimate:
-        """Estimates sum |lambda < 0| / sum |lambda|; the error is the delete-one jackknife's."""
-        total = np.sum(self.weights * np.abs(self.nodes), axis=1)
-        negative = np.sum(self.weights * np.maximum(-self.nodes, 0), axis=1)
-        if not total.sum():
-            return Estimate(0.0, 0.0, self.num_matvecs)
-        value = negative.sum() / total.sum()
-        count = len(total)
-        if count == 1:
-            return Estimate(float(value), float("nan"), self.num_matvecs)
-        without = (negative.sum() - negative) / (total.sum() - total)
-        error = np.sqrt((count - 1) / count * np.sum((without - without.mean()) ** 2))
-        return Estimate(float(value), float(error), self.num_matvecs)
+    def smallest(self, confidence: float = 0.95) -> Interval:
+        """Brackets the smallest eigenvalue, as `largest` does the largest."""
+        return tails.smallest(self, confidence)
 
-    def _estimate(self, per_probe: np.ndarray) -> Estimate:
-        count = len(per_probe)
-        error = per_probe.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
-        return Estimate(float(per_probe.mean()), float(error), self.num_matvecs)
+    def count_above(self, x: float, confidence: float = 0.95) -> Interval:
+        """Counts the eigenvalues > x, for an x beyond the bulk.
+
+        `lower` is certain: a probe has no more Ritz values beyond x than the operator has eigenvalues. `upper`
+        comes from the probes' share beyond x, because a repeated eigenvalue appears once in each probe. With x
+        in a gap of the spectrum `value` is the number of Ritz values, each a distinct eigenvalue.
+        """
+        return tails.count_above(self, x, confidence)
+
+    def count_below(self, x: float, confidence: float = 0.95) -> Interval:
+        """Counts the eigenvalues < x, as `count_above` does those > x."""
+        return tails.count_below(self, x, confidence)
+
+    def rules(self) -> list[brackets.Rule]:
+        """Each probe's rule, without padding and with distinct nodes."""
+        pairs = zip(self.nodes, self.weights, strict=True)
+        return [brackets.rule(*map(np.asarray, pair), self.noise) for pair in pairs]
+
+    def _fraction(self, ends, noise, confidence):
+        check_fraction(confidence, "confidence")
+        samples = np.mean([_share_between(one, ends, noise) for one in self.rules()], axis=0)
+        low, high = self._fraction_bounds(samples[0], samples[2], confidence)
+        value = float(np.clip(samples[1], low, high))
+        error = spherical.standard_error(value * (1 - value), self.size, len(self.nodes))
+        return Interval(value, error, self.num_matvecs, float(low), float(high), confidence)
+
+    def _fraction_bounds(self, lower, upper, confidence):
+        return spherical.fraction_bounds(
+            lower, upper, size=self.size, num_probes=len(self.nodes), confidence=confidence
+        )
 
     def __str__(self) -> str:
         probes, steps = self.nodes.shape
@@ -111,18 +146,8 @@ class SpectralDensity:
         )
 
 
-def _cumulative_bounds(nodes, weights, x):
-    sums = np.concatenate([[0.0], np.cumsum(weights)])
-    sums[-1] = 1.0
-    below = np.searchsorted(nodes, x, side="right")  # nodes <= x
-    lower = sums[np.maximum(below - 1, 0)]
-    upper = sums[np.minimum(below + 1, len(nodes))]
-    return lower, sums[below], upper
-
-
-def _half_width(samples, confidence):
-    count = len(samples)
-    if count == 1:
-        return np.inf
-    quantile = stats.t.ppf(0.5 + confidence / 2, count - 1)
-    return quantile * samples.std(axis=0, ddof=1) / np.sqrt(count)
+def _share_between(found, ends, noise):
+    lower, upper = brackets.bounds(found, ends, noise)
+    up_to = brackets.shares(found, ends[1:], strict=False)[0]
+    value = max(up_to - brackets.shares(found, ends[:1], strict=True)[0], 0.0)
+    return min(max(lower[1] - upper[0], 0.0), value), value, max(upper[1] - lower[0], value)

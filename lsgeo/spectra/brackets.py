@@ -1,0 +1,133 @@
+"""The best bounds on a distribution of which only a Gauss rule is known.
+
+An m-node Gauss rule fixes 2m moments of the distribution F that one probe sees. Among all distributions with
+these moments, the share at or below x is least and greatest for the rule that has x among its nodes; between the
+two lies the weight of x, the Christoffel function (Szego 1939, section 3.41; Akhiezer 1965, section 2.5). The
+gap is about the weight of a neighbouring node inside the bulk and falls exponentially outside it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+CHUNK = 64  # points whose rules are formed at once
+BISECTIONS = 48
+NEAREST = 1e-150  # to its pole, in units of the space between two nodes
+
+
+class Rule(NamedTuple):
+    """A Gauss rule with distinct nodes; `exact` where it is the whole distribution."""
+
+    nodes: np.ndarray  # (m,)
+    weights: np.ndarray  # (m,), positive, sum 1
+    exact: bool
+
+
+def rule(nodes: np.ndarray, weights: np.ndarray, noise: float) -> Rule:
+    """Takes one probe's padded rule; nodes within `noise` of their neighbour are one node."""
+    exact = len(nodes) > 1 and weights[-1] == 0 and nodes[-1] == nodes[-2]
+    seen = weights > 0
+    nodes, weights = nodes[seen], weights[seen]
+    group = np.concatenate([[0], np.cumsum(np.diff(nodes) > noise)])
+    mass = np.bincount(group, weights)
+    return Rule(np.bincount(group, weights * nodes) / mass, mass / mass.sum(), bool(exact))
+
+
+def mirror(found: Rule) -> Rule:
+    """The rule of -H."""
+    return Rule(-found.nodes[::-1], found.weights[::-1], found.exact)
+
+
+def shares(found: Rule, x: np.ndarray, *, strict: bool) -> np.ndarray:
+    """The rule's own share below x, [k]: of nodes < x where strict, else <= x."""
+    sums = np.concatenate([[0.0], np.cumsum(found.weights)])
+    sums[-1] = 1.0
+    return sums[np.searchsorted(found.nodes, x, side="left" if strict else "right")]
+
+
+def bounds(found: Rule, x: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds the share below x.
+
+    Args:
+      found: one probe's rule.
+      x: points [k].
+      noise: eigenvalues that near to x may lie on either side of it.
+
+    Returns:
+      (lower, upper), each [k]: they hold for the share < x and for the share <= x.
+    """
+    if found.exact:
+        return shares(found, x - noise, strict=True), shares(found, x + noise, strict=False)
+    return _tightest(found, x - noise)[0], _tightest(found, x + noise)[1]
+
+
+def _tightest(found, x):
+    lower, upper = shares(found, x, strict=True), shares(found, x, strict=False)
+    # At a node the rule itself is the one that is asked for.
+    others = np.flatnonzero(np.isfinite(x) & (lower == upper))
+    if len(found.nodes) == 1:
+        lower[others], upper[others] = 0.0, 1.0
+        return lower, upper
+    for begin in range(0, len(others), CHUNK):
+        part = others[begin : begin + CHUNK]
+        lower[part], gap = _prescribed(found, x[part])
+        upper[part] = lower[part] + gap
+    return lower, np.minimum(upper, 1.0)
+
+
+def _prescribed(found, x):
+    """Weights below x and at x, each [k], of the rule with node x.
+
+    The other nodes lie one between every two nodes of the Gauss rule, where the resolvent's last element is
+    what it is at x, except for one that lies outside: its weight is what the others leave.
+    """
+    nodes, weights, _ = found
+    last = _last_weights(nodes, weights)
+    target = np.sum(last / (nodes - x[:, None]), axis=1)
+    distances = _interlacing(nodes, last, target)
+    mass = _christoffel(distances, nodes, weights)
+    gap = _christoffel(nodes - x[:, None], nodes, weights)
+    left, right = nodes[1:] <= x[:, None], nodes[:-1] >= x[:, None]
+    below, above = (np.sum(mass * side, axis=1) for side in (left, right))
+    outside_left = (target > 0) & (x > nodes[0])
+    return np.where(outside_left, np.maximum(1 - gap - above, below), below), gap
+
+
+def _interlacing(nodes, last, target):
+    """Distances [k, m - 1, m] from the points between the nodes where the resolvent is `target` to the nodes.
+
+    A converged node has its point so near that only the distance, taken from that node, tells them apart.
+    """
+    step = np.diff(nodes)
+    middle = nodes[:-1] + step / 2
+    at_left = np.sum(last / (nodes - middle[:, None]), axis=1) > target[:, None]
+    pole = np.arange(len(step)) + ~at_left
+    apart = (nodes - nodes[:, None])[pole]
+    sign = np.where(at_left, 1.0, -1.0)
+    low, high = np.full(pole.shape, np.log(NEAREST)), np.full(pole.shape, np.log(0.5))
+    for _ in range(BISECTIONS):
+        trial = (low + high) / 2
+        distance = apart - (sign * step * np.exp(trial))[..., None]
+        beyond = (np.sum(last / distance, axis=-1) > target[:, None]) == at_left
+        low, high = np.where(beyond, low, trial), np.where(beyond, trial, high)
+    return apart - (sign * step * np.exp((low + high) / 2))[..., None]
+
+
+def _christoffel(distance, nodes, weights):
+    # The most weight that a distribution with these moments can have at a point.
+    logs = np.log(np.abs(distance))
+    lagrange = logs.sum(axis=-1, keepdims=True) - logs + _log_barycentric(nodes)
+    return np.exp(-special.logsumexp(2 * lagrange - np.log(weights), axis=-1))
+
+
+def _log_barycentric(nodes):
+    apart = np.abs(nodes[:, None] - nodes)
+    np.fill_diagonal(apart, 1.0)
+    return -np.log(apart).sum(axis=1)
+
+
+def _last_weights(nodes, weights):
+    # First times last component of eigenvector j of T is, up to a factor, the barycentric weight.
+    logs = 2 * _log_barycentric(nodes) - np.log(weights)
+    return special.softmax(logs)

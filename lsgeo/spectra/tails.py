@@ -1,0 +1,80 @@
+"""The ends of a spectrum out of a density: extreme eigenvalues and the number of outliers."""
+
+import math
+
+import numpy as np
+
+from lsgeo.spectra import brackets, spherical
+from lsgeo.spectra.arguments import check_fraction
+from lsgeo.spectra.interval import Interval
+
+
+def largest(density, confidence: float) -> Interval:
+    """Brackets the largest eigenvalue; see SpectralDensity.largest."""
+    check_fraction(confidence, "confidence")
+    highest = float(np.max(density.nodes))
+    margin = unseen_margin(density, 1 - confidence) + density.noise
+    return Interval(
+        highest,
+        math.nan,
+        density.num_matvecs,
+        highest - density.noise,
+        highest + margin,
+        confidence,
+    )
+
+
+def smallest(density, confidence: float) -> Interval:
+    """Brackets the smallest eigenvalue; see SpectralDensity.smallest."""
+    check_fraction(confidence, "confidence")
+    lowest = float(np.min(density.nodes))
+    margin = unseen_margin(density, 1 - confidence) + density.noise
+    return Interval(
+        lowest,
+        math.nan,
+        density.num_matvecs,
+        lowest - margin,
+        lowest + density.noise,
+        confidence,
+    )
+
+
+def unseen_margin(density, probability: float) -> float:
+    """How far beyond its nodes the spectrum may reach on either side, but with `probability`."""
+    if any(one.exact for one in density.rules()):
+        return 0.0  # a probe that ended early has met every distinct eigenvalue
+    probes, steps = density.nodes.shape
+    share = spherical.unseen(density.size, steps, probes, probability)
+    return share * float(np.ptp(density.nodes)) if math.isfinite(share) else math.inf
+
+
+def count_above(density, x: float, confidence: float) -> Interval:
+    """Counts the eigenvalues > x; see SpectralDensity.count_above."""
+    return _count(density, density.rules(), x, confidence)
+
+
+def count_below(density, x: float, confidence: float) -> Interval:
+    """Counts the eigenvalues < x; see SpectralDensity.count_below."""
+    return _count(density, [brackets.mirror(one) for one in density.rules()], -x, confidence)
+
+
+def _count(density, rules, x, confidence):
+    check_fraction(confidence, "confidence")
+    point = np.array([x], np.float64)
+    size, noise = density.size, density.noise
+    sides = np.mean([brackets.bounds(one, point, noise) for one in rules], axis=0)[:, 0]
+    low, high = spherical.fraction_bounds(
+        1 - sides[1], 1 - sides[0], size=size, num_probes=len(rules), confidence=confidence
+    )
+    # Ritz values interlace the eigenvalues, so there are at least as many of these beyond x.
+    certain = max(int(np.sum(one.nodes > x + noise)) for one in rules)
+    seen = max(int(np.sum(one.nodes > x)) for one in rules)
+    lower = max(certain, math.ceil(size * float(low) * (1 - 1e-9)))
+    upper = max(lower, math.floor(size * float(high) * (1 + 1e-9)))
+    resolved = size * (sides[1] - sides[0]) < 0.5
+    share = 1 - np.mean([brackets.shares(one, point, strict=False) for one in rules])
+    value = max(seen, lower) if resolved else round(size * float(share))
+    value = min(max(value, lower), upper)
+    return Interval(
+        float(value), math.nan, density.num_matvecs, float(lower), float(upper), confidence
+    )
