@@ -37,3 +37,9 @@ def check_fraction(value: Any, name: str) -> None:
     """Raises a ValueError unless 0 < value < 1."""
     if not 0 < value < 1:
         raise ValueError(f"`{name}` must lie strictly between 0 and 1; got {value!r}.")
+
+
+def check_positive(value: Any, name: str) -> None:
+    """Raises a ValueError unless `value` is positive and finite."""
+    if not 0 < value < float("inf"):
+        raise ValueError(f"`{name}` must be positive and finite; got {value!r}.")

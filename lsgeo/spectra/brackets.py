@@ -1,9 +1,10 @@
 """The best bounds on a distribution of which only a Gauss rule is known.
 
-An m-node Gauss rule fixes 2m moments of the distribution F that one probe sees. Among all distributions with
-these moments, the share at or below x is least and greatest for the rule that has x among its nodes; between the
-two lies the weight of x, the Christoffel function (Szego 1939, section 3.41; Akhiezer 1965, section 2.5). The
-gap is about the weight of a neighbouring node inside the bulk and falls exponentially outside it.
+An m-node Gauss rule fixes 2m moments of the distribution that one probe sees. Among all distributions with
+the first 2m - 1 of them, the share at or below x is least and greatest for the rule that has x among its
+nodes; between the two lies the weight of x, the Christoffel function (Szego 1939, section 3.41; Akhiezer
+1965, section 2.5). This gap is about the weight of a neighbouring node inside the bulk and falls
+exponentially outside it.
 """
 
 from typing import NamedTuple

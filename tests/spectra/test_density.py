@@ -90,7 +90,7 @@ def test_one_probe_is_enough_for_an_interval():
     density = lsgeo.spectral_density(
         lsgeo.dense(oracles.prescribed(np.arange(70.0))), key=KEY, num_probes=1, num_steps=20
     )
-    lower, estimate, upper = density.cumulative(np.array([30.0]))
+    lower, _, upper = density.cumulative(np.array([30.0]))
     assert 0.1 < lower[0] < 31 / 70 < upper[0] < 0.8
     # The variance of v'Hv is 2 / (n + 2) times that of the eigenvalues, here (70^2 - 1) / 12.
     exact = np.sqrt(2 / 72 * (70**2 - 1) / 12)
