@@ -28,6 +28,7 @@ from lsgeo.operators import (
 )
 from lsgeo.spectra import (
     BulkFit,
+    ChebyshevDensity,
     EigenPairs,
     Estimate,
     Interval,
@@ -36,6 +37,7 @@ from lsgeo.spectra import (
     PenningtonBahri,
     Semicircle,
     SpectralDensity,
+    chebyshev_density,
     critical_energy,
     extreme_eigenpairs,
     fit_bulk,
@@ -51,6 +53,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BulkFit",
+    "ChebyshevDensity",
     "CriticalPoint",
     "EigenPairs",
     "Estimate",
@@ -63,6 +66,7 @@ __all__ = [
     "SpectralDensity",
     "Surface",
     "adam_diagonal",
+    "chebyshev_density",
     "classify_critical_point",
     "critical_energy",
     "dense",

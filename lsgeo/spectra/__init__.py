@@ -2,6 +2,7 @@
 
 from lsgeo.spectra.bulk import BulkFit, fit_bulk
 from lsgeo.spectra.certificates import NegativeCurvature, negative_curvature
+from lsgeo.spectra.chebyshev import ChebyshevDensity, chebyshev_density
 from lsgeo.spectra.density import SpectralDensity
 from lsgeo.spectra.eigenpairs import EigenPairs, extreme_eigenpairs
 from lsgeo.spectra.estimate import Estimate
@@ -20,6 +21,7 @@ from lsgeo.spectra.trace import trace
 
 __all__ = [
     "BulkFit",
+    "ChebyshevDensity",
     "EigenPairs",
     "Estimate",
     "Interval",
@@ -28,6 +30,7 @@ __all__ = [
     "PenningtonBahri",
     "Semicircle",
     "SpectralDensity",
+    "chebyshev_density",
     "critical_energy",
     "extreme_eigenpairs",
     "fit_bulk",

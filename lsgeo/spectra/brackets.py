@@ -3,7 +3,7 @@
 An m-node Gauss rule fixes 2m moments of the distribution that one probe sees. Among all distributions with
 the first 2m - 1 of them, the share at or below x is least and greatest for the rule that has x among its
 nodes; between the two lies the weight of x, the Christoffel function (Szego 1939, section 3.41; Akhiezer
-1965, section 2.5). This gap is about the weight of a neighbouring node inside the bulk and falls
+1965, chapter 2). This gap is about the weight of a neighbouring node inside the bulk and falls
 exponentially outside it.
 """
 
