@@ -47,6 +47,7 @@ from lsgeo.spectra import (
     semicircle,
     spectral_density,
     trace,
+    wasserstein_1,
 )
 
 __version__ = "0.1.0"
@@ -88,4 +89,5 @@ __all__ = [
     "split_hessian",
     "surface",
     "trace",
+    "wasserstein_1",
 ]

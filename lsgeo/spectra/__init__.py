@@ -3,6 +3,7 @@
 from lsgeo.spectra.bulk import BulkFit, fit_bulk
 from lsgeo.spectra.certificates import NegativeCurvature, negative_curvature
 from lsgeo.spectra.chebyshev import ChebyshevDensity, chebyshev_density
+from lsgeo.spectra.comparison import wasserstein_1
 from lsgeo.spectra.density import SpectralDensity
 from lsgeo.spectra.eigenpairs import EigenPairs, extreme_eigenpairs
 from lsgeo.spectra.estimate import Estimate
@@ -40,4 +41,5 @@ __all__ = [
     "semicircle",
     "spectral_density",
     "trace",
+    "wasserstein_1",
 ]
