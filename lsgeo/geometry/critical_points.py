@@ -9,7 +9,7 @@ import jax
 
 from lsgeo import trees
 from lsgeo.operators import value_gradient_hessian
-from lsgeo.spectra import NegativeCurvature, SpectralDensity, negative_curvature, spectral_density
+from lsgeo.spectra import NegativeCurvature, index_estimate, negative_curvature
 from lsgeo.spectra.arguments import check_fraction, check_key
 
 
@@ -27,9 +27,9 @@ class CriticalPoint:
     flatness: float  # ||Hg|| / (||g|| max|lambda|); NaN where g = 0
     curvature: NegativeCurvature
     threshold: float  # eigenvalues in [-threshold, threshold] count as zero
-    index_lower: float
+    index_lower: int
     index: float  # estimated number of eigenvalues below -threshold
-    index_upper: float
+    index_upper: int  # with 95 % probability
     num_matvecs: int
 
     @property
@@ -42,7 +42,7 @@ class CriticalPoint:
         return (
             f"{self.kind}: loss {self.loss:.4g}, ||g|| {self.gradient_norm:.3g}, ||Hg||/||g|| "
             f"{self.hg_over_g:.3g}, {self.curvature}, index about {self.index:.0f} "
-            f"[{self.index_lower:.0f}, {self.index_upper:.0f}]"
+            f"[{self.index_lower}, {self.index_upper}]"
         )
 
 
@@ -111,7 +111,7 @@ def classify_critical_point(
     largest = max(abs(found.value), abs(found.upper_end))
     size, flatness = _gradient_figures(op, gradient, largest)
     threshold = max(curvature_tol * largest, found.noise)
-    density = spectral_density(op, key=index_key, num_probes=4, num_steps=32)
+    index = index_estimate(op, key=index_key, tau=threshold, num_probes=4, num_steps=32)
     gain = size**2 / (2 * largest) if largest else (math.inf if size else 0.0)
     critical = gain <= gradient_tol * abs(value) or size == 0
     return CriticalPoint(
@@ -122,8 +122,10 @@ def classify_critical_point(
         flatness,
         found,
         threshold,
-        *_index(density, threshold),
-        found.num_matvecs + density.num_matvecs + 1,
+        index.lower,
+        index.value,
+        index.upper,
+        found.num_matvecs + index.num_matvecs + 1,
     )
 
 
@@ -142,11 +144,6 @@ def _steps_for(n: int, epsilon: float, probability: float) -> int:
     return math.ceil(
         (math.log(1.648 * math.sqrt(n) * 2 / probability) / math.sqrt(epsilon) + 1) / 2
     )
-
-
-def _index(density: SpectralDensity, threshold: float) -> tuple[float, float, float]:
-    bounds = density.cumulative(-threshold)
-    return tuple(float(bound) * density.size for bound in bounds)
 
 
 def _gradient_figures(op, gradient, largest):

@@ -1,13 +1,19 @@
 """Spectra of linear operators."""
 
+from lsgeo.spectra.alignment import Overlap, layer_mass, principal_overlap, subspace_overlap
+from lsgeo.spectra.blocks import block_diagonal_share
 from lsgeo.spectra.bulk import BulkFit, fit_bulk
 from lsgeo.spectra.certificates import NegativeCurvature, negative_curvature
 from lsgeo.spectra.chebyshev import ChebyshevDensity, chebyshev_density
 from lsgeo.spectra.comparison import wasserstein_1
 from lsgeo.spectra.density import SpectralDensity
+from lsgeo.spectra.diagonal import Diagonal, diagonal
 from lsgeo.spectra.eigenpairs import EigenPairs, extreme_eigenpairs
 from lsgeo.spectra.estimate import Estimate
+from lsgeo.spectra.index import IndexEstimate, index_estimate
 from lsgeo.spectra.interval import Interval
+from lsgeo.spectra.log_determinant import log_determinant
+from lsgeo.spectra.norms import frobenius_norm
 from lsgeo.spectra.quadrature import spectral_density
 from lsgeo.spectra.random_matrices import (
     MarchenkoPastur,
@@ -23,23 +29,34 @@ from lsgeo.spectra.trace import trace
 __all__ = [
     "BulkFit",
     "ChebyshevDensity",
+    "Diagonal",
     "EigenPairs",
     "Estimate",
+    "IndexEstimate",
     "Interval",
     "MarchenkoPastur",
     "NegativeCurvature",
+    "Overlap",
     "PenningtonBahri",
     "Semicircle",
     "SpectralDensity",
+    "block_diagonal_share",
     "chebyshev_density",
     "critical_energy",
+    "diagonal",
     "extreme_eigenpairs",
     "fit_bulk",
+    "frobenius_norm",
+    "index_estimate",
+    "layer_mass",
+    "log_determinant",
     "marchenko_pastur",
     "negative_curvature",
     "pennington_bahri",
+    "principal_overlap",
     "semicircle",
     "spectral_density",
+    "subspace_overlap",
     "trace",
     "wasserstein_1",
 ]

@@ -94,7 +94,9 @@ def negative_curvature(
     noise = float(op.noise) * np.abs(values).max()
     # After a breakdown a random start has met every distinct eigenvalue: nothing is missed.
     complete = rule.num_connected < num_steps
-    missed = 0.0 if complete else _missed(n, num_steps, failure_probability / 2, np.ptp(values))
+    missed = (
+        0.0 if complete else missed_range(n, num_steps, failure_probability / 2, np.ptp(values))
+    )
     margin = missed + noise
     return NegativeCurvature(
         value=value,
@@ -109,7 +111,8 @@ def negative_curvature(
     )
 
 
-def _missed(n: int, steps: int, probability: float, seen_range: float) -> float:
+def missed_range(n: int, steps: int, probability: float, seen_range: float) -> float:
+    """Bounds what k Lanczos steps miss of one end, where they saw `seen_range` from end to end."""
     root = math.log(1.648 * math.sqrt(n) / probability) / (2 * steps - 1)
     epsilon = root**2
     return epsilon * seen_range / (1 - 2 * epsilon) if epsilon < 0.5 else math.inf

@@ -3,17 +3,44 @@
 import dataclasses
 import math
 
+from scipy import stats
+
 from lsgeo import trees
+from lsgeo.spectra.arguments import check_fraction
 
 
 @trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """An estimate: value, standard error (NaN where it cannot be known) and products used."""
+    """An estimate: value, standard error (NaN where it cannot be known) and products used.
+
+    The standard error is that of the random probes, known from `degrees_of_freedom` + 1 of them. `bias`
+    bounds what the probes do not show: rounding of the products, and the error of a quadrature rule.
+    """
 
     value: float
     standard_error: float
     num_matvecs: int
+    degrees_of_freedom: float = math.inf
+    bias: float = 0.0
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Student's interval about the value, widened by `bias` on both sides.
+
+        Args:
+          confidence: probability that the interval is to cover.
+
+        Returns:
+          (lower, upper); the whole line where the standard error is not known.
+        """
+        check_fraction(confidence, "confidence")
+        width = self.standard_error
+        if width:
+            width *= stats.t.ppf(0.5 + confidence / 2, self.degrees_of_freedom)
+        width += self.bias
+        if math.isnan(width):
+            return -math.inf, math.inf
+        return float(self.value - width), float(self.value + width)
 
     def __str__(self) -> str:
         error = "unknown" if math.isnan(self.standard_error) else f"{self.standard_error:.2g}"

@@ -1,40 +1,59 @@
 """Randomised trace estimators with honest standard errors."""
 
-import functools
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import stats
 
 from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
-from lsgeo.spectra.arguments import check_count, check_key, check_operator
+from lsgeo.spectra import lanczos, probes
+from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_operator
+from lsgeo.spectra.deflation import DeflatedProbes, Krylov
 from lsgeo.spectra.estimate import Estimate
+from lsgeo.spectra.xtrace import orthonormal_rows, xtrace
+
+MAX_MATVECS = 4096  # where a tolerance is out of reach
+MIN_PROBES = 16  # before a standard error may end the search
+ROUND = 8
 
 
 def trace(
-    op: LinearOperator, *, key: jax.Array, num_matvecs: int, method: str = "hutch++"
+    op: LinearOperator,
+    *,
+    key: jax.Array,
+    num_matvecs: int | None = None,
+    rel_tol: float | None = None,
+    method: str = "krylov",
 ) -> Estimate:
     """Estimates the trace of a symmetric operator.
 
     "hutchinson" averages z'Hz over Rademacher z (Hutchinson 1990). "hutch++" takes the trace exactly on a
     random range of the operator and Hutchinson's estimate on the rest (Meyer, Musco, Musco and Woodruff
     2021, Algorithm 1). "xtrace" lets every probe serve both ends by leaving one out at a time (Epperly,
-    Tropp and Webber 2024); its standard error is the spread of the leave-one-out estimates, which covers
-    somewhat less than it says.
+    Tropp and Webber 2024). "krylov", the default, is Hutch++ with a Krylov space as the range: it finds the
+    outliers of a Hessian at both ends in fewer products, and the action on it is known from the Lanczos
+    coefficients, where a random range takes a second product per vector. Products are spent in rounds of
+    eight, on Lanczos steps or on probes, whichever lowers the variance more.
 
     Args:
       op: symmetric operator on [n].
       key: typed random key.
-      num_matvecs: products to spend; Hutch++ and XTrace need at least 6 and 4. With n or more products
+      num_matvecs: products to spend; "krylov", Hutch++ and XTrace need at least 4, 6 and 4. With n or more
         to spend the trace is summed exactly.
-      method: "hutch++", "hutchinson" or "xtrace".
+      rel_tol: instead of `num_matvecs`: goes on until the standard error, enlarged to what Student's
+        quantile makes of it at so few probes, is below this fraction of |value|. At least 16 probes are
+        taken, and at most 4096 products (a trace near zero has no relative accuracy: read the error).
+        For "krylov" and "hutchinson".
+      method: "krylov", "hutch++", "hutchinson" or "xtrace".
 
     Returns:
       Estimate of tr(op), in the units of op.
 
     Raises:
-      ValueError: if an argument is out of range or the method is unknown.
+      ValueError: if an argument is out of range, the method is unknown or a product is not finite.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -46,116 +65,122 @@ def trace(
     check_key(key)
     if method not in _METHODS:
         raise ValueError(f"`method` must be one of {', '.join(_METHODS)}; got {method!r}.")
-    estimate, minimum = _METHODS[method]
-    n = op.shape[0]
-    check_count(num_matvecs, "num_matvecs", min(minimum, n))
-    if num_matvecs >= n:
-        value, error, used = float(np.trace(op.to_dense().astype(np.float64))), 0.0, n
-    else:
-        value, error, used = estimate(op, key, num_matvecs)
-    if not np.isfinite(value):
+    if (num_matvecs is None) == (rel_tol is None):
         raise ValueError(
-            "the product of `op` was not finite. Check the parameters and data for NaN."
+            "pass exactly one of `num_matvecs` and `rel_tol`; got "
+            f"{'none' if rel_tol is None else 'both'}."
         )
-    return Estimate(value, error, used)
+    estimate, minimum, adapts = _METHODS[method]
+    n = op.shape[0]
+    if rel_tol is not None:
+        check_fraction(rel_tol, "rel_tol")
+        if not adapts:
+            raise ValueError(f"`rel_tol` needs `method` krylov or hutchinson; got {method!r}.")
+        return (
+            _exact(op) if n <= 2 * MIN_PROBES else estimate(op, key, min(n, MAX_MATVECS), rel_tol)
+        )
+    check_count(num_matvecs, "num_matvecs", min(minimum, n))
+    return _exact(op) if num_matvecs >= n else estimate(op, key, num_matvecs)
 
 
-def _hutchinson(op, key, count):
-    probes = _rademacher(key, count, op.shape[0], op.dtype)
-    samples = np.asarray(_rowwise_dot(probes, op.block_product(probes)), np.float64)
-    return *_mean_and_error(samples), count
+def _exact(op):
+    diagonal = np.diag(op.to_dense().astype(np.float64))
+    probes.check_products(diagonal)
+    return Estimate(
+        float(diagonal.sum()), 0.0, len(diagonal), bias=probes.rounding(op, np.zeros(1), diagonal)
+    )
+
+
+def _hutchinson(op, key, budget, rel_tol=None):
+    signs = DeflatedProbes(op, key)
+    while True:
+        done = len(signs.forms)
+        # Growing rounds: every look at the error is a chance to stop on a small one by luck.
+        wanted = budget if rel_tol is None else max(MIN_PROBES, _rounded(1.5 * done))
+        signs.extend(min(wanted, budget) - done)
+        found = _summary(op, signs, signs.forms, np.zeros(0))
+        if _finished(found, budget, rel_tol):
+            return found
+
+
+def _krylov(op, key, budget, rel_tol=None):
+    # The basis is held in memory: no larger than that of Hutch++, or of the other spectral functions.
+    most = lanczos.CAPACITY if rel_tol is not None else max(lanczos.CAPACITY, budget // 3)
+    most = min(most, op.shape[0] - 1)
+    krylov, signs = Krylov(op, key, most), DeflatedProbes(op, key)
+    signs.extend(min(ROUND if rel_tol is None else MIN_PROBES, budget // 2))
+    krylov.extend(min(ROUND, budget // 2, most))
+    while True:
+        rule, overlaps = krylov.rule, signs.overlaps(krylov)
+        rest = signs.rest(overlaps, rule)
+        found = _summary(op, signs, rest, rule.alphas)
+        if _finished(found, budget, rel_tol):
+            return found
+        used, room = found.num_matvecs, most - krylov.num_steps
+        count = min(ROUND if rel_tol is None else _rounded(used / 8), budget - used)
+        if room and _steps_pay(signs, overlaps, rule, rest):
+            krylov.extend(min(count, room))
+        else:
+            signs.extend(count)
+
+
+def _steps_pay(signs, overlaps, rule, rest):
+    # A probe lowers the variance by 1 / m of it; a step by what the last quarter of the steps did.
+    back = max(1, len(rule.alphas) // 4)
+    if back == len(rule.alphas):
+        return False
+    old = np.var(signs.rest(overlaps, lanczos.Tridiagonal(*(part[:-back] for part in rule))))
+    return old > 0 and (1 - np.var(rest) / old) / back > 1 / len(rest)
+
+
+def _rounded(count):
+    return ROUND * math.ceil(count / ROUND)
+
+
+def _summary(op, signs, rest, alphas):
+    value, error = probes.mean_and_error(rest)
+    bias = probes.rounding(op, signs.sizes, alphas)
+    used = len(rest) + len(alphas)
+    return Estimate(float(value + alphas.sum()), float(error), used, len(rest) - 1, bias)
+
+
+def _finished(found, budget, rel_tol):
+    if found.num_matvecs >= budget:
+        return True
+    if rel_tol is None:
+        return False
+    quantile = stats.t.ppf(0.975, found.degrees_of_freedom) / stats.norm.ppf(0.975)
+    return quantile * found.standard_error <= max(rel_tol * abs(found.value), found.bias)
 
 
 def _hutch_plus_plus(op, key, count):
     third = count // 3
+    n, dtype = op.shape[0], op.dtype
     sketch_key, probe_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-    sketch = op.block_product(_rademacher(sketch_key, third, op.shape[0], op.dtype))
-    basis = _orthonormal_rows(sketch)
-    inside = np.asarray(_rowwise_dot(basis, op.block_product(basis)), np.float64).sum()
-    probes = _rademacher(probe_key, count - 2 * third, op.shape[0], op.dtype)
-    probes = _project_out(basis, probes)
-    samples = np.asarray(_rowwise_dot(probes, op.block_product(probes)), np.float64)
-    rest, error = _mean_and_error(samples)
-    return inside + rest, error, count
+    sketch = op.block_product(probes.rademacher(sketch_key, 0, third, n, dtype))
+    probes.check_products(np.asarray(sketch.sum()))
+    basis, _ = orthonormal_rows(sketch)
+    inside = np.asarray(probes.rowwise_dot(basis, op.block_product(basis)), np.float64)
+    signs = _project_out(basis, probes.rademacher(probe_key, 0, count - 2 * third, n, dtype))
+    images = op.block_product(signs)
+    samples = np.asarray(probes.rowwise_dot(signs, images), np.float64)
+    probes.check_products(samples)
+    rest, error = probes.mean_and_error(samples)
+    bias = probes.rounding(op, np.asarray(probes.row_norms(images)), inside)
+    return Estimate(float(inside.sum() + rest), float(error), count, len(samples) - 1, bias)
 
 
-def _xtrace(op, key, count):
-    half = count // 2
-    probes = _rademacher(key, half, op.shape[0], op.dtype)
-    images = op.block_product(probes)
-    basis, triangle = _qr(images)
-    again = op.block_product(basis)
-    samples = np.asarray(_leave_one_out(probes, basis, triangle, again), np.float64)
-    return *_mean_and_error(samples), 2 * half
-
-
-# Without probe i the range loses one direction s_i of the basis: the unit column i of the inverse
-# transposed triangle. Each sample is the exact trace on what is left, plus probe i's share of the rest.
 @jax.jit
-def _leave_one_out(probes, basis, triangle, again):
-    matmul = functools.partial(jnp.matmul, precision=trees.HIGHEST)
-    # An operator of low rank leaves zeros on the diagonal: any direction may then stand for the lost one.
-    diagonal = jnp.abs(jnp.diagonal(triangle))
-    floor = jnp.finfo(probes.dtype).eps * jnp.max(diagonal)
-    floor = jnp.where(floor > 0, floor, 1)
-    regular = triangle + jnp.diag(jnp.where(diagonal < floor, floor, 0))
-    inverse = jax.scipy.linalg.solve_triangular(
-        regular, jnp.eye(len(regular), dtype=probes.dtype), trans=1
-    )
-    lost = inverse / jnp.linalg.norm(inverse, axis=0, keepdims=True)  # column i: s_i
-    projected = matmul(again, basis.T)  # Q'HQ
-    overlaps = matmul(basis, probes.T)  # Q'w, column i
-    images = matmul(again, probes.T)  # Q'Hw
-
-    def one(w_in, w_image, s):
-        x = w_in - s * jnp.vdot(s, w_in)  # coefficients of P_i w
-        inside = jnp.trace(projected) - jnp.vdot(s, matmul(projected, s))
-        rest = -2 * jnp.vdot(x, w_image) + jnp.vdot(x, matmul(projected, x))
-        return inside, rest
-
-    inside, rest = jax.vmap(one, in_axes=(1, 1, 1))(overlaps, images, lost)
-    own = jnp.einsum("ij,ji->i", matmul(probes, basis.T), triangle, precision=trees.HIGHEST)
-    return inside + own + rest
+def _project_out(basis, vs):
+    for _ in range(2):
+        overlaps = jnp.matmul(vs, basis.T, precision=trees.HIGHEST)
+        vs = vs - jnp.matmul(overlaps, basis, precision=trees.HIGHEST)
+    return vs
 
 
 _METHODS = {
-    "hutch++": (_hutch_plus_plus, 6),
-    "hutchinson": (_hutchinson, 1),
-    "xtrace": (_xtrace, 4),
+    "krylov": (_krylov, 4, True),
+    "hutch++": (_hutch_plus_plus, 6, False),
+    "hutchinson": (_hutchinson, 1, True),
+    "xtrace": (xtrace, 4, False),
 }
-
-
-def _mean_and_error(samples):
-    error = samples.std(ddof=1) / np.sqrt(len(samples)) if len(samples) > 1 else float("nan")
-    return float(samples.mean()), float(error)
-
-
-@functools.partial(jax.jit, static_argnums=(1, 2, 3))
-def _rademacher(key, count, n, dtype):
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(count))
-    return jax.vmap(lambda k: jax.random.rademacher(k, (n,), dtype))(keys)
-
-
-@jax.jit
-def _rowwise_dot(a, b):
-    return jnp.einsum("ij,ij->i", a, b, precision=trees.HIGHEST)
-
-
-@jax.jit
-def _qr(rows):
-    scale = jnp.max(jnp.abs(rows))
-    scale = jnp.where(scale > 0, scale, 1)
-    basis, triangle = jnp.linalg.qr((rows / scale).T)
-    return basis.T, triangle * scale
-
-
-def _orthonormal_rows(rows):
-    return _qr(rows)[0]
-
-
-@jax.jit
-def _project_out(basis, probes):
-    for _ in range(2):
-        overlaps = jnp.matmul(probes, basis.T, precision=trees.HIGHEST)
-        probes = probes - jnp.matmul(overlaps, basis, precision=trees.HIGHEST)
-    return probes
