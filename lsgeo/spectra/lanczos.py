@@ -1,14 +1,17 @@
-"""The Lanczos process with two-pass Gram-Schmidt on a stored basis.
+"""The Lanczos process with full orthogonalisation against a stored basis.
 
-The loop runs on the host over one product and one compiled orthogonalisation per step; only the
-coefficients of T come back. A breakdown is relative to the norm of T seen so far. Then the process goes on
+The loop runs on the host; only the coefficients of T come back. From a product the parts along the current
+and the previous vector are taken first, then those along the whole basis; where that second pass still
+takes much away, a third follows, until the vector stops shrinking: two passes against the whole basis
+wherever one would not do. A breakdown is relative to the norm of T seen so far. Then the process goes on
 from a fresh random vector orthogonal to the basis, coupled by an exact zero, so that repeated eigenvalues
 and starts in an invariant subspace are found and nothing is invented.
 
-References: Lanczos 1950; Parlett 1998, chapter 13; Giraud, Langou, Rozloznik and van den Eshof 2005 ("twice is
-enough").
+References: Lanczos 1950; Daniel, Gragg, Kaufman and Stewart 1976 (when to repeat a pass); Parlett 1998, chapter
+13; Giraud, Langou, Rozloznik and van den Eshof 2005 ("twice is enough").
 """
 
+import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -19,25 +22,28 @@ from scipy import linalg
 
 from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
+from lsgeo.spectra import basis as bases
 
 BREAKDOWN = 32.0
-CAPACITY = 64  # bases are allocated in multiples of this, so that runs share their compilations
 
 
-class State(NamedTuple):
-    """A Lanczos process under way.
+@dataclasses.dataclass
+class State:
+    """A Lanczos process under way; `extend` moves it on."""
 
-    Rows of `basis` not reached yet are zero. `scale` is the largest row sum of T so far. `spare` is a
-    random vector that, rolled on by `breakdowns`, replaces the next basis vector after a breakdown.
-    """
-
+    key: jax.Array
+    vectors: bases.Basis
     current: jax.Array  # (n,), the vector that the next product is due for
-    basis: jax.Array  # (m + 1, n)
-    alphas: jax.Array  # (m,)
-    betas: jax.Array  # (m,), zero where a breakdown occurred
-    scale: jax.Array  # ()
-    spare: jax.Array  # (n,)
-    breakdowns: jax.Array  # ()
+    previous: jax.Array | None  # (n,), the one before it; None after a start
+    alphas: list[float] = dataclasses.field(default_factory=list)
+    betas: list[float] = dataclasses.field(default_factory=list)  # zero where a breakdown occurred
+    breakdowns: int = 0
+
+    @property
+    def basis(self) -> jax.Array:
+        """The rows of the basis in one array [>= steps + 1, n]; rows not reached yet are zero."""
+        blocks = self.vectors.blocks
+        return blocks[0] if len(blocks) == 1 else jnp.concatenate(blocks)
 
 
 class Tridiagonal(NamedTuple):
@@ -68,107 +74,123 @@ def _random_unit(key, n, dtype):
     return v / jnp.linalg.norm(v)
 
 
-def start(op: LinearOperator, num_steps: int, *, key: jax.Array) -> State:
-    """Begins a process at a random unit vector, with room for at least `num_steps` steps."""
-    capacity = CAPACITY * -(-num_steps // CAPACITY)
-    first, spare = (
-        random_unit(jax.random.fold_in(key, i), op.shape[0], op.dtype) for i in range(2)
-    )
-    return _start(first, spare, capacity)
-
-
-@functools.partial(jax.jit, static_argnums=2)
-def _start(first, spare, capacity):
-    zeros = jnp.zeros(capacity, first.dtype)
-    basis = jnp.zeros((capacity + 1, first.shape[0]), first.dtype).at[0].set(first)
-    scale = jnp.zeros((), first.dtype)
-    return State(first, basis, zeros, zeros, scale, spare, jnp.zeros((), jnp.int32))
+def start(op: LinearOperator, num_steps: int, *, key: jax.Array, place: str = "device") -> State:
+    """Begins a process at a random unit vector; `num_steps` is what it will be extended to."""
+    del num_steps  # the basis grows as it is needed
+    first = random_unit(jax.random.fold_in(key, 0), op.shape[0], op.dtype)
+    vectors = bases.make(place, op.shape[0], op.dtype)
+    vectors.append(first)
+    return State(key, vectors, first, None)
 
 
 def extend(op: LinearOperator, state: State, begin: int, end: int) -> State:
     """Runs the steps `begin` to `end` - 1; costs one product each."""
-    for j in range(begin, end):
-        state = _step(state, op.flat_product(state.current), j)
+    for _ in range(begin, end):
+        advance(op, state)
     return state
 
 
-def tridiagonal(state: State, num_steps: int) -> Tridiagonal:
-    """Fetches the first `num_steps` coefficients.
+def advance(op: LinearOperator, state: State) -> None:
+    """Runs one step in place.
 
     Raises:
-      ValueError: if a product was not finite.
+      ValueError: if the product is not finite.
     """
-    alphas = np.asarray(state.alphas, np.float64)[:num_steps]
-    betas = np.asarray(state.betas, np.float64)[:num_steps]
-    finite = np.isfinite(alphas) & np.isfinite(betas)
-    if not finite.all():
-        raise ValueError(
-            f"the product of `op` was not finite at Lanczos step {int(np.argmin(finite))}. Likely "
-            "causes: NaN in the parameters or the data, or overflow; check `loss` and rescale it."
-        )
-    return Tridiagonal(alphas, betas)
-
-
-@functools.partial(jax.jit, donate_argnums=0)
-def _step(state, product, j):
-    basis = state.basis
-    w, first = _orthogonalise(basis, product)
-    w, second = _orthogonalise(basis, w)
-    alpha = first[j] + second[j]
-    beta = trees.norm(w)
-    scale = jnp.maximum(state.scale, jnp.abs(alpha) + beta)
-    broken = beta <= BREAKDOWN * jnp.finfo(w.dtype).eps * scale
-    following = jax.lax.cond(
-        broken,
-        lambda: _fresh(basis, state.spare, state.breakdowns),
-        lambda: w / jnp.where(broken, 1, beta),
+    coupling = state.betas[-1] if state.betas else 0.0
+    rest = orthogonalised(
+        state.vectors, op.flat_product(state.current), state.current, state.previous, coupling
     )
-    return State(
-        following,
-        basis.at[j + 1].set(following),
-        state.alphas.at[j].set(alpha),
-        state.betas.at[j].set(jnp.where(broken, 0, beta)),
-        scale,
-        state.spare,
-        state.breakdowns + broken.astype(jnp.int32),
-    )
+    step = len(state.alphas)
+    alpha = rest.alpha + (rest.overlaps[step] if state.vectors.count else 0.0)
+    check_finite(alpha, rest.norm, step)
+    state.alphas.append(alpha)
+    scale = norm_of(state.alphas, [*state.betas, rest.norm])
+    following, broken = next_vector(op, state, rest, scale)
+    state.betas.append(0.0 if broken else rest.norm)
+    state.previous, state.current = (None if broken else state.current), following
+    state.vectors.append(following)
 
 
-@functools.partial(jax.jit, donate_argnums=0)
-def restart(
-    state: State, rotation: jax.Array, num_kept: jax.Array, last: jax.Array, fresh: jax.Array
-) -> State:
-    """Compresses the basis to `rotation` @ basis and goes on from the row after the kept ones.
-
-    Args:
-      state: a process under way.
-      rotation: [m + 1, m + 1]; its rows past the kept ones are zero.
-      num_kept: rows kept: Ritz vectors.
-      last: steps taken; the basis vector of that index comes after the kept rows.
-      fresh: whether a fresh random vector comes after the kept rows instead.
-    """
-    basis = jnp.matmul(rotation, state.basis, precision=trees.HIGHEST)
-    following = jax.lax.cond(
-        fresh, lambda: _fresh(basis, state.spare, state.breakdowns), lambda: state.basis[last]
-    )
-    zeros = jnp.zeros_like(state.alphas)
-    return state._replace(
-        current=following,
-        basis=basis.at[num_kept].set(following),
-        alphas=zeros,
-        betas=zeros,
-        breakdowns=state.breakdowns + fresh,
-    )
+def tridiagonal(state: State, num_steps: int) -> Tridiagonal:
+    """Returns the first `num_steps` coefficients."""
+    return Tridiagonal(np.array(state.alphas[:num_steps]), np.array(state.betas[:num_steps]))
 
 
-def _orthogonalise(basis, w):
-    overlaps = jnp.matmul(basis, w, precision=trees.HIGHEST)
-    return w - jnp.matmul(overlaps, basis, precision=trees.HIGHEST), overlaps
+class Rest(NamedTuple):
+    """What orthogonalisation leaves of a product, and what it took."""
+
+    vector: jax.Array  # (n,)
+    norm: float
+    alpha: float  # taken along the current vector before the sweeps
+    overlaps: np.ndarray  # (count,), taken in the sweeps
 
 
-def _fresh(basis, spare, number):
-    v = jnp.roll(spare, number)
-    for _ in range(2):
-        v = _orthogonalise(basis, v)[0]
-        v = v / trees.norm(v)
+def orthogonalised(
+    vectors: bases.Basis,
+    product: jax.Array,
+    current: jax.Array,
+    previous: jax.Array | None,
+    coupling: float,
+) -> Rest:
+    """Takes out of a product its parts along the two last vectors, then along the whole basis."""
+    if previous is None:
+        previous, coupling = current, 0.0
+    w, alpha, before = _local(product, current, previous, np.asarray(coupling, product.dtype))
+    w, norm, overlaps, (alpha, before) = _swept(vectors, w, (alpha, before))
+    if norm < before * np.sqrt(0.5):
+        w, norm, again, _ = _swept(vectors, w, ())
+        overlaps = overlaps + again
+    return Rest(w, norm, float(alpha), overlaps)
+
+
+def _swept(vectors, w, others):
+    w, pieces = vectors.sweep(w)
+    norm, pieces, others = jax.device_get((_norm(w), pieces, others))
+    overlaps = np.concatenate([np.zeros(0), *pieces])[: vectors.count]
+    return w, float(norm), overlaps, others
+
+
+def fresh_vector(vectors: bases.Basis, key: jax.Array, n: int, dtype: Any) -> jax.Array:
+    """Draws a random unit vector orthogonal to the basis."""
+    v = random_unit(key, n, dtype)
+    for _ in range(3):
+        v, norm, _, _ = _swept(vectors, v, ())
+        v = _divided(v, np.asarray(norm, dtype))
+        if norm > np.sqrt(0.5):
+            break
     return v
+
+
+def next_vector(op, state, rest: Rest, scale: float) -> tuple[jax.Array, bool]:
+    """Returns the next basis vector, and whether it is a fresh one after a breakdown."""
+    if rest.norm > BREAKDOWN * float(jnp.finfo(op.dtype).eps) * scale:
+        return _divided(rest.vector, np.asarray(rest.norm, op.dtype)), False
+    state.breakdowns += 1
+    key = jax.random.fold_in(state.key, state.breakdowns)
+    return fresh_vector(state.vectors, key, op.shape[0], op.dtype), True
+
+
+def norm_of(alphas: Any, betas: Any) -> float:
+    """Returns the largest |alpha| + beta: within a factor of two the norm of T."""
+    return float(np.max(np.abs(alphas) + np.abs(betas)))
+
+
+def check_finite(alpha: float, beta: float, step: int) -> None:
+    """Raises a ValueError that names the step unless both coefficients are finite."""
+    if not (np.isfinite(alpha) and np.isfinite(beta)):
+        raise ValueError(
+            f"the product of `op` was not finite at Lanczos step {step}. Likely causes: NaN in the "
+            "parameters or the data, or overflow; check `loss` and rescale it."
+        )
+
+
+def local(product, current, previous, coupling):
+    """The three-term recurrence: returns (rest, alpha, norm of the rest)."""
+    alpha = jnp.vdot(current, product, precision=trees.HIGHEST)
+    w = product - alpha * current - coupling * previous
+    return w, alpha, trees.norm(w)
+
+
+_local = jax.jit(local)
+_norm = jax.jit(trees.norm)
+_divided = jax.jit(lambda v, scale: v / scale)
