@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from lsgeo.operators.base import LinearOperator
+from lsgeo.spectra.basis import PLACES
 
 
 def check_operator(op: Any) -> None:
@@ -43,3 +44,9 @@ def check_positive(value: Any, name: str) -> None:
     """Raises a ValueError unless `value` is positive and finite."""
     if not 0 < value < float("inf"):
         raise ValueError(f"`{name}` must be positive and finite; got {value!r}.")
+
+
+def check_place(basis: Any) -> None:
+    """Raises a ValueError unless `basis` names a place for Lanczos vectors."""
+    if basis not in PLACES:
+        raise ValueError(f"`basis` must be one of {', '.join(PLACES)}; got {basis!r}.")

@@ -77,6 +77,16 @@ class DeviceBasis:
             total = _add_combination(total, part, jnp.asarray(block))
         return total
 
+    def rotated(self, rotation: np.ndarray) -> "DeviceBasis":
+        """Returns the basis of the rows rotation [k, count] @ rows."""
+        result = type(self)(self.n, self.dtype)
+        padded = np.zeros((-(-len(rotation) // self.rows) * self.rows, self.count))
+        padded[: len(rotation)] = rotation
+        for i in range(0, len(padded), self.rows):
+            result.blocks.append(self._kept(self.combine(padded[i : i + self.rows])))
+        result.count = len(rotation)
+        return result
+
     def row(self, i: int) -> jax.Array:
         """Returns row `i` [n]."""
         return _row(jnp.asarray(self.blocks[i // self.rows]), i % self.rows)
@@ -86,6 +96,9 @@ class DeviceBasis:
 
     def _write(self, block, v, position):
         return _write(block, v, position)
+
+    def _kept(self, block):
+        return block
 
 
 class HostBasis(DeviceBasis):
@@ -97,6 +110,9 @@ class HostBasis(DeviceBasis):
     def _write(self, block, v, position):
         block[position] = np.asarray(v)
         return block
+
+    def _kept(self, block):
+        return np.array(block)
 
 
 class NoBasis:

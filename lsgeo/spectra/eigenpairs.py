@@ -1,7 +1,8 @@
 """Extreme eigenpairs from both ends of one Krylov basis, by thick-restarted Lanczos."""
 
 import dataclasses
-from typing import Any, NamedTuple
+import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,18 @@ from scipy import linalg
 
 from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
-from lsgeo.spectra import lanczos
-from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_operator
+from lsgeo.spectra import lanczos, memory
+from lsgeo.spectra.arguments import (
+    check_count,
+    check_fraction,
+    check_key,
+    check_operator,
+    check_place,
+)
+from lsgeo.spectra.search import Search
 
-CHECK_EVERY = 8
+BASIS_BYTES = 2**29
+START = 2**31 - 1  # folds the key for the random part of `start`; fresh vectors count from 0
 
 
 @trees.register_dataclass
@@ -43,24 +52,34 @@ def extreme_eigenpairs(
     top: int = 1,
     bottom: int = 1,
     tol: float = 1e-3,
+    start: Any = None,
+    basis: str = "auto",
     basis_size: int | None = None,
     max_matvecs: int | None = None,
 ) -> EigenPairs:
     """Finds the lowest and the highest eigenvalues of a symmetric operator and their vectors.
 
-    Thick-restarted Lanczos (Wu and Simon 2000) with full two-pass orthogonalisation. A Krylov space shows
-    one copy of a repeated eigenvalue; so where more than one pair per end is asked for, the process goes
-    on from fresh random vectors, orthogonal to what was found, until these show nothing new.
+    Thick-restarted Lanczos (Wu and Simon 2000) with full orthogonalisation. A Krylov space shows one copy of
+    a repeated eigenvalue; so where a further copy would change the result, the process goes on from
+    fresh random vectors, orthogonal to what was found, until one would have shown but for a probability of
+    0.001: see `lsgeo.spectra.search`.
 
     Args:
       op: symmetric operator on [n].
       key: typed random key for the start vectors.
       top: number of highest eigenvalues, each as often as it occurs.
       bottom: number of lowest eigenvalues.
-      tol: bound on the residual relative to the largest |lambda|.
-      basis_size: Lanczos vectors held in memory; by default max(64, 4 * (top + bottom)). An operator with
-        fewer rows is diagonalised whole.
-      max_matvecs: products after which the search ends unconverged; by default 40 * basis_size.
+      tol: bound on the residual relative to the largest |lambda|; eigenvalues closer together than that
+        may stand for one another.
+      start: vectors like those of an earlier result, e.g. of the checkpoint before (pytree like the
+        parameters, each leaf with a leading axis). They save products where they are near; a random part is
+        added, so that they may be anything.
+      basis: where the Lanczos vectors live: "device", "host" or, by the memory there is, "auto".
+      basis_size: Lanczos vectors held in memory; by default up to 256 as long as they take less than
+        512 MiB, at least max(64, 4 * (top + bottom)). An operator with fewer rows than the latter, or
+        than a given size, is diagonalised whole.
+      max_matvecs: products after which the search ends unconverged; by default 40 for each vector of the
+        smallest default basis, or of the basis given.
 
     Returns:
       EigenPairs: the `bottom` lowest, then the `top` highest values, in the units of op; the whole spectrum
@@ -82,16 +101,59 @@ def extreme_eigenpairs(
     check_count(bottom, "bottom", 0)
     check_count(top + bottom, "top + bottom")
     check_fraction(tol, "tol")
-    wanted = top + bottom
-    size = max(64, 4 * wanted) if basis_size is None else basis_size
-    check_count(size, "basis_size", min(op.shape[0], 2 * wanted + 4))
-    limit = 40 * size if max_matvecs is None else max_matvecs
+    check_place(basis)
+    if basis == "none":
+        raise ValueError(
+            '`basis` "none" keeps no vectors, so there are no eigenpairs; use "device" or "host", or '
+            "take the density, which needs none."
+        )
+    n, wanted = op.shape[0], top + bottom
+    smallest = max(64, 4 * wanted)
+    size = _default_size(op, smallest) if basis_size is None else basis_size
+    check_count(size, "basis_size", min(n, 2 * wanted + 4))
+    limit = 40 * (smallest if basis_size is None else size) if max_matvecs is None else max_matvecs
     check_count(limit, "max_matvecs")
-    if op.shape[0] <= max(size, wanted):
+    first = None if start is None else _start_vector(op, start, key)
+    if n <= max(smallest if basis_size is None else size, wanted):
         return _whole_spectrum(op, top, bottom)
-    search = _Search(op, key, top, bottom, tol, size, limit)
-    found = search.run()
-    return _with_residuals(op, found, tol, search.num_matvecs, search.complete)
+    place = memory.place(op, size + 1, basis)
+    found = Search(op, key, top, bottom, tol, size, limit, place, first)
+    return _checked(op, found.run(), tol, found)
+
+
+def _default_size(op, smallest):
+    affordable = BASIS_BYTES // (op.shape[0] * op.dtype.itemsize)
+    return max(smallest, min(affordable, 256, op.shape[0] // 2))
+
+
+def _start_vector(op, start, key):
+    like = jax.tree.structure(start) == op.space.treedef
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(start)]
+    counts = {shape[:1] for shape in shapes}
+    if not like or len(counts) != 1 or counts in ({()}, {(0,)}):
+        raise _unlike(op, shapes)
+    if tuple(shape[1:] for shape in shapes) != op.space.shapes:
+        raise _unlike(op, shapes)
+    trees.check_finite(start, "start")
+    noise = lanczos.random_unit(jax.random.fold_in(key, START), op.shape[0], op.dtype)
+    return _mixed(op.space, start, noise)
+
+
+def _unlike(op, shapes):
+    return ValueError(
+        "`start` must have the structure of the parameters, each leaf with a leading axis for the "
+        f"vectors, as in `EigenPairs.vectors`; got shapes {shapes} for {list(op.space.shapes)}."
+    )
+
+
+# The random part is as large as that of one vector: it stands for whatever is not among them.
+@functools.partial(jax.jit, static_argnums=0)
+def _mixed(space, start, noise):
+    rows = jax.vmap(functools.partial(trees.ravel, space))(start)
+    sizes = jax.vmap(trees.norm)(rows)[:, None]
+    units = jnp.where(sizes > 0, rows / jnp.where(sizes > 0, sizes, 1), 0)
+    total = jnp.sum(units, axis=0) + noise
+    return total / trees.norm(total)
 
 
 def _whole_spectrum(op, top, bottom):
@@ -111,121 +173,49 @@ def _whole_spectrum(op, top, bottom):
     return EigenPairs(values, rows, residuals, np.ones(len(values), bool), noise, n)
 
 
-class _Found(NamedTuple):
-    values: np.ndarray
-    rows: jax.Array
-    scale: float
+def _checked(op, found, tol, search):
+    """Checks the residuals that the recurrence gives, all at once, with one product.
 
-
-class _Search:
-    """One search: a basis of fixed size, its projected matrix T on the host, and the cycle over both."""
-
-    def __init__(self, op, key, top, bottom, tol, size, limit):
-        self.op, self.top, self.bottom, self.tol = op, top, bottom, tol
-        self.size, self.limit = size, limit
-        self.num_matvecs = 0
-        self.complete = False
-        self.state = lanczos.start(op, size, key=key)
-        self.kept = np.zeros(0)  # Ritz values of the rows before the first new one
-        self.coupling = np.zeros(0)  # T between them and that row
-
-    def run(self) -> _Found:
-        verify = self.top > 1 or self.bottom > 1
-        confirmed = None
-        while True:
-            extra = int(confirmed is not None)
-            values, vectors, residuals = self._cycle(self.top + extra, self.bottom + extra)
-            scale = np.abs(values).max()
-            done = self._converged(values, residuals, self.top + extra, self.bottom + extra)
-            if done:
-                ends = values[self._ends(len(values), self.top, self.bottom)]
-                if not verify or (
-                    confirmed is not None and np.abs(ends - confirmed).max() <= self.tol * scale
-                ):
-                    self.complete = True
-                    break
-                confirmed = ends
-            if self.num_matvecs >= self.limit:
-                break
-            self._restart(values, vectors, fresh=done)
-        return self._extract(values, vectors, scale)
-
-    def _cycle(self, top, bottom):
-        begin = len(self.kept)
-        while begin < self.size:
-            end = min(begin + CHECK_EVERY, self.size)
-            self.state = lanczos.extend(self.op, self.state, begin, end)
-            self.num_matvecs += end - begin
-            begin = end
-            values, vectors, residuals = self._ritz(end)
-            enough = end >= min(self.size, len(self.kept) + 2 * (top + bottom) + 4)
-            if enough and self._converged(values, residuals, top, bottom):
-                break
-            if self.num_matvecs >= self.limit:
-                break
-        return values, vectors, residuals
-
-    def _ritz(self, count):
-        rule = lanczos.tridiagonal(self.state, count)
-        head = len(self.kept)
-        matrix = np.diag(rule.alphas)
-        matrix[np.arange(head), np.arange(head)] = self.kept
-        off = rule.betas[head : count - 1]
-        index = np.arange(head, count - 1)
-        matrix[index, index + 1] = matrix[index + 1, index] = off
-        matrix[head, :head] = matrix[:head, head] = self.coupling
-        values, vectors = linalg.eigh(matrix)
-        self.last_beta = rule.betas[count - 1]
-        return values, vectors, np.abs(self.last_beta * vectors[-1])
-
-    def _ends(self, count, top, bottom):
-        return np.r_[: min(bottom, count), max(count - top, 0) : count]
-
-    def _converged(self, values, residuals, top, bottom):
-        if len(values) < top + bottom:
-            return False
-        ends = self._ends(len(values), top, bottom)
-        return bool(np.all(residuals[ends] <= self.tol * np.abs(values).max()))
-
-    def _restart(self, values, vectors, *, fresh):
-        count = len(values)
-        spare = max(0, (self.size // 2 - self.top - self.bottom - 2) // 2)
-        low, high = self.bottom + 1 + spare, self.top + 1 + spare
-        ends = self._ends(count, min(high, count // 3), min(low, count // 3))
-        if fresh:
-            ends = self._ends(count, min(self.top, count // 2), min(self.bottom, count // 2))
-        rows = len(self.state.basis)
-        rotation = np.zeros((rows, rows))
-        rotation[: len(ends), :count] = vectors[:, ends].T
-        self.state = lanczos.restart(
-            self.state, jnp.asarray(rotation, self.op.dtype), len(ends), count, fresh
+    A random sum of the vectors has, on average, the squared residuals' sum. Where it has more, each
+    vector is multiplied out. What rounding adds to small residuals is measured in the same way.
+    """
+    values, residuals, rows, scale = found
+    rows = _normalised(rows)
+    count, noise = len(values), float(op.noise) * scale
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], count)
+    total, image = _combined(rows, jnp.asarray(signs, op.dtype), jnp.asarray(signs * values, op.dtype))
+    seen = float(_distance(op.flat_product(total), image))
+    expected = float(np.sqrt(np.sum(residuals**2)))
+    num_matvecs = search.num_matvecs + 1
+    if count == 1:
+        residuals = np.array([seen])
+    elif seen > 3 * expected + 10 * noise * np.sqrt(count):
+        products = op.block_product(rows)
+        residuals = np.asarray(
+            _residuals(rows, products, jnp.asarray(values, op.dtype)), np.float64
         )
-        self.kept = values[ends]
-        self.coupling = np.zeros(len(ends)) if fresh else self.last_beta * vectors[-1, ends]
-
-    def _extract(self, values, vectors, scale):
-        ends = self._ends(len(values), self.top, self.bottom)
-        rotation = np.zeros((len(ends), len(self.state.basis)))
-        rotation[:, : len(values)] = vectors[:, ends].T
-        rows = _combine(jnp.asarray(rotation, self.op.dtype), self.state.basis)
-        return _Found(values[ends], rows, scale)
+        num_matvecs += count
+    else:
+        rounding = np.sqrt(max(0.0, seen**2 - expected**2) / count)
+        residuals = np.hypot(residuals, min(rounding, 10 * noise))
+    converged = (residuals <= tol * scale) & search.complete
+    vectors = trees.unravel(op.space, rows)
+    return EigenPairs(values, vectors, residuals, converged, noise, num_matvecs)
 
 
 @jax.jit
-def _combine(rotation, basis):
-    rows = jnp.matmul(rotation, basis, precision=trees.HIGHEST)
+def _normalised(rows):
     return rows / jnp.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def _with_residuals(op, found, tol, num_matvecs, complete):
-    products = op.block_product(found.rows)
-    residuals = np.asarray(_residuals(found.rows, products, jnp.asarray(found.values, op.dtype)))
-    residuals = residuals.astype(np.float64)
-    noise = float(op.noise) * found.scale
-    converged = (residuals <= tol * found.scale) & complete
-    vectors = trees.unravel(op.space, found.rows)
-    count = num_matvecs + len(products)
-    return EigenPairs(found.values, vectors, residuals, converged, noise, count)
+@jax.jit
+def _combined(rows, signs, signed_values):
+    both = jnp.stack([signs, signed_values])
+    total, image = jnp.matmul(both, rows, precision=trees.HIGHEST)
+    return total, image
+
+
+_distance = jax.jit(lambda a, b: trees.norm(a - b))
 
 
 @jax.jit

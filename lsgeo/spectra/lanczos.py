@@ -13,6 +13,7 @@ References: Lanczos 1950; Daniel, Gragg, Kaufman and Stewart 1976 (when to repea
 
 import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -155,7 +156,7 @@ def fresh_vector(vectors: bases.Basis, key: jax.Array, n: int, dtype: Any) -> ja
     v = random_unit(key, n, dtype)
     for _ in range(3):
         v, norm, _, _ = _swept(vectors, v, ())
-        v = _divided(v, np.asarray(norm, dtype))
+        v = divided(v, norm)
         if norm > np.sqrt(0.5):
             break
     return v
@@ -163,11 +164,32 @@ def fresh_vector(vectors: bases.Basis, key: jax.Array, n: int, dtype: Any) -> ja
 
 def next_vector(op, state, rest: Rest, scale: float) -> tuple[jax.Array, bool]:
     """Returns the next basis vector, and whether it is a fresh one after a breakdown."""
-    if rest.norm > BREAKDOWN * float(jnp.finfo(op.dtype).eps) * scale:
-        return _divided(rest.vector, np.asarray(rest.norm, op.dtype)), False
+    if not is_breakdown(rest.norm, scale, op.dtype):
+        return divided(rest.vector, rest.norm), False
     state.breakdowns += 1
     key = jax.random.fold_in(state.key, state.breakdowns)
     return fresh_vector(state.vectors, key, op.shape[0], op.dtype), True
+
+
+def divided(v: jax.Array, norm: float) -> jax.Array:
+    """Returns v / norm."""
+    return _divided(v, np.asarray(norm, v.dtype))
+
+
+def is_breakdown(norm: float, scale: float, dtype: Any) -> bool:
+    """Whether a rest of this norm is rounding, where T has norm `scale`."""
+    return norm <= BREAKDOWN * float(jnp.finfo(dtype).eps) * scale
+
+
+def missed(n: int, steps: int, probability: float, seen_range: float) -> float:
+    """How far beyond the Ritz values an eigenvalue may lie, but for `probability`.
+
+    Kuczynski and Wozniakowski 1992, Theorem 4.2: k steps from a random start miss an end of the spectrum by
+    more than epsilon times its range with probability at most 1.648 sqrt(n) exp(-(2k - 1) sqrt(epsilon)).
+    """
+    root = math.log(1.648 * math.sqrt(n) / probability) / (2 * steps - 1)
+    epsilon = root**2
+    return epsilon * seen_range / (1 - 2 * epsilon) if epsilon < 0.5 else math.inf
 
 
 def norm_of(alphas: Any, betas: Any) -> float:
