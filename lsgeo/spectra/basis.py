@@ -87,6 +87,11 @@ class DeviceBasis:
         result.count = len(rotation)
         return result
 
+    def restore(self, blocks: list[np.ndarray], count: int) -> None:
+        """Takes over blocks that were saved."""
+        self.blocks = [self._kept(jnp.asarray(block)) for block in blocks]
+        self.count = count
+
     def row(self, i: int) -> jax.Array:
         """Returns row `i` [n]."""
         return _row(jnp.asarray(self.blocks[i // self.rows]), i % self.rows)
@@ -124,6 +129,9 @@ class NoBasis:
     def append(self, v):
         pass
 
+    def restore(self, blocks, count):
+        pass
+
     def sweep(self, w):
         return w, []
 
@@ -131,12 +139,13 @@ class NoBasis:
         raise ValueError('`basis` is "none": there are no vectors. Use "device" or "host".')
 
 
-def _sweep_rows(block, w):
+def sweep_rows(block: jax.Array, w: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """One Gram-Schmidt sweep: returns w without its part along the rows of `block`, and the overlaps."""
     overlaps = jnp.matmul(block, w, precision=trees.HIGHEST)
     return w - jnp.matmul(overlaps, block, precision=trees.HIGHEST), overlaps
 
 
-_sweep = jax.jit(_sweep_rows)
+_sweep = jax.jit(sweep_rows)
 _write = jax.jit(lambda block, v, i: block.at[i].set(v), donate_argnums=0)
 _row = jax.jit(lambda block, i: block[i])
 

@@ -174,30 +174,32 @@ def _whole_spectrum(op, top, bottom):
 
 
 def _checked(op, found, tol, search):
-    """Checks the residuals that the recurrence gives, all at once, with one product.
+    """Holds the residuals that the recurrence gives against one product with a sum of all vectors.
 
-    A random sum of the vectors has, on average, the squared residuals' sum. Where it has more, each
-    vector is multiplied out. What rounding adds to small residuals is measured in the same way.
+    Each vector is weighted by the inverse of its residual, so that the sum's residual, squared, is about the
+    number of vectors, whatever their sizes. What it has beyond that is the rounding of the recurrence,
+    which belongs to the residuals that are rounding; where it is too much for that, each vector is
+    multiplied out.
     """
     values, residuals, rows, scale = found
     rows = _normalised(rows)
     count, noise = len(values), float(op.noise) * scale
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], count)
-    total, image = _combined(rows, jnp.asarray(signs, op.dtype), jnp.asarray(signs * values, op.dtype))
+    residuals = np.hypot(residuals, noise)
+    weights = np.where(residuals > 0, noise / np.where(residuals > 0, residuals, 1), 1.0)
+    weights *= np.random.default_rng(0).choice([-1.0, 1.0], count)
+    both = jnp.asarray(np.stack([weights, weights * values]), op.dtype)
+    total, image = _combined(both, rows)
     seen = float(_distance(op.flat_product(total), image))
-    expected = float(np.sqrt(np.sum(residuals**2)))
     num_matvecs = search.num_matvecs + 1
-    if count == 1:
-        residuals = np.array([seen])
-    elif seen > 3 * expected + 10 * noise * np.sqrt(count):
+    small = residuals < 10 * noise
+    if seen > 20 * noise * np.sqrt(count):
         products = op.block_product(rows)
         residuals = np.asarray(
             _residuals(rows, products, jnp.asarray(values, op.dtype)), np.float64
         )
         num_matvecs += count
-    else:
-        rounding = np.sqrt(max(0.0, seen**2 - expected**2) / count)
-        residuals = np.hypot(residuals, min(rounding, 10 * noise))
+    elif small.any():
+        residuals = np.where(small, np.maximum(residuals, seen / np.sqrt(small.sum())), residuals)
     converged = (residuals <= tol * scale) & search.complete
     vectors = trees.unravel(op.space, rows)
     return EigenPairs(values, vectors, residuals, converged, noise, num_matvecs)
@@ -209,10 +211,8 @@ def _normalised(rows):
 
 
 @jax.jit
-def _combined(rows, signs, signed_values):
-    both = jnp.stack([signs, signed_values])
-    total, image = jnp.matmul(both, rows, precision=trees.HIGHEST)
-    return total, image
+def _combined(weights, rows):
+    return tuple(jnp.matmul(weights, rows, precision=trees.HIGHEST))
 
 
 _distance = jax.jit(lambda a, b: trees.norm(a - b))

@@ -14,13 +14,15 @@ found the first copy.
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lsgeo.spectra import basis as bases
 from lsgeo.spectra import lanczos
 
 SMALL = 4096  # below this many rows, products are cheaper than looking at T
+CAUTION = (
+    0.7  # share of `tol` that residuals must reach: at the edge of a bulk, values lag behind them
+)
 MISSED_COPY = 1e-3  # probability with which a copy of an eigenvalue may be missed
 
 
@@ -48,8 +50,10 @@ class Search:
         self.every = 8 if op.shape[0] < SMALL else 4
         self.num_matvecs = self.num_fresh = 0
         self.complete = False
+        self.single = None  # values that no chain has shown a further copy of
         self.vectors = bases.make(place, op.shape[0], op.dtype)
         self.products = np.zeros((0, 0))  # [i, j] = row i . op row j, for rows j that are done
+        self.dropped = np.zeros(0)  # norms of what breakdowns took for rounding
         self.done = np.zeros(0, bool)
         self.last = None  # (row, vector) multiplied last, while the next row continues it
         self.due = self._add(self._fresh() if first is None else first)
@@ -59,24 +63,18 @@ class Search:
         while True:
             ritz = self._improve()
             steps = self.num_matvecs
-            values, residuals = ritz.values, ritz.residuals
-            chosen = self._ends(len(values), self.top, self.bottom)
             if self.num_matvecs >= self.limit:
-                self.complete = self._converged(ritz) and not self._copies_matter(values)
+                self.complete = self._converged(ritz) and self._certain(ritz.values)
                 break
-            if not self._copies_matter(values):
-                self.complete = True
-                break
-            if self.vectors.count > self.size // 2:
+            if not self._certain(ritz.values) and self.vectors.count > self.size // 2:
                 ritz = self._compress(ritz, self.size // 2)
-                chosen = self._ends(len(ritz.values), self.top, self.bottom)
-                values, residuals = ritz.values, ritz.residuals
-            if self._verified(ritz, steps):
+            if self._certain(ritz.values) or self._verified(ritz, steps):
                 self.complete = True
                 break
-        scale = np.abs(values).max()
+        values, residuals = ritz.values, ritz.residuals
+        chosen = self._ends(len(values), self.top, self.bottom)
         rows = self.vectors.combine(ritz.coefficients(chosen, self.vectors.count))
-        return values[chosen], residuals[chosen], rows, scale
+        return values[chosen], residuals[chosen], rows, np.abs(values).max()
 
     def _improve(self):
         """Multiplies rows until the wanted pairs have converged."""
@@ -93,26 +91,29 @@ class Search:
             self._choose(ritz)
 
     def _verified(self, known, steps):
-        """Runs a fresh chain; False once it shows an eigenvalue that matters."""
+        """Runs a fresh chain; False where it shows an eigenvalue that changes the result."""
         start = self.vectors.count
         self.due, self.last = self._add(self._fresh()), None
-        wanted = known.values[self._ends(len(known.values), self.top, self.bottom)]
-        repeated = wanted[self._beyond(wanted, known.values)]
+        repeated = self._repeated(known.values)
+        middle = known.values[len(known.values) // 2]
+        low = max(repeated[repeated < middle], default=-np.inf)
+        high = min(repeated[repeated > middle], default=np.inf)
+        margin = self.tol * np.abs(known.values).max()
         for step in range(1, steps + 1):
             exhausted = self._step()
             chain = self._ritz(start + np.flatnonzero(self.done[start:]))
-            if len(self._beyond(chain.values, known.values)):
+            first, last = chain.values[[0, -1]]
+            if first <= low + margin or last >= high - margin:
                 return False
-            low, high = chain.values[[0, -1]]
-            reach = lanczos.missed(self.op.shape[0], step, MISSED_COPY, high - low)
-            near = (repeated > low - reach) & (repeated < high + reach)
-            if exhausted or not near.any():
-                return True
+            reach = lanczos.missed(self.op.shape[0], step, MISSED_COPY, last - first)
+            if exhausted or (first - reach > low and last + reach < high):
+                break
             if self.num_matvecs >= self.limit:
                 return False
             if self.vectors.count > self.size:
                 self._compress_chain(chain, start)
-        return True
+        self.single = repeated
+        return not len(self._beyond(chain.values, known.values))
 
     def _step(self):
         """Multiplies the row that is due; returns whether nothing new was left of the product."""
@@ -134,6 +135,7 @@ class Search:
         self.last = (row, current)
         scale = np.abs(self.products).sum(axis=0).max() + rest.norm
         if lanczos.is_breakdown(rest.norm, scale, self.op.dtype):
+            self.dropped[row] = rest.norm
             self.due, self.last = self._add(self._fresh()), None
             return True
         self.due = self._add(lanczos.divided(rest.vector, rest.norm))
@@ -144,6 +146,7 @@ class Search:
         row = self.vectors.count
         self.vectors.append(v)
         self.products = np.pad(self.products, (0, 1))
+        self.dropped = np.append(self.dropped, 0.0)
         self.done = np.append(self.done, False)
         return row, v
 
@@ -154,8 +157,7 @@ class Search:
 
     def _choose(self, ritz):
         """Takes up the row that the unconverged wanted pairs lack most."""
-        ends = self._ends(len(ritz.values), self.top, self.bottom)
-        short = ends[ritz.residuals[ends] > self.tol * np.abs(ritz.values).max()]
+        short = self._short(ritz)
         lacking = self.products[:, ritz.done] @ ritz.vectors[:, short]
         lacking = np.where(self.done, 0.0, np.sum(lacking**2, axis=1))
         row = int(np.argmax(lacking))
@@ -166,28 +168,43 @@ class Search:
         block = self.products[np.ix_(rows, rows)]
         values, vectors = np.linalg.eigh((block + block.T) / 2)
         others = np.setdiff1d(np.arange(self.vectors.count), rows)
-        outside = self.products[np.ix_(others, rows)] @ vectors
+        outside = np.r_[
+            self.products[np.ix_(others, rows)] @ vectors, self.dropped[rows, None] * vectors
+        ]
         return Ritz(values, np.linalg.norm(outside, axis=0), vectors, rows)
 
     def _converged(self, ritz):
         wanted = self.top + self.bottom
         if len(ritz.values) < wanted or self.num_matvecs < min(self.size, 2 * wanted + 4):
             return False
+        return not len(self._short(ritz))
+
+    def _short(self, ritz):
+        """The wanted pairs that have not converged."""
         ends = self._ends(len(ritz.values), self.top, self.bottom)
-        return bool(np.all(ritz.residuals[ends] <= self.tol * np.abs(ritz.values).max()))
+        return ends[ritz.residuals[ends] > CAUTION * self.tol * np.abs(ritz.values).max()]
 
-    def _copies_matter(self, values):
-        """Whether another copy of one of the wanted values would displace the last by more than `tol`."""
-        return len(self._beyond(values, values)) > 0
+    def _repeated(self, values):
+        """The wanted values of which a further copy would change the result."""
+        wanted = values[self._ends(len(values), self.top, self.bottom)]
+        return wanted[self._beyond(wanted, values, 2 * self.tol)]
 
-    def _beyond(self, values, known):
+    def _certain(self, values):
+        """Whether no copy can be missing that matters, or a chain has shown that none is."""
+        repeated, margin = self._repeated(values), self.tol * np.abs(values).max()
+        if not len(repeated):
+            return True
+        same = self.single is not None and len(self.single) == len(repeated)
+        return same and bool(np.all(np.abs(self.single - repeated) <= margin))
+
+    def _beyond(self, values, known, tol=None):
         """Indices of `values` outside the wanted ends of `known`, by more than the tolerance."""
-        margin = self.tol * np.abs(np.r_[known, values]).max()
+        margin = (tol or self.tol) * np.abs(np.r_[known, values]).max()
         outside = np.zeros(len(values), bool)
         if self.top:
-            outside |= values > known[-self.top] + margin
+            outside |= values > known[-min(self.top, len(known))] + margin
         if self.bottom:
-            outside |= values < known[self.bottom - 1] - margin
+            outside |= values < known[min(self.bottom, len(known)) - 1] - margin
         return np.flatnonzero(outside)
 
     def _ends(self, count, top, bottom):
@@ -220,9 +237,8 @@ class Search:
         done = np.r_[np.any(coefficients[:, self.done], axis=1), np.zeros(len(due), bool)]
         images = self.products @ np.where(done[:, None], rotation, 0).T
         self.products = rotation @ images
+        self.dropped = np.linalg.norm(rotation * self.dropped, axis=1)
         self.done, self.last = done, None
         self.vectors = self.vectors.rotated(rotation)
         row = self.vectors.count - 1
         self.due = row, self.vectors.row(row)
-
-
