@@ -59,11 +59,11 @@ class StateFile:
         if not self.path.exists():
             return [], None
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with open(self.path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 saved = {name: file[name] for name in file.files}
             self._check(saved)
             return self._unpack(saved)
-        except (OSError, EOFError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise self._damaged() from error
         except ValueError as error:
             if "`state_file`" in str(error):
