@@ -6,93 +6,119 @@ import numpy as np
 import pytest
 
 import lsgeo
-from tests import oracles
+from tests import oracles, torture
 
 KEY = jax.random.key(1)
-SCALES = (1e-12, 1e-8, 1.0, 1e4, 1e12)
-SPECTRA = {
-    "rank three": np.r_[1, 2, 3, np.zeros(97)],
-    "plus and minus one": np.r_[np.ones(50), -np.ones(50)],
-    "ten spikes over a bulk": np.r_[np.linspace(-1, 1, 290), np.linspace(5, 50, 10)],
-    "triple top eigenvalue": np.r_[np.linspace(-1, 1, 297), 10, 10, 10],
-    "negative definite": -np.linspace(1, 2, 200),
-    "condition number 1e10": np.logspace(-10, 0, 200),
-    "zero": np.zeros(80),
-    "one row": np.array([3.0]),
-    "two rows": np.array([-1.0, 2.0]),
-}
+EXTREMES, DENSITY = torture.lsgeo_solvers()
+CASES = {case.name: case for case in torture.CASES}
+both_dtypes = pytest.mark.parametrize("dtype", torture.DTYPES, ids=lambda dtype: dtype.__name__)
+all_cases = pytest.mark.parametrize("name", CASES)
 
 
-def _matrix(name, scale, dtype):
-    return jnp.asarray(scale * oracles.prescribed(SPECTRA[name]), dtype)
-
-
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-@pytest.mark.parametrize("name", SPECTRA)
+@both_dtypes
+@all_cases
 def test_both_ends_are_found_as_often_as_they_occur_at_every_scale(name, dtype):
-    values = np.sort(SPECTRA[name])
-    expected = values if len(values) <= 10 else np.r_[values[:5], values[-5:]]
-    largest = np.abs(values).max()
-    for scale in SCALES:
-        op = lsgeo.dense(_matrix(name, scale, dtype))
-        pairs = lsgeo.extreme_eigenpairs(op, key=KEY, top=5, bottom=5, tol=1e-3)
-        assert pairs.converged.all()
-        # Within a residual r of each value there is an eigenvalue; where neighbours are closer than the
-        # tolerance, which of them it is may stay open. The matrix itself is rounded to its dtype.
-        rounding = 20 * np.finfo(dtype).eps * largest
-        allowed = np.maximum(pairs.residuals / scale, 1e-3 * largest)
-        assert np.all(np.abs(pairs.values / scale - expected) <= allowed + rounding)
-        nearest = np.abs(pairs.values[:, None] / scale - values).min(axis=1)
-        assert np.all(nearest <= pairs.residuals / scale + rounding)
-        assert np.all(pairs.residuals <= 1e-3 * largest * scale + rounding * scale)
+    for scale in torture.SCALES:
+        report = torture.check_extremes(CASES[name], EXTREMES, scale=scale, dtype=dtype)
+        assert report.passed, report
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@both_dtypes
+@all_cases
+def test_density_has_no_ghost_and_no_invented_node_at_every_scale(name, dtype):
+    for scale in torture.SCALES:
+        report = torture.check_density(CASES[name], DENSITY, scale=scale, dtype=dtype)
+        assert report.passed, report
+
+
+def _dense_solver(matrix, *, bottom, top, tol):
+    values, vectors = np.linalg.eigh(matrix)
+    n = len(values)
+    chosen = np.arange(n) if bottom + top >= n else np.r_[:bottom, n - top : n]
+    values, vectors = values[chosen], vectors.T[chosen]
+    wide = matrix.astype(np.float64)
+    residuals = np.linalg.norm(vectors @ wide - values[:, None] * vectors, axis=1)
+    return values, vectors, residuals
+
+
+def _plain_lanczos(matrix, *, num_steps, num_probes, epsilon=0.0):
+    v = np.random.default_rng(0).standard_normal(len(matrix)).astype(matrix.dtype)
+    v, last, beta = v / np.linalg.norm(v), np.zeros_like(v), matrix.dtype.type(0)
+    alphas, betas = [], []
+    for _ in range(num_steps):
+        w = matrix @ v - beta * last
+        alphas.append(w @ v)
+        w = w - alphas[-1] * v
+        beta = np.linalg.norm(w)
+        betas.append(beta)
+        last, v = v, w / (beta + matrix.dtype.type(epsilon))
+    t = np.diag(np.float64(alphas)) + np.diag(np.float64(betas[:-1]), 1)
+    values, vectors = np.linalg.eigh(t, UPLO="U")
+    return values[None], vectors[:1] ** 2
+
+
+@both_dtypes
+@all_cases
+def test_torture_set_passes_a_dense_eigensolver(name, dtype):
+    for scale in torture.SCALES:
+        report = torture.check_extremes(CASES[name], _dense_solver, scale=scale, dtype=dtype)
+        assert report.passed, report
+
+
+def _spoil(change):
+    def solver(matrix, **options):
+        return change(*_dense_solver(matrix, **options))
+
+    return solver
+
+
 @pytest.mark.parametrize(
-    "name", ["rank three", "plus and minus one", "zero", "triple top eigenvalue"]
+    ("name", "kind", "change"),
+    [
+        (
+            "triple top eigenvalue",
+            "missed",
+            lambda v, x, r: (np.r_[v[:5], 1 - 4 / 96, v[5:9]], x, r),
+        ),
+        ("ten spikes over a bulk", "ghost", lambda v, x, r: (np.r_[v[:-2], 50, 50], None, None)),
+        ("rank three", "invented", lambda v, x, r: (np.r_[v[:-1], 2.7], None, None)),
+        ("negative definite", "count", lambda v, x, r: (v[1:], None, None)),
+        ("identity", "NaN", lambda v, x, r: (v * np.nan, x, r)),
+        ("plus and minus one", "vectors", lambda v, x, r: (v, x[[0, *range(9)]], r)),
+        ("rank three", "residual", lambda v, x, r: (v, x, r + 1e-2)),
+        ("negative definite", "residual", lambda v, x, r: (v, x[::-1], r)),
+    ],
 )
-def test_residuals_are_those_of_the_returned_vectors(name, dtype):
-    matrix = oracles.prescribed(SPECTRA[name])
-    op = lsgeo.dense(jnp.asarray(matrix, dtype))
-    pairs = lsgeo.extreme_eigenpairs(op, key=KEY, top=3, bottom=2)
-    vectors = np.asarray(pairs.vectors, np.float64)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    true = np.linalg.norm(matrix @ vectors.T - vectors.T * pairs.values, axis=0)
-    floor = 20 * np.finfo(dtype).eps * max(1, np.abs(matrix).max())
-    assert np.all(true <= 2 * pairs.residuals + floor)
-    assert np.all(pairs.residuals <= 2 * true + floor)
+def test_torture_set_names_the_kind_of_each_planted_error(name, kind, change):
+    report = torture.check_extremes(CASES[name], _spoil(change))
+    assert report.failures[0].startswith(kind), report
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-def test_density_of_a_rank_three_matrix_has_nodes_one_two_three_and_zero_alone(dtype):
-    op = lsgeo.dense(_matrix("rank three", 1.0, dtype))
-    density = lsgeo.spectral_density(op, key=KEY, num_probes=4, num_steps=20)
-    tolerance = 1e3 * np.finfo(dtype).eps
-    seen = density.nodes[density.weights > 0]
-    assert np.abs(seen[:, None] - np.array([0, 1, 2, 3])).min(axis=1).max() < tolerance
-    np.testing.assert_allclose(density.weights.sum(axis=1), 1, atol=1e-12)
+@pytest.mark.parametrize(
+    ("name", "epsilon", "kind"),
+    [("ten spikes over a bulk", 0.0, "ghost"), ("rank three", 1e-6, "invented")],
+)
+def test_torture_set_catches_a_lanczos_process_without_reorthogonalisation(name, epsilon, kind):
+    def solver(matrix, **options):
+        return _plain_lanczos(matrix, epsilon=epsilon, **options)
+
+    report = torture.check_density(CASES[name], solver, dtype=np.float32)
+    assert report.failures[0].startswith(kind), report
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-def test_density_of_the_identity_ends_after_one_step_and_has_no_nan(dtype):
-    density = lsgeo.spectral_density(lsgeo.dense(jnp.eye(70, dtype=dtype)), key=KEY, num_steps=9)
-    np.testing.assert_allclose(density.nodes, 1, rtol=1e-6)
-    np.testing.assert_array_equal(density.weights, np.eye(1, 9).repeat(8, axis=0))
+def test_a_tool_that_raises_fails_with_what_it_says():
+    def solver(matrix, **options):
+        raise RuntimeError("out of memory")
+
+    report = torture.check_density(CASES["identity"], solver)
+    assert report.failures == ("RuntimeError: out of memory",)
 
 
-def test_each_of_ten_spikes_appears_once_after_a_hundred_steps():
-    op = lsgeo.dense(_matrix("ten spikes over a bulk", 1.0, jnp.float32))
-    density = lsgeo.spectral_density(op, key=KEY, num_probes=2, num_steps=100)
-    for nodes in density.nodes:
-        assert np.sum(nodes > 2) == 10
-        np.testing.assert_allclose(nodes[nodes > 2], np.linspace(5, 50, 10), rtol=1e-5)
-
-
-def test_block_diagonal_matrix_with_an_invariant_block_is_found_whole():
-    # Each block is a multiple of the identity: every Krylov space is exhausted after three steps.
-    matrix = np.diag(np.repeat([-1.0, 2.0, 5.0], [30, 40, 30]))
-    pairs = lsgeo.extreme_eigenpairs(lsgeo.dense(matrix), key=KEY, top=32, bottom=31)
-    np.testing.assert_allclose(pairs.values, np.repeat([-1, 2, 5], [30, 3, 30]), atol=1e-10)
+@both_dtypes
+def test_density_of_the_identity_ends_after_one_step(dtype):
+    op = lsgeo.dense(jnp.eye(100, dtype=dtype))
+    density = lsgeo.spectral_density(op, key=KEY, num_probes=2, num_steps=9)
+    np.testing.assert_array_equal(density.weights, np.eye(1, 9).repeat(2, axis=0))
 
 
 def test_scalar_chain_whose_only_negative_eigenvalue_is_the_largest_in_magnitude():
