@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKDIR ?= runs/study
+BENCH := $(VENV)/bench
+BENCH_OUTPUT ?= runs/bench/results.json
 
-.PHONY: study test lint clean
+.PHONY: study test lint bench clean
 
 study: $(VENV)/installed
 	$(BIN)/python -m experiments.study --config=configs/study.py --workdir=$(WORKDIR)
@@ -15,6 +17,21 @@ test: $(VENV)/tested
 lint: $(VENV)/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# In an environment of its own: PyTorch and the other tools are needed here alone. BENCH_ARGS chooses, e.g.
+# make bench BENCH_ARGS='--workload=mlp-50k --job=product'
+bench: $(BENCH)/installed
+	JAX_PLATFORMS=cpu $(BENCH)/bin/python -m benchmarks.run --output=$(BENCH_OUTPUT) $(BENCH_ARGS)
+	$(BENCH)/bin/python -m benchmarks.table $(BENCH_OUTPUT)
+	JAX_PLATFORMS=cpu $(BENCH)/bin/python -m benchmarks.torture
+	JAX_PLATFORMS=cpu $(BENCH)/bin/python -m benchmarks.product_cost
+
+$(BENCH)/installed: setup.py constraints.txt benchmarks/constraints.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet 'torch==2.13.0'
+	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt \
+		--constraint benchmarks/constraints.txt --editable '.[bench]'
+	touch $@
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

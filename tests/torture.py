@@ -183,30 +183,33 @@ def check_all(tool: str, extremes: Callable | None, density: Callable | None) ->
 
 
 def table(results: dict) -> str:
-    """Writes results of `check_all`, joined over tools, as markdown: a row per case, a column per run."""
-    columns = sorted({key[:3] for key in results}, key=lambda c: [k[:3] for k in results].index(c))
-    head = " | ".join(" ".join(column) for column in columns)
-    lines = [f"| matrix | {head} |", "|" + "---|" * (len(columns) + 1)]
-    for case in CASES:
-        cells = (_cell(results.get((*column, case.name))) for column in columns)
-        lines.append(f"| {case.name} | {' | '.join(cells)} |")
-    passed = [
-        sum(
-            all(report.passed for report in results.get((*column, case.name), ())) for case in CASES
-        )
-        for column in columns
+    """Writes results of `check_all`, joined over tools, as markdown.
+
+    A row per case, a column per tool and job; a cell counts failures over scales and dtypes by their kinds.
+    """
+    columns = list(dict.fromkeys(key[:2] for key in results))
+    lines = [
+        f"| matrix | {' | '.join(' '.join(column) for column in columns)} |",
+        "|" + "---|" * (len(columns) + 1),
     ]
-    total = " | ".join(f"**{count} of {len(CASES)}**" for count in passed)
-    return "\n".join([*lines, f"| passed at all scales | {total} |"])
+    passed = dict.fromkeys(columns, 0)
+    for case in CASES:
+        cells = []
+        for column in columns:
+            runs = [r for key, r in results.items() if (*key[:2], key[3]) == (*column, case.name)]
+            reports = list(itertools.chain.from_iterable(runs))
+            passed[column] += all(report.passed for report in reports)
+            cells.append(_cell(reports))
+        lines.append(f"| {case.name} | {' | '.join(cells)} |")
+    total = " | ".join(f"**{count} of {len(CASES)}**" for count in passed.values())
+    return "\n".join([*lines, f"| passed in all runs | {total} |"])
 
 
 def _cell(reports):
-    if not reports:
-        return "not run"
     kinds = [report.failures[0].split(":")[0] for report in reports if not report.passed]
     if not kinds:
         return "pass"
-    counts = ", ".join(f"{kind} ({kinds.count(kind)})" for kind in dict.fromkeys(kinds))
+    counts = ", ".join(f"{kind} {kinds.count(kind)}" for kind in dict.fromkeys(kinds))
     return f"{counts} of {len(reports)}"
 
 
