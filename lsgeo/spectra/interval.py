@@ -3,18 +3,20 @@
 import dataclasses
 
 from lsgeo import trees
-from lsgeo.spectra.estimate import Estimate
 
 
 @trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Interval(Estimate):
+class Interval:
     """An estimate that lies in [lower, upper] with probability `confidence` or more.
 
     `standard_error` is the spread over probes alone, NaN where the quantity has none (an extreme
     eigenvalue, a count); `lower` and `upper` also hold what the quadrature leaves open.
     """
 
+    value: float
+    standard_error: float
+    num_matvecs: int
     lower: float
     upper: float
     confidence: float
