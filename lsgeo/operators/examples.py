@@ -120,6 +120,21 @@ def check_mean(loss: Callable, params: Any, batch: Any) -> None:
         )
 
 
+def check_rowwise(predict: Callable, params: Any, batch: Any) -> None:
+    """Raises a ValueError unless an example's outputs are the same whatever comes with it."""
+    num = num_examples(batch)
+    if num == 1:
+        return
+    head = jax.tree.map(lambda leaf: leaf[: num // 2], batch)
+    together, alone = (np.asarray(value_of(predict, params, b)) for b in (batch, head))
+    gap = np.abs(together[: num // 2] - alone).max()
+    if not gap <= np.sqrt(float(jnp.finfo(together.dtype).eps)) * np.abs(together).max():
+        raise ValueError(
+            f"`predict` gives an example other outputs (by {gap:.2g}) when others come with it, so that it "
+            "cannot be streamed. Likely cause: batch normalisation in training mode."
+        )
+
+
 def per_example(loss: Callable, params: Any, batch: Any) -> jax.Array:
     """Returns the losses of the single examples, shape [N]."""
 
@@ -152,6 +167,6 @@ def weighted_criterion(criterion: Callable, outputs: Any, examples: Examples) ->
 
 
 @jax.jit
-def value_of(loss: Callable, params: Any, batch: Any) -> jax.Array:
-    """Returns loss(params, batch), compiled."""
-    return loss(params, batch)
+def value_of(function: Callable, params: Any, batch: Any) -> jax.Array:
+    """Returns function(params, batch), compiled."""
+    return function(params, batch)

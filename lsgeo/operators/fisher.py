@@ -50,7 +50,8 @@ def fisher(
       A positive semi-definite operator in the units nat / parameter^2.
 
     Raises:
-      ValueError: if the outputs or arguments do not fit, or `predict` is random.
+      ValueError: if the outputs or arguments do not fit, or `predict` is random, or, streamed, mixes
+        examples (batch normalisation in training mode).
 
     Example:
       >>> import jax.numpy as jnp
@@ -71,6 +72,7 @@ def fisher(
         check_one_source(batch)
         data = streaming.Batches.of(batches)
         _check_outputs(predict, params, data.first(), likelihood)
+        ex.check_rowwise(predict, params, data.first())
         return streaming.streamed(None, Partial(anew, linearize), space, data)
     _check_outputs(predict, params, batch, likelihood)
     return checked(linearize(ex.whole(batch, space.dtype)), space)

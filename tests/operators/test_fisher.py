@@ -82,6 +82,16 @@ def test_fisher_of_ragged_batches_is_that_of_the_full_batch_label_by_label(optio
     np.testing.assert_allclose(op.to_dense(), whole, rtol=1e-10, atol=1e-12)
 
 
+def test_fisher_of_a_net_that_normalises_by_the_batch_is_not_streamed():
+    def predict(params, batch):
+        outputs = PREDICT(params, batch)
+        return outputs - outputs.mean(0, keepdims=True)
+
+    assert lsgeo.fisher(predict, PARAMS, BATCH).shape == (24, 24)
+    with pytest.raises(ValueError, match="`predict` gives an example other outputs.*batch normal"):
+        lsgeo.fisher(predict, PARAMS, batches=[BATCH])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
