@@ -14,6 +14,7 @@ from scipy import special
 
 CHUNK = 64  # points whose rules are formed at once
 BISECTIONS = 48
+RULES = 32  # among which the extreme ones are sought
 NEAREST = 1e-150  # to its pole, in units of the space between two nodes
 
 
@@ -63,6 +64,33 @@ def bounds(found: Rule, x: np.ndarray, noise: float) -> tuple[np.ndarray, np.nda
     return _tightest(found, x - noise)[0], _tightest(found, x + noise)[1]
 
 
+def negative_part(found: Rule, noise: float) -> tuple[float, float]:
+    """Bounds the mean of max(-lambda, 0), to a hundredth of the distance between the bounds.
+
+    Among all distributions with the first 2m - 1 moments it is least and greatest for rules of m nodes that
+    have these moments, for a polynomial of degree 2m - 2 can touch a function with one kink from one side in
+    no more than m points. Each of the rules has a node between any two nodes of the Gauss rule.
+    """
+    nodes, weights, exact = found
+    own = np.sum(weights * np.where(nodes < -noise, -nodes, 0))
+    mean = np.sum(weights * nodes)
+    if exact:
+        return own, own
+    if len(nodes) == 1:
+        return max(-mean, 0.0), np.inf
+    gap = np.clip(np.searchsorted(nodes, 0.0), 1, len(nodes) - 1)
+    share = (1 - np.cos(np.linspace(0, np.pi, RULES + 2)[1:-1])) / 2
+    x = nodes[gap - 1] + share * (nodes[gap] - nodes[gap - 1])
+    # The rule with a node at the kink may be extreme, and not smoothly so.
+    x = x if np.any(nodes == 0) else np.append(x, 0.0)
+    points, mass = _between(found, _target(found, x))
+    # The one node outside has the rest of the mean, and its sign.
+    outside = mean - np.sum(mass * points, axis=1)
+    parts = np.append(np.sum(mass * np.maximum(-points, 0), axis=1) + np.maximum(-outside, 0), own)
+    slack = 0.01 * np.ptp(parts) + noise
+    return max(parts.min() - slack, -mean, 0.0), parts.max() + slack
+
+
 def _tightest(found, x):
     lower, upper = shares(found, x, strict=True), shares(found, x, strict=False)
     # At a node the rule itself is the one that is asked for.
@@ -84,10 +112,8 @@ def _prescribed(found, x):
     what it is at x, except for one that lies outside: its weight is what the others leave.
     """
     nodes, weights, _ = found
-    last = _last_weights(nodes, weights)
-    target = np.sum(last / (nodes - x[:, None]), axis=1)
-    distances = _interlacing(nodes, last, target)
-    mass = _christoffel(distances, nodes, weights)
+    target = _target(found, x)
+    _, mass = _between(found, target)
     gap = _christoffel(nodes - x[:, None], nodes, weights)
     left, right = nodes[1:] <= x[:, None], nodes[:-1] >= x[:, None]
     below, above = (np.sum(mass * side, axis=1) for side in (left, right))
@@ -95,24 +121,32 @@ def _prescribed(found, x):
     return np.where(outside_left, np.maximum(1 - gap - above, below), below), gap
 
 
-def _interlacing(nodes, last, target):
-    """Distances [k, m - 1, m] from the points between the nodes where the resolvent is `target` to the nodes.
+def _target(found, x):
+    # The last diagonal element of (T - x)^-1 is the same at all nodes of one rule.
+    return np.sum(_last_weights(found.nodes, found.weights) / (found.nodes - x[:, None]), axis=1)
 
-    A converged node has its point so near that only the distance, taken from that node, tells them apart.
+
+def _between(found, target):
+    """Nodes and weights [k, m - 1], of the rules given by `target`, between the nodes of `found`.
+
+    A converged node has one so near that only its distance, in logarithms, tells them apart.
     """
-    step = np.diff(nodes)
+    nodes, weights, _ = found
+    last, step = _last_weights(nodes, weights), np.diff(nodes)
     middle = nodes[:-1] + step / 2
     at_left = np.sum(last / (nodes - middle[:, None]), axis=1) > target[:, None]
     pole = np.arange(len(step)) + ~at_left
-    apart = (nodes - nodes[:, None])[pole]
-    sign = np.where(at_left, 1.0, -1.0)
-    low, high = np.full(pole.shape, np.log(NEAREST)), np.full(pole.shape, np.log(0.5))
+    apart, sign = (nodes - nodes[:, None])[pole], np.where(at_left, 1.0, -1.0)
+    floor = np.log(NEAREST)
+    low, high = np.full(pole.shape, floor), np.full(pole.shape, np.log(0.5))
     for _ in range(BISECTIONS):
         trial = (low + high) / 2
         distance = apart - (sign * step * np.exp(trial))[..., None]
         beyond = (np.sum(last / distance, axis=-1) > target[:, None]) == at_left
         low, high = np.where(beyond, low, trial), np.where(beyond, trial, high)
-    return apart - (sign * step * np.exp((low + high) / 2))[..., None]
+    offset = sign * step * np.exp((low + high) / 2)
+    mass = _christoffel(apart - offset[..., None], nodes, weights)
+    return nodes[pole] + offset, np.where(low > floor, mass, weights[pole])
 
 
 def _christoffel(distance, nodes, weights):

@@ -90,7 +90,7 @@ class SpectralDensity:
         """Estimates sum |lambda < -noise| / sum |lambda|.
 
         The interval inverts Student's test of the mean of |lambda| ([lambda < 0] - r) for the ratio r (Fieller
-        1954), its variance known up to the spectrum; both sums are bounded through the distribution.
+        1954), its variance known up to the spectrum; each probe's moments bound both sums.
         """
         return linear.negative_mass(self, confidence)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsgeo.spectra import brackets, spherical, tails
+from lsgeo.spectra import brackets, spherical
 from lsgeo.spectra.arguments import check_fraction
 from lsgeo.spectra.interval import Interval
 
@@ -37,34 +37,16 @@ def negative_mass(density, confidence: float) -> Interval:
     difference = down * (1 - value) - up * value  # of mean zero at the true ratio
     second, fourth = (np.sum(weights * difference**k) for k in (2, 4))
     error = spherical.standard_error(second, density.size, len(rules)) / (below + above)
-    # A tenth of the error probability is for the ends of the spectrum, the rest for the spread.
-    alpha = 1 - confidence
-    student = spherical.quantile(second, fourth, density.size, len(rules), 1 - 0.9 * alpha)
+    student = spherical.quantile(second, fourth, density.size, len(rules), confidence)
     spread = student * spherical.standard_error(1.0, density.size, len(rules))
     spread /= np.hypot(1, spread)  # the variance is about the mean, the moments below about zero
-    reach = tails.unseen_margin(density, 0.1 * alpha)
-    downs = np.mean([_mass_below_zero(one, reach, density.noise) for one in rules], axis=0) / unit
-    mirrored = [brackets.mirror(one) for one in rules]
-    ups = np.mean([_mass_below_zero(one, reach, density.noise) for one in mirrored], axis=0) / unit
     squares = np.sum(weights * down**2), np.sum(weights * up**2)
-    low = _ratios(downs[0], ups[1], squares, spread)[0]
-    high = _ratios(downs[1], ups[0], squares, spread)[1]
+    sides = np.mean([brackets.negative_part(one, density.noise) for one in rules], axis=0) / unit
+    # Each probe knows its mean, so that the positive part follows from the negative.
+    surplus = above - below
+    ends = [_ratios(side, max(side + surplus, 0.0), squares, spread) for side in sides]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     return Interval(float(value), float(error), density.num_matvecs, low, high, confidence)
-
-
-def _mass_below_zero(found, reach, noise):
-    """Bounds the mean of max(-lambda, 0): the integral of the distribution up to zero."""
-    nodes, weights, exact = found
-    if exact:
-        mass = np.sum(weights * np.where(nodes < -noise, -nodes, 0))
-        return mass, mass
-    starts, ends = nodes, np.append(nodes[1:], np.inf)
-    sums = np.concatenate([[0.0], np.cumsum(weights), [1.0]])
-    below = np.maximum(np.minimum(ends, -noise) - starts, 0)
-    lower = np.sum(sums[: len(nodes)] * below)
-    below = np.maximum(np.minimum(ends, 0.0) - starts, 0)
-    first = max(min(nodes[0], 0.0) - (nodes[0] - reach), 0.0)
-    return lower, np.sum(sums[2:] * below) + weights[0] * first
 
 
 def _ratios(below, above, squares, spread):

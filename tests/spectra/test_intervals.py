@@ -172,6 +172,16 @@ def test_count_that_the_probes_have_not_resolved_says_so():
     assert count.lower <= 30 <= count.upper and count.upper - count.lower > 20
 
 
+def test_nodes_that_converged_far_beyond_rounding_keep_their_weight():
+    # Their last components underflow, and with them the distance to the node of any other rule.
+    op = lsgeo.dense(oracles.prescribed(np.logspace(-10, 0, 200)))
+    density = lsgeo.spectral_density(op, key=jax.random.key(1), num_probes=2, num_steps=100)
+    lower, _, upper = density.cumulative(np.array([0.5, 1.5]))
+    assert lower[0] < 1 - 6 / 200 < upper[0] and upper[0] - lower[0] < 0.06
+    assert lower[1] > 0.99 and upper[1] == 1
+    assert density.count_above(1.5).upper == 0
+
+
 def test_zero_and_identity_and_definite_spectra_have_no_nan():
     for values in (np.zeros(9), np.ones(9), -np.ones(9), np.array([2.0])):
         density = sampled(values, 2, 0)
@@ -210,3 +220,19 @@ def test_interval_prints_its_ends_and_its_cost():
 def test_bad_arguments_of_intervals_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(sampled(np.array([-1.0, 1.0]), 1, 0))
+
+
+@pytest.mark.parametrize("steps", [3, 5])
+def test_bound_on_the_negative_part_is_that_of_a_linear_program_over_all_distributions(steps):
+    from scipy import optimize
+
+    rng = np.random.default_rng(steps)
+    points, masses = np.sort(rng.standard_normal(200)), rng.standard_normal(200) ** 2
+    masses /= masses.sum()
+    found = brackets.negative_part(brackets.rule(*gauss(points, masses, steps), 0.0), 0.0)
+    x = np.linspace(-8, 8, 2001)
+    grid, at = (np.polynomial.chebyshev.chebvander(y / 8, 2 * steps - 2).T for y in (x, points))
+    for bound, sign in zip(found, (1, -1), strict=True):
+        best = optimize.linprog(sign * np.maximum(-x, 0), A_eq=grid, b_eq=at @ masses)
+        # The slack of a hundredth, and the grid of the program.
+        assert -1e-4 <= sign * (sign * best.fun - bound) <= 0.03 * (found[1] - found[0]) + 1e-4
