@@ -1,5 +1,7 @@
 """How much of the curvature lies within layers."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,17 +62,14 @@ def block_diagonal_share(
     labels = np.repeat([layers.index(name) for name in names], leaves)
     labels = jnp.asarray(labels, jnp.int32)
     within, whole = np.zeros((2, num_probes))
+    unit = 0.0  # of the products: their squares might leave the range of floats
     for i in range(num_probes):
-        z_key, s_key = (jax.random.fold_in(jax.random.fold_in(key, i), part) for part in (0, 1))
-        z = probes.rademacher(z_key, 0, 1, op.shape[0], op.dtype)
-        signs = probes.rademacher(s_key, 0, num_signs, len(layers), op.dtype)
-        patterns = _expand(signs, labels)
-        images = op.block_product(patterns * z)
-        size = float(np.asarray(probes.row_norms(images)).max())
-        probes.check_products(np.asarray(size))
-        unit = size or 1.0
-        parts = np.asarray(_parts(images, patterns, unit), np.float64)
-        within[i], whole[i] = parts * unit**2
+        probe_key = jax.random.fold_in(key, i)
+        z, patterns = _draw(probe_key, labels, len(layers), num_signs, op.dtype)
+        images = op.block_product(z)
+        unit = unit or float(np.asarray(probes.row_norms(images)).max()) or 1.0
+        within[i], whole[i] = np.asarray(_parts(images, patterns, unit), np.float64)
+    probes.check_products(whole)
     if not whole.sum():
         return Estimate(float("nan"), float("nan"), num_probes * num_signs, num_probes - 1)
     value = within.sum() / whole.sum()
@@ -79,9 +78,12 @@ def block_diagonal_share(
     return Estimate(float(value), float(error), num_probes * num_signs, num_probes - 1)
 
 
-@jax.jit
-def _expand(signs, labels):
-    return signs[:, labels]
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _draw(key, labels, num_layers, num_signs, dtype):
+    z = jax.random.rademacher(jax.random.fold_in(key, 0), (1, len(labels)), dtype)
+    signs = jax.random.rademacher(jax.random.fold_in(key, 1), (num_signs, num_layers), dtype)
+    patterns = signs[:, labels]
+    return z * patterns, patterns
 
 
 @jax.jit

@@ -4,7 +4,7 @@ import dataclasses
 
 import jax
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
@@ -138,34 +138,29 @@ def _weight_below(rule, x):
     return below, below + float(weights[node])
 
 
-def _mean_weight(m, n, count):
-    # The mean of `count` variables Beta(m/2, (n-m)/2) has variance f (1 - f) / (count (n/2 + 1)).
+def _mean_below(weight, m, n, count):
+    """Probability that `count` probes put a mean of at most `weight` on an eigenspace of dimension m."""
+    # The mean of `count` variables Beta(m/2, (n-m)/2) has variance f (1 - f) / (count (n/2 + 1)), f = m/n.
     total = count * (n / 2 + 1) - 1
-    return stats.beta(total * m / n, total * (1 - m / n))
+    return special.betainc(total * m / n, total * (1 - m / n), np.clip(weight, 0.0, 1.0))
 
 
 def _lower(weight, n, count, failure):
-    def surprise(m):
-        return _mean_weight(m, n, count).sf(weight) - failure
-
-    tiny = 1e-9 * n
-    if weight <= 0 or surprise(tiny) >= 0:
-        return 0
-    if surprise(n - tiny) <= 0:
-        return n
-    return int(np.ceil(optimize.brentq(surprise, tiny, n - tiny, xtol=1e-6) - 1e-4))
+    return int(np.ceil(_root(lambda m: 1 - failure - _mean_below(weight, m, n, count), n) - 1e-4))
 
 
 def _upper(weight, n, count, failure):
-    def surprise(m):
-        return _mean_weight(m, n, count).cdf(weight) - failure
+    return int(np.floor(_root(lambda m: failure - _mean_below(weight, m, n, count), n) + 1e-4))
 
+
+def _root(rising, n):
+    """Where a rising function of m in (0, n) changes sign, 0 or n where it does not."""
     tiny = 1e-9 * n
-    if weight >= 1 or surprise(n - tiny) >= 0:
-        return n
-    if surprise(tiny) <= 0:
-        return 0
-    return int(np.floor(optimize.brentq(surprise, tiny, n - tiny, xtol=1e-6) + 1e-4))
+    if rising(tiny) >= 0:
+        return 0.0
+    if rising(n - tiny) <= 0:
+        return float(n)
+    return optimize.brentq(rising, tiny, n - tiny, xtol=1e-6)
 
 
 def _absent(rules, n, failure, x):

@@ -16,8 +16,8 @@ def log_determinant(
     *,
     key: jax.Array,
     shift: float,
-    num_probes: int = 8,
-    num_steps: int = 64,
+    num_probes: int = 16,
+    num_steps: int = 32,
     lowest: float = 0.0,
 ) -> Estimate:
     """Estimates log det(op + shift * identity) of a positive semi-definite operator, such as a Gauss-Newton.

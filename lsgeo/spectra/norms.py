@@ -14,8 +14,9 @@ def frobenius_norm(op: LinearOperator, *, key: jax.Array, num_matvecs: int = 64)
     """Estimates the Frobenius norm of a symmetric operator, the root of the sum of lambda^2.
 
     E ||H z||^2 = ||H||_F^2 for Rademacher z, but the outliers dominate its variance. So a Krylov space Q takes
-    them out: ||H||_F^2 = ||H Q||_F^2 + E ||H (I - QQ') z||^2, the first term known from the coefficients (the deflation of Hutch++, Meyer, Musco, Musco and Woodruff 2021, applied to H^2). The square is
-    unbiased; the root and its error are the delta method's.
+    them out: ||H||_F^2 = ||H Q||_F^2 + E ||H (I - QQ') z||^2, the first term known from the coefficients (the
+    deflation of Hutch++, Meyer, Musco, Musco and Woodruff 2021, applied to H^2). The square is unbiased; the
+    root and its error are the delta method's.
 
     Args:
       op: symmetric operator on [n].
