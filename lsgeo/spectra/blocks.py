@@ -20,7 +20,7 @@ def block_diagonal_share(
     key: jax.Array,
     depth: int | None = None,
     num_probes: int = 16,
-    num_signs: int = 4,
+    num_signs: int = 6,
 ) -> Estimate:
     """Estimates the share of ||H||_F^2 that lies in the diagonal blocks of the layers.
 
@@ -74,8 +74,9 @@ def block_diagonal_share(
         return Estimate(float("nan"), float("nan"), num_probes * num_signs, num_probes - 1)
     value = within.sum() / whole.sum()
     without = (within.sum() - within) / (whole.sum() - whole)
-    error = np.sqrt((num_probes - 1) * np.var(without))
-    return Estimate(float(value), float(error), num_probes * num_signs, num_probes - 1)
+    error = np.sqrt((num_probes - 1) * np.mean((without - value) ** 2))
+    freedom = probes.degrees_of_freedom(without)
+    return Estimate(float(value), float(error), num_probes * num_signs, freedom)
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))

@@ -14,7 +14,7 @@ from lsgeo.spectra.arguments import check_fraction
 class Estimate:
     """An estimate: value, standard error (NaN where it cannot be known) and products used.
 
-    The standard error is that of the random probes, known from `degrees_of_freedom` + 1 of them. `bias`
+    The standard error is that of the random probes, known as well as `degrees_of_freedom` say. `bias`
     bounds what the probes do not show: rounding of the products, and the error of a quadrature rule.
     """
 

@@ -5,7 +5,7 @@ import numpy as np
 from scipy import linalg
 
 from lsgeo.operators.base import LinearOperator
-from lsgeo.spectra import lanczos
+from lsgeo.spectra import lanczos, probes
 from lsgeo.spectra.arguments import check_count, check_key, check_operator
 from lsgeo.spectra.estimate import Estimate
 from lsgeo.spectra.radau import radau
@@ -70,9 +70,10 @@ def log_determinant(
         bounds.append(_bounds(rule.alphas[:m] + shift, rule.betas[:m], end, float(op.noise)))
     lower, upper = n * np.array(bounds).T
     middle = (lower + upper) / 2 if np.isfinite(lower).all() else upper
-    error = middle.std(ddof=1) / np.sqrt(num_probes) if num_probes > 1 else np.nan
+    value, error = probes.mean_and_error(middle)
+    freedom = probes.degrees_of_freedom(middle)
     gap = float(np.mean(upper - lower)) / 2
-    return Estimate(float(middle.mean()), float(error), num_probes * steps, num_probes - 1, gap)
+    return Estimate(float(value), float(error), num_probes * steps, freedom, gap)
 
 
 def _bounds(alphas, betas, end, noise):

@@ -56,11 +56,13 @@ def frobenius_norm(op: LinearOperator, *, key: jax.Array, num_matvecs: int = 64)
     probes.check_products(images)
     # In units of the largest part, so that no square leaves the range of floats.
     unit = max(np.sqrt(inside), images.max()) or 1.0
-    rest, error = probes.mean_and_error((images / unit) ** 2)
+    samples = (images / unit) ** 2
+    rest, error = probes.mean_and_error(samples)
     root = np.sqrt(inside / unit**2 + rest)
     error = error / (2 * root) if root else 0.0
     bias = probes.ROUNDING * float(op.noise) * float(root * unit)
-    return Estimate(float(root * unit), float(error * unit), num_matvecs, count - 1, bias)
+    freedom = probes.degrees_of_freedom(samples)
+    return Estimate(float(root * unit), float(error * unit), num_matvecs, freedom, bias)
 
 
 def _squared(rule: lanczos.Tridiagonal) -> float:

@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import stats
 
 from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
@@ -37,6 +38,21 @@ def mean_and_error(samples: np.ndarray) -> tuple[float, float]:
     if count == 1:
         return samples.mean(axis=0), np.full(samples.shape[1:], np.nan)[()]
     return samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(count)
+
+
+def degrees_of_freedom(samples: np.ndarray) -> float:
+    """How well a sample variance is known, as degrees of freedom for Student's quantile.
+
+    Few dominant eigenvalues give quadratic forms a heavy tail: the variance of s^2 is (kurtosis / m + 2 /
+    (m - 1)) s^4, where a Gaussian has 2 / (m - 1) alone; it is matched to a chi-squared variable
+    (Satterthwaite 1946).
+    """
+    count = len(samples)
+    if count < 4 or not samples.std() > 0:
+        return float(count - 1)
+    standard = (samples - samples.mean()) / samples.std()
+    excess = max(0.0, float(stats.kurtosis(standard, bias=False)))
+    return 2 / (excess / count + 2 / (count - 1))
 
 
 def rounding(op: LinearOperator, sizes: np.ndarray, terms: np.ndarray) -> float:

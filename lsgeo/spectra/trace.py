@@ -140,8 +140,8 @@ def _rounded(count):
 def _summary(op, signs, rest, alphas):
     value, error = probes.mean_and_error(rest)
     bias = probes.rounding(op, signs.sizes, alphas)
-    used = len(rest) + len(alphas)
-    return Estimate(float(value + alphas.sum()), float(error), used, len(rest) - 1, bias)
+    used, freedom = len(rest) + len(alphas), probes.degrees_of_freedom(rest)
+    return Estimate(float(value + alphas.sum()), float(error), used, freedom, bias)
 
 
 def _finished(found, budget, rel_tol):
@@ -167,7 +167,8 @@ def _hutch_plus_plus(op, key, count):
     probes.check_products(samples)
     rest, error = probes.mean_and_error(samples)
     bias = probes.rounding(op, np.asarray(probes.row_norms(images)), inside)
-    return Estimate(float(inside.sum() + rest), float(error), count, len(samples) - 1, bias)
+    freedom = probes.degrees_of_freedom(samples)
+    return Estimate(float(inside.sum() + rest), float(error), count, freedom, bias)
 
 
 @jax.jit

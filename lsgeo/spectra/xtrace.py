@@ -42,7 +42,9 @@ def xtrace(op: LinearOperator, key: jax.Array, num_matvecs: int) -> Estimate:
     # The covariance is not negative; its estimate can be.
     error = np.sqrt(spread + max(covariance, 0.0))
     bias = probes.rounding(op, np.asarray(probes.row_norms(images)), np.diag(small[1]))
-    return Estimate(float(samples.mean()), float(error), 2 * half, half - 1, bias)
+    return Estimate(
+        float(samples.mean()), float(error), 2 * half, probes.degrees_of_freedom(samples), bias
+    )
 
 
 @jax.jit

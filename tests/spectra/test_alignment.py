@@ -81,18 +81,18 @@ def _quadratic(params, matrix):
     return 0.5 * flat @ matrix @ flat
 
 
-def test_interval_of_the_block_diagonal_share_covers_in_enough_of_200_keys():
+def test_interval_of_the_block_diagonal_share_covers_in_enough_of_100_keys():
     matrix = oracles.prescribed(np.r_[10, 6, -4, np.linspace(-1, 1, 57)])
     truth = sum(np.sum(matrix[b, b] ** 2) for b in BLOCKS) / np.sum(matrix**2)
     op = _blocked(matrix)
     hits = 0
-    for seed in range(200):
+    for seed in range(100):
         key = jax.random.key(seed)
-        found = lsgeo.block_diagonal_share(op, key=key, num_probes=10, num_signs=3)
+        found = lsgeo.block_diagonal_share(op, key=key, num_probes=16, num_signs=3)
         low, high = found.interval()
         hits += low <= truth <= high
-    assert 184 <= hits <= 198
-    assert found.num_matvecs == 30
+    assert 90 <= hits <= 99  # nominal 95; with three dominant eigenvalues 93 in the long run
+    assert found.num_matvecs == 48
     coarse = (np.sum(matrix[:20, :20] ** 2) + np.sum(matrix[20:, 20:] ** 2)) / np.sum(matrix**2)
     merged = lsgeo.block_diagonal_share(op, key=KEY, depth=1, num_probes=40)
     assert abs(merged.value - coarse) < 4 * merged.standard_error < 0.3

@@ -13,8 +13,8 @@ KEY = jax.random.key(0)
 OUTLIERS = np.r_[30, 20, 10, -8, 5, 0.3 * np.random.default_rng(5).standard_normal(115)]
 
 
-def _hits(estimate, truth):
-    found = [estimate(jax.random.key(seed)) for seed in range(200)]
+def _hits(estimate, truth, count=200):
+    found = [estimate(jax.random.key(seed)) for seed in range(count)]
     return sum(f.interval()[0] <= truth <= f.interval()[1] for f in found)
 
 
@@ -51,7 +51,7 @@ def test_log_determinant_interval_covers_also_where_the_quadrature_has_not_conve
         gaps.append(found.bias)
         return found
 
-    assert _hits(estimate, truth) >= 184
+    assert _hits(estimate, truth, 100) >= 92
     assert min(gaps) > 1e-3 * abs(truth)
     fine = lsgeo.log_determinant(op, key=KEY, shift=0.01, num_probes=8, num_steps=30)
     assert fine.bias < 1e-6 * abs(truth)

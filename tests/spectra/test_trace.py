@@ -23,13 +23,17 @@ def _covers(found, truth):
     return low <= truth <= high
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_ninety_five_percent_intervals_cover_the_trace_in_enough_of_200_keys(method):
+@pytest.mark.parametrize(
+    ("method", "products"), [("krylov", 24), ("hutch++", 24), ("hutchinson", 48), ("xtrace", 24)]
+)
+def test_ninety_five_percent_intervals_cover_the_trace_in_enough_of_200_keys(method, products):
     ops = [lsgeo.dense(oracles.prescribed(values)) for values in SPECTRA.values()]
     truths = [values.sum() for values in SPECTRA.values()]
     hits = 0
     for seed in range(200):
-        found = lsgeo.trace(ops[seed % 3], key=jax.random.key(seed), num_matvecs=24, method=method)
+        found = lsgeo.trace(
+            ops[seed % 3], key=jax.random.key(seed), num_matvecs=products, method=method
+        )
         hits += _covers(found, truths[seed % 3])
     assert 184 <= hits <= 198  # 92 to 99 %
 
