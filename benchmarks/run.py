@@ -2,6 +2,8 @@
 
 Each tool lives in a process of its own, and one of them works at a time; repetitions are interleaved, so that a
 change in the machine's load meets all tools alike. A tool that is not installed is written down as missing.
+On a machine that is busy with other work set OMP_WAIT_POLICY=passive: PyTorch's threads otherwise spin and wait
+for cores that others have, and its times mean nothing.
 
     python -m benchmarks.run --workload=mlp-50k --job=product --tools=lsgeo,matfree --output=results.json
 """
@@ -61,6 +63,7 @@ class Worker:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
         )
+        self.given_up = False
         self.unable = self._read(300.0).get("missing")
 
     def run(self, job, timeout):
@@ -77,6 +80,7 @@ class Worker:
         if line:
             return json.loads(line)
         self.unable = "the process died" if ready else f"not done after {timeout:g} s"
+        self.given_up = True
         self.close()
         return {"missing": self.unable}
 
@@ -99,6 +103,8 @@ def measure(workload, jobs, names, directory):
         for name in names:
             workers[name] = Worker(name, workload, truth)
         for job in jobs:
+            for name in [name for name, worker in workers.items() if worker.given_up]:
+                workers[name] = Worker(name, workload, truth)
             repeats = _REPEATS.value if job == "product" else max(1, _REPEATS.value // 2)
             for repeat in range(repeats):
                 for name, worker in workers.items():
