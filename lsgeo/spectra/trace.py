@@ -16,6 +16,7 @@ from lsgeo.spectra.estimate import Estimate
 from lsgeo.spectra.xtrace import orthonormal_rows, xtrace
 
 MAX_MATVECS = 4096  # where a tolerance is out of reach
+MAX_KRYLOV = 64  # rows of a deflating basis held in memory, beside a share of the budget
 MIN_PROBES = 16  # before a standard error may end the search
 ROUND = 8
 
@@ -105,7 +106,7 @@ def _hutchinson(op, key, budget, rel_tol=None):
 
 def _krylov(op, key, budget, rel_tol=None):
     # The basis is held in memory: no larger than that of Hutch++, or of the other spectral functions.
-    most = lanczos.CAPACITY if rel_tol is not None else max(lanczos.CAPACITY, budget // 3)
+    most = MAX_KRYLOV if rel_tol is not None else max(MAX_KRYLOV, budget // 3)
     most = min(most, op.shape[0] - 1)
     krylov, signs = Krylov(op, key, most), DeflatedProbes(op, key)
     signs.extend(min(ROUND if rel_tol is None else MIN_PROBES, budget // 2))
