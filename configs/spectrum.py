@@ -6,9 +6,10 @@ Command: python -m experiments.spectrum --config=configs/spectrum.py
 Expected: a bulk at zero and about ten outliers, one per class, at and after loss 0.5.
 """
 
+from experiments._instruments import INSTRUMENTS
 from experiments.spectrum import Config
 
 
 def get_config() -> Config:
-    """Returns the configuration."""
-    return Config()
+    """Returns the configuration: every instrument."""
+    return Config(top=5, bottom=2, instruments=tuple(INSTRUMENTS))

@@ -7,6 +7,8 @@ The function takes no argument and returns (loss, params, data); see `experiment
 """
 
 import dataclasses
+import functools
+import itertools
 import os
 import time
 
@@ -15,6 +17,7 @@ import numpy as np
 
 import lsgeo
 from experiments import _main, _network, _problem
+from experiments._instruments import INSTRUMENTS, Subject
 from lsgeo import plotting, runs
 from lsgeo.operators import value_gradient_hessian
 
@@ -34,8 +37,11 @@ class Config:
       top: highest eigenvalues.
       bottom: lowest eigenvalues.
       tol: bound on their residuals, relative to the largest |lambda|.
-      trace_matvecs: products spent on the trace (Hutch++).
+      trace_matvecs: products spent on the trace, and as many on the Frobenius norm.
       near_zero: eigenvalues within near_zero * max |lambda| count as zero.
+      instruments: what else is measured: "certificate" (negative curvature, index), "bulk" (random-matrix
+        law, outliers), "chebyshev" (an independent density), "norms" (Frobenius, share within layers),
+        "alignment" (gradient and top vectors, their layers), "layers" (the spectrum of every leaf).
       figure: whether figures/density.svg is drawn.
       seed: probes; twins are measured with the same ones.
     """
@@ -50,13 +56,14 @@ class Config:
     bottom: int = 1
     tol: float = 1e-3
     trace_matvecs: int = 90
-    near_zero: float = 1e-4
+    near_zero: float = 1e-2
+    instruments: tuple[str, ...] = ()
     figure: bool = True
     seed: int = 0
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Measures each checkpoint into arrays/CHECKPOINT.npz; those that are there are left alone.
+    """Measures each checkpoint into arrays/CHECKPOINT.npz; what is there is left alone.
 
     Args:
       config: Config.
@@ -66,26 +73,38 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     Returns:
       The Run. An entry has nodes and weights [num_probes, num_steps], size, noise, values, residuals,
       converged, trace, lambda_min, lambda_max, fractions of eigenvalues that are near zero or negative
-      and the negative mass, each with its standard error, loss, step, num_matvecs, seconds.
+      and the negative mass, each with its standard error and the ends of its 95 % interval, loss, step,
+      num_matvecs, seconds. Instruments have files of their own, arrays/CHECKPOINT_INSTRUMENT.npz; with two
+      checkpoints or more "comparison" holds the Wasserstein-1 distance of each to the one before.
 
     Raises:
       ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
     """
     if not 0 < config.near_zero < 1:
         raise ValueError(f"`near_zero` must lie between 0 and 1; got {config.near_zero}.")
+    for name in config.instruments:
+        if name not in INSTRUMENTS:
+            raise ValueError(
+                f"Unknown name in `instruments`: {name!r}. Choose from: {', '.join(INSTRUMENTS)}."
+            )
     names = _names(config)
     opened = runs.open_run(workdir, config)
-    for done, name in enumerate(names):
-        if progress is not None:
-            progress(done, len(names), f"spectrum of {name}")
-        if not opened.has(name):
-            opened.save(name, _measure(config, name))
+    stages = ("", *config.instruments)
+    total = len(names) * len(stages)
+    for i, name in enumerate(names):
+        point = _Point(config, name, opened)
+        for j, stage in enumerate(stages):
+            if progress is not None:
+                progress(i * len(stages) + j, total, f"{stage or 'spectrum'} of {name}")
+            point.measure(stage)
     if progress is not None:
-        progress(len(names), len(names), "spectra")
+        progress(total, total, "spectra")
+    if len(names) > 1 and not opened.has("comparison"):
+        opened.save("comparison", _compare(opened, names))
     if config.figure:
         _draw(opened, names)
     if progress is not None:
-        print("\n".join(_line(name, opened.load(name)) for name in names))
+        print("\n".join(_lines(opened, names, config.instruments)))
         print(f"results in {opened.path / 'arrays'}, figures in {opened.path / 'figures'}")
     return opened
 
@@ -108,49 +127,115 @@ def _names(config):
     return ["problem"]
 
 
-def _measure(config, name):
-    started = time.monotonic()
-    if config.problem:
-        network = _problem.load(config.problem)
-    else:
-        network = _network.load(config.run, name, config.num_examples)
-    value, _, op = value_gradient_hessian(network.loss, network.params, **network.data)
-    keys = [jax.random.fold_in(jax.random.key(config.seed), i) for i in range(3)]
-    density = lsgeo.spectral_density(
-        op, key=keys[0], num_probes=config.num_probes, num_steps=config.num_steps
-    )
-    pairs = lsgeo.extreme_eigenpairs(
-        op, key=keys[1], top=config.top, bottom=config.bottom, tol=config.tol
-    )
-    trace = lsgeo.trace(op, key=keys[2], num_matvecs=config.trace_matvecs)
-    products = density.num_matvecs + pairs.num_matvecs + trace.num_matvecs
-    return {
-        **{f.name: getattr(density, f.name) for f in dataclasses.fields(density)},
-        "values": pairs.values,
-        "residuals": pairs.residuals,
-        "converged": pairs.converged,
-        "lambda_min": pairs.values[0],
-        "lambda_max": pairs.values[-1],
-        "trace": trace.value,
-        "trace_error": trace.standard_error,
-        **_fractions(density, config.near_zero * np.abs(pairs.values).max()),
-        "loss": value,
-        "step": network.step,
-        "network_sha256": network.sha256,
-        "arm": network.arm,
-        "total_matvecs": products,
-        "seconds": time.monotonic() - started,
-    }
+class _Point:
+    # One checkpoint; what it needs is made when a stage asks for it, and kept for the next one.
+
+    def __init__(self, config, name, opened):
+        self.config, self.name, self.opened = config, name, opened
+
+    def measure(self, stage):
+        file = f"{self.name}_{stage}" if stage else self.name
+        if self.opened.has(file):
+            return
+        started = time.monotonic()
+        result = INSTRUMENTS[stage](self._subject(stage)) if stage else self._core()
+        self.opened.save(file, {**result, "seconds": time.monotonic() - started})
+
+    def _core(self):
+        config, (value, _, op) = self.config, self._hessian
+        trace = lsgeo.trace(op, key=self._key(2), num_matvecs=config.trace_matvecs)
+        density, pairs = self._density, self._pairs
+        return {
+            **{f.name: getattr(density, f.name) for f in dataclasses.fields(density)},
+            "values": pairs.values,
+            "residuals": pairs.residuals,
+            "converged": pairs.converged,
+            "lambda_min": pairs.values[0],
+            "lambda_max": pairs.values[-1],
+            "trace": trace.value,
+            "trace_error": trace.standard_error,
+            **_fractions(density, config.near_zero * np.abs(pairs.values).max()),
+            "loss": value,
+            "step": self._network.step,
+            "network_sha256": self._network.sha256,
+            "arm": self._network.arm,
+            "total_matvecs": density.num_matvecs + pairs.num_matvecs + trace.num_matvecs,
+        }
+
+    def _subject(self, stage):
+        _, gradient, op = self._hessian
+        key = self._key(10 + list(INSTRUMENTS).index(stage))
+        sizes = ("num_probes", "num_steps")
+        budget = {name: getattr(self.config, name) for name in sizes}
+        budget["num_matvecs"] = self.config.trace_matvecs
+        return Subject(op, gradient, self._density, self._pairs, key, self._key(0), **budget)
+
+    def _key(self, number):
+        return jax.random.fold_in(jax.random.key(self.config.seed), number)
+
+    @functools.cached_property
+    def _network(self):
+        if self.config.problem:
+            return _problem.load(self.config.problem)
+        return _network.load(self.config.run, self.name, self.config.num_examples)
+
+    @functools.cached_property
+    def _hessian(self):
+        network = self._network
+        return value_gradient_hessian(network.loss, network.params, **network.data)
+
+    @functools.cached_property
+    def _density(self):
+        if self.opened.has(self.name):
+            return load_density(self.opened.load(self.name))
+        sizes = {"num_probes": self.config.num_probes, "num_steps": self.config.num_steps}
+        return lsgeo.spectral_density(self._hessian[2], key=self._key(0), **sizes)
+
+    @functools.cached_property
+    def _pairs(self):
+        config = self.config
+        return lsgeo.extreme_eigenpairs(
+            self._hessian[2],
+            key=self._key(1),
+            top=config.top,
+            bottom=config.bottom,
+            tol=config.tol,
+        )
 
 
 def _fractions(density, threshold):
-    zero = density.fraction_within(-threshold, threshold)
-    negative = density.fraction_within(-np.inf, np.nextafter(-threshold, -np.inf))
-    mass = density.negative_mass()
-    named = {"zero_fraction": zero, "negative_fraction": negative, "negative_mass": mass}
-    values = {name: estimate.value for name, estimate in named.items()}
-    errors = {f"{name}_error": estimate.standard_error for name, estimate in named.items()}
-    return {**values, **errors, "threshold": threshold}
+    found = {
+        "zero_fraction": density.fraction_within(-threshold, threshold),
+        "negative_fraction": density.fraction_within(-np.inf, np.nextafter(-threshold, -np.inf)),
+        "negative_mass": density.negative_mass(),
+    }
+    result = {"threshold": threshold}
+    for name, interval in found.items():
+        result[name] = interval.value
+        result[f"{name}_error"] = interval.standard_error
+        result[f"{name}_lower"], result[f"{name}_upper"] = interval.lower, interval.upper
+    return result
+
+
+def _compare(opened, names):
+    densities = [load_density(opened.load(name)) for name in names]
+    found = [lsgeo.wasserstein_1(a, b) for a, b in itertools.pairwise(densities)]
+    ends = {end: [getattr(one, end) for one in found] for end in ("lower", "value", "upper")}
+    return {"names": names, **{f"wasserstein_1_{end}": values for end, values in ends.items()}}
+
+
+def _lines(opened, names, instruments):
+    for name in names:
+        yield _line(name, opened.load(name))
+        for instrument in instruments:
+            yield f"  {instrument}: {opened.load(f'{name}_{instrument}')['text']}"
+    if len(names) > 1:
+        stored = opened.load("comparison")
+        for i, (before, after) in enumerate(itertools.pairwise(names)):
+            value, low, high = (
+                stored[f"wasserstein_1_{e}"][i] for e in ("value", "lower", "upper")
+            )
+            yield f"{before} to {after}: Wasserstein-1 {value:.4g} in [{low:.4g}, {high:.4g}]"
 
 
 def _line(name, stored):
