@@ -13,7 +13,7 @@ def largest(density, confidence: float) -> Interval:
     """Brackets the largest eigenvalue; see SpectralDensity.largest."""
     check_fraction(confidence, "confidence")
     highest = float(np.max(density.nodes))
-    margin = unseen_margin(density, 1 - confidence) + density.noise
+    margin = _unseen_margin(density, 1 - confidence) + density.noise
     return Interval(
         highest,
         math.nan,
@@ -28,7 +28,7 @@ def smallest(density, confidence: float) -> Interval:
     """Brackets the smallest eigenvalue; see SpectralDensity.smallest."""
     check_fraction(confidence, "confidence")
     lowest = float(np.min(density.nodes))
-    margin = unseen_margin(density, 1 - confidence) + density.noise
+    margin = _unseen_margin(density, 1 - confidence) + density.noise
     return Interval(
         lowest,
         math.nan,
@@ -39,7 +39,7 @@ def smallest(density, confidence: float) -> Interval:
     )
 
 
-def unseen_margin(density, probability: float) -> float:
+def _unseen_margin(density, probability: float) -> float:
     """How far beyond its nodes the spectrum may reach on either side, but with `probability`."""
     if any(one.exact for one in density.rules()):
         return 0.0  # a probe that ended early has met every distinct eigenvalue
