@@ -186,3 +186,22 @@ def test_product_that_turns_nan_is_loud(method):
     op = lsgeo.from_matvec(matvec, jnp.ones(70))
     with pytest.raises(ValueError, match="not finite"):
         lsgeo.trace(op, key=jax.random.key(0), num_matvecs=20, method=method)
+
+
+def test_deflated_quadratic_forms_are_those_of_the_complement_also_after_a_breakdown():
+    from lsgeo.spectra.deflation import DeflatedProbes, Krylov
+
+    for values in (
+        VALUES,
+        np.r_[1, 2, 3, np.zeros(117)],
+    ):  # the second breaks down after four steps
+        matrix = oracles.prescribed(values)
+        op = lsgeo.dense(matrix)
+        krylov, signs = Krylov(op, jax.random.key(0), 64), DeflatedProbes(op, jax.random.key(0))
+        krylov.extend(8)
+        signs.extend(8)
+        z = np.concatenate([np.asarray(chunk) for chunk in signs._chunks(0, 8)])
+        q = np.asarray(krylov.rows)[:8]
+        left = z - (z @ q.T) @ q
+        found = signs.rest(signs.overlaps(krylov), krylov.rule)
+        np.testing.assert_allclose(found, np.sum(left @ matrix * left, axis=1), atol=1e-10)
