@@ -55,13 +55,16 @@ def _checkpoint_row(cell, name, role):
     row = {
         **_identity(cell, role),
         **{key: spectrum[key] for key in kept},
-        **{key: spectrum[key + end] for key in shares for end in ("", "_error")},
+        **{key + end: spectrum[key + end] for key in shares for end in ("", "_lower", "_upper")},
+        **{
+            f"{key}_open": (spectrum[f"{key}_upper"] - spectrum[f"{key}_lower"]) / 2
+            for key in shares
+        },
         "num_parameters": spectrum["size"],
         "negative_ratio": max(-spectrum["lambda_min"], 0.0) / max(spectrum["lambda_max"], 1e-300),
         "noise_ratio": max(spectrum["noise"], spectrum["residuals"][0]) / largest
         if largest
         else 1.0,
-        "one_eigenvalue": 1 / spectrum["size"],
         "converged": bool(np.all(spectrum["converged"])),
         "num_matvecs": spectrum["total_matvecs"],
     }

@@ -38,7 +38,8 @@ class Config:
       bottom: lowest eigenvalues.
       tol: bound on their residuals, relative to the largest |lambda|.
       trace_matvecs: products spent on the trace, and as many on the Frobenius norm.
-      near_zero: eigenvalues within near_zero * max |lambda| count as zero.
+      near_zero: eigenvalues within near_zero * max |lambda| count as zero; what fewer steps than about
+        5 / sqrt(near_zero) cannot resolve shows in the intervals.
       instruments: what else is measured: "certificate" (negative curvature, index), "bulk" (random-matrix
         law, outliers), "chebyshev" (an independent density), "norms" (Frobenius, share within layers),
         "alignment" (gradient and top vectors, their layers), "layers" (the spectrum of every leaf).

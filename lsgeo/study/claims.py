@@ -18,8 +18,9 @@ class Claim:
       metric_name: what that column is, in words.
       unit: unit of the metric.
       checkpoint: where it is measured: "matched" training loss, or "" for a figure of the whole run.
-      resolution: smallest value that the instrument can tell from zero: name of the column that holds
-        it, or "" where the metric cannot be zero. Both twins get it added before the logarithm.
+      resolution: how far the instrument leaves the metric open: name of the column that holds it, or ""
+        where the metric cannot be zero. Both twins get the larger of theirs added before the logarithm, so
+        that a difference within it is no effect.
       contested: what the literature says against it.
     """
 
@@ -47,16 +48,16 @@ CLAIMS = (
         "C2a",
         "Skip connections remove flat, degenerate directions around saddles",
         "zero_fraction",
-        "share of near-zero Hessian eigenvalues",
-        resolution="one_eigenvalue",
+        "share of near-zero Hessian eigenvalues, within 1 % of the largest",
+        resolution="zero_fraction_open",
         contested="Depends on normalisation and on how the threshold scales.",
     ),
     Claim(
         "C2b",
         "Skip connections leave fewer directions of negative curvature",
         "negative_fraction",
-        "share of negative Hessian eigenvalues",
-        resolution="one_eigenvalue",
+        "share of negative Hessian eigenvalues, beyond 1 % of the largest",
+        resolution="negative_fraction_open",
         contested="Even the identity point of a deep linear residual network is indefinite.",
     ),
     Claim(

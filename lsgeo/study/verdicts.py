@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lsgeo.study.claims import Claim
 from lsgeo.study.statistics import PairedEffect, paired_effect
 
@@ -85,8 +87,12 @@ def decide(
         for seed in seeds
     ]
     plain = [math.nan if unknown else value for value, unknown in zip(plain, both, strict=True)]
-    floors = [_metric(arms[True].get(seed), claim.resolution) for seed in seeds]
-    floor = [0.0 if math.isnan(f) else f for f in floors]
+    floor = [
+        np.nanmax(
+            [_metric(arms[side].get(seed), claim.resolution) for side in (True, False)] + [0.0]
+        )
+        for seed in seeds
+    ]
     effect = paired_effect(plain, skip, floor=floor, confidence=confidence)
     missing = sum(math.isnan(a) or math.isnan(b) for a, b in zip(plain, skip, strict=True))
     bounds = sum(bool(row.get("censored")) for row in chosen)

@@ -1,5 +1,6 @@
 """A tiny study through the real entry points: verdicts, page, resume, refusals."""
 
+import csv
 import dataclasses
 import json
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from configs import study_tiny
 from experiments import study
+from lsgeo import runs
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,24 @@ def test_tiny_study_writes_a_verdict_for_every_claim_and_a_row_for_every_network
     page = (workdir / "report.html").read_text()
     assert all(v["statement"] in page for v in verdicts)
     assert "nats" in page
+
+
+def test_every_figure_of_the_table_is_that_of_its_network_file(finished):
+    _, workdir = finished
+    names = {"matched": "loss_1.0"}
+    with open(workdir / "results.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["checkpoint"]]
+    assert len(rows) >= 8
+    for row in rows:
+        cell = f"{row['family']}-depth{row['depth']}-{row['skip']}-seed{row['seed']}"
+        name = names.get(row["checkpoint"], row["checkpoint"])
+        stored = runs.Run(workdir / "runs" / cell / "spectrum").load(name)
+        figures = ["loss", "lambda_min", "lambda_max", "trace", "trace_error"]
+        for share in ("zero_fraction", "negative_fraction", "negative_mass"):
+            figures += [share, f"{share}_lower", f"{share}_upper"]
+            width = stored[f"{share}_upper"] - stored[f"{share}_lower"]
+            np.testing.assert_allclose(float(row[f"{share}_open"]), width / 2)
+        assert [float(row[name]) for name in figures] == [stored[name] for name in figures]
 
 
 def test_twins_share_their_initial_weights(finished):
