@@ -138,9 +138,15 @@ def measure_noise(op, unit: float | None = None) -> jax.Array:
             f"product that is not linear, or a loss that is random. {CAUSES}"
         )
     if additivity > np.sqrt(unit):
+        cause = (
+            "Check the function that computes it."
+            if unit == eps
+            else "A finite difference sees kinks (ReLU) within its step, and the rounding of the gradient: use "
+            "an exact mode, or float64."
+        )
         raise ValueError(
             f"the curvature product is not linear: H(u+v) and Hu + Hv differ by {additivity:.1e} of their "
-            "size. Check the function that computes it."
+            f"size. {cause}"
         )
     return jnp.asarray(max(additivity, unit, repeat), op.dtype)
 

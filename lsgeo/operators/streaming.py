@@ -102,9 +102,9 @@ def _digest(batch: Any) -> bytes:
 class Streamed(LinearOperator):
     """The sum of one product per batch, driven from the host.
 
-    At most two shapes are compiled: without weights, and where at most two sizes of batch occur or a batch
-    is of the largest size, `plain` multiplies with the mean over a batch as it comes; other batches are
-    padded to the largest and go to `weighted`. Without `plain` all do.
+    At most two shapes are compiled: without weights and where at most two sizes of batch occur, `plain`
+    multiplies with the mean over each batch as it comes. Else, and without `plain`, all batches are padded
+    to the largest and go to `weighted`.
     """
 
     plain: Partial | None
@@ -128,19 +128,11 @@ class Streamed(LinearOperator):
         return total
 
     def _parts(self):
-        counts = self.batches.counts
-        if self.weights is None and self.plain is not None and len(set(counts)) <= 2:
+        if self.weights is None and self.plain is not None and len(set(self.batches.counts)) <= 2:
             yield from ((self.plain, batch, share) for batch, share in self.batches)
-            return
-        weights = ex.normalized(self.weights, self.batches.total).astype(self.space.dtype)
-        if self.weights is not None or self.plain is None:
+        else:
+            weights = ex.normalized(self.weights, self.batches.total).astype(self.space.dtype)
             yield from ((self.weighted, part, 1.0) for part in self.batches.examples(weights))
-            return
-        for part, count in zip(self.batches.examples(weights), counts, strict=True):
-            if count == max(counts):
-                yield self.plain, part.batch, count / self.batches.total
-            else:
-                yield self.weighted, part, 1.0
 
 
 def streamed(

@@ -39,6 +39,11 @@ def _with(activation):
     return loss
 
 
+def _steep(x):
+    """Piecewise linear with kinks closer than a step."""
+    return jnp.abs(jnp.mod(1e6 * x, 2.0) - 1.0) * 1e-6 + x
+
+
 def test_all_modes_agree():
     exact = lsgeo.hessian(LOSS, PARAMS, BATCH, mode="linearized").to_dense()
     for mode in (*MODES, "auto"):
@@ -137,6 +142,11 @@ def test_auto_traces_the_loss_as_often_as_the_linearisation_alone():
 
 def test_free_memory_is_that_of_this_machine():
     assert 2**20 < modes.free_bytes() < 2**50
+
+
+def test_finite_difference_over_the_kinks_of_relu_is_refused_with_the_cause():
+    with pytest.raises(ValueError, match="not linear.*kinks"):
+        lsgeo.hessian(_with(_steep), PARAMS, BATCH, mode="finite-difference")
 
 
 def test_an_unknown_mode_is_refused_with_the_known_ones():
