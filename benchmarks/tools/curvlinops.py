@@ -55,7 +55,8 @@ class Adapter(TorchBase):
             self.op.to_scipy(), k=top + bottom, which="BE", tol=TOLERANCES[effort], v0=start
         )
         order = np.argsort(values)
-        rows = [torch.tensor(np.ascontiguousarray(vectors[:, i])) for i in order]
+        # SciPy hands back float64.
+        rows = [torch.tensor(vectors[:, i].astype(np.float32)) for i in order]
         return self._count(Pairs(values[order], rows, f"eigsh tol {TOLERANCES[effort]:g}"))
 
     def trace(self, num_products, seed):
