@@ -32,6 +32,8 @@ class Verdict:
         parts = [
             f"{self.effect.num_positive} of {self.effect.num_pairs} seeds larger without skips"
         ]
+        if -self.threshold < self.effect.lower and self.effect.upper < self.threshold:
+            parts.append("any effect is smaller than the threshold")
         if self.num_missing:
             parts.append(f"{self.num_missing} pairs not measured: a network never reached the loss")
         if self.num_bounds:

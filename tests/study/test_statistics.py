@@ -76,6 +76,8 @@ def test_verdict_needs_the_whole_interval_beyond_the_threshold(plain, skip, deci
     verdict = decide(claim, _rows(plain, skip), family="MLP", depth=4, threshold=0.1)
     assert verdict.decision == decision
     assert verdict.num_missing == 0
+    within = plain[0] == 1.01  # the one case whose interval lies between the thresholds
+    assert ("any effect is smaller than the threshold" in verdict.note) == within
 
 
 def test_a_network_that_never_reached_the_loss_is_counted_as_missing():
