@@ -1,6 +1,8 @@
 """A study of the smallest size that goes through every step; for tests, its verdicts mean nothing.
 
+Paper: as `configs/study.py`.
 Command: python -m experiments.study --config=configs/study_tiny.py --workdir=runs/tiny
+Expected: report.html, verdicts.json and results.csv; no number in them matters.
 """
 
 from experiments import study
