@@ -1,7 +1,7 @@
 """Hessian spectra along one training run.
 
-Papers: Golub and Welsch 1969, Ubaru, Chen and Saad 2017 (density); Wu and Simon 2000 (eigenpairs); Meyer, Musco,
-Musco and Woodruff 2021 (trace); those of the instruments are in docs/spectra.md.
+Papers: Golub and Welsch 1969, Ubaru, Chen and Saad 2017 (density); Wu and Simon 2000 (eigenpairs); Meyer,
+Musco, Musco and Woodruff 2021 (trace); those of the instruments are in docs/spectra.md.
 Command: python -m experiments.spectrum --config=configs/spectrum.py
   --config.run=runs/train --workdir=runs/spectrum
 For a model of your own: python -m experiments.spectrum --problem=package.module:function --workdir=runs/mine
