@@ -12,6 +12,9 @@ import numpy as np
 
 import lsgeo
 
+LAYER_PROBES, LAYER_STEPS = 2, 16
+POOR_FIT = 2.0  # in units of 1 / num_steps; 0.25 is what the rule itself leaves
+
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
@@ -75,7 +78,13 @@ def bulk(subject: Subject) -> dict[str, Any]:
         for side in ("above", "below")
         for end in ("lower", "value", "upper")
     }
-    return {**sides, "edges": np.asarray(found.edges), "misfit": found.misfit, "text": str(found)}
+    poor = found.misfit > POOR_FIT / subject.num_steps
+    return {
+        **sides,
+        "edges": np.asarray(found.edges),
+        "misfit": found.misfit,
+        "text": f"the law does not describe this bulk: {found}" if poor else str(found),
+    }
 
 
 def norms(subject: Subject) -> dict[str, Any]:
@@ -114,9 +123,15 @@ def alignment(subject: Subject) -> dict[str, Any]:
 
 
 def layers(subject: Subject) -> dict[str, Any]:
-    """The spectrum of the diagonal block of every parameter leaf."""
+    """The spectrum of the diagonal block of every parameter leaf.
+
+    A product with a block costs one with all of the operator, and leaves are many: so few are spent on each.
+    """
     found = lsgeo.layer_spectra(
-        subject.op, key=subject.key, num_probes=subject.num_probes, num_steps=subject.num_steps
+        subject.op,
+        key=subject.key,
+        num_probes=min(subject.num_probes, LAYER_PROBES),
+        num_steps=min(subject.num_steps, LAYER_STEPS),
     )
     result = {}
     for name, density in found.items():

@@ -1,0 +1,62 @@
+"""Every instrument of the spectrum experiment, against the dense matrix of one small problem."""
+
+import jax
+import numpy as np
+import pytest
+
+from configs.spectrum import get_config
+from experiments import spectrum
+from tests.experiments.test_spectrum import dense_eigenvalues
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    config = get_config()
+    config.problem = "tests.problems:plain"
+    config.num_probes, config.num_steps, config.tol = 3, 12, 1e-5
+    return spectrum.run(config, tmp_path_factory.mktemp("spectrum") / "run")
+
+
+def test_certificate_encloses_the_lowest_eigenvalue_and_counts_the_negative_ones(measured):
+    exact, found = dense_eigenvalues("plain"), measured.load("problem_certificate")
+    assert found["lower_bound"] - 1e-5 <= exact[0] <= found["value"] + 1e-5
+    negative = np.sum(exact < -found["index_threshold"])
+    assert found["index_lower"] <= negative <= found["index_upper"]
+
+
+def test_chebyshev_moments_agree_with_those_of_lanczos(measured):
+    assert measured.load("problem_chebyshev")["largest_gap"] < 1e-4
+
+
+def test_frobenius_norm_is_that_of_the_dense_matrix(measured):
+    exact, found = dense_eigenvalues("plain"), measured.load("problem_norms")
+    np.testing.assert_allclose(found["frobenius_norm"], np.sqrt(np.sum(exact**2)), rtol=1e-4)
+    assert 0 < found["block_share"] < 1
+
+
+def test_masses_of_an_eigenvector_add_up_to_one_over_the_leaves(measured):
+    found = measured.load("problem_alignment")
+    total = sum(mass for name, mass in found.items() if name.startswith("mass_"))
+    np.testing.assert_allclose(total, np.ones(7), rtol=1e-5)
+    assert 0 <= found["overlap"] <= 1
+    np.testing.assert_allclose(np.linalg.norm(found["vectors"], axis=1), 1, rtol=1e-5)
+
+
+def test_every_leaf_has_the_spectrum_of_its_own_block(measured):
+    found = measured.load("problem_layers")
+    assert {name.split(":")[0] for name in found if ":" in name} == {"hidden", "out"}
+    # The output layer's block is that of a linear regression: 2 / N times its inputs' second moments.
+    from tests.problems import plain
+
+    loss, params, batch = plain()
+    block = jax.hessian(lambda out: loss({**params, "out": out}, batch))(params["out"])
+    largest = np.linalg.eigvalsh(np.asarray(block, np.float64))[-1]
+    np.testing.assert_allclose(found["out:nodes"].max(), largest, rtol=1e-4)
+
+
+def test_nothing_is_measured_twice(measured, monkeypatch):
+    monkeypatch.setattr(spectrum.lsgeo, "spectral_density", None)
+    config = get_config()
+    config.problem = "tests.problems:plain"
+    config.num_probes, config.num_steps, config.tol = 3, 12, 1e-5
+    spectrum.run(config, measured.path)
