@@ -23,6 +23,8 @@ from absl import app, flags
 from benchmarks import tools, workloads
 
 JOBS = ("product", "density", "extremes", "trace")
+# What the default takes of the larger networks, to stay short; --job overrides it.
+SHORT = {"mlp-1m": ("product", "density", "extremes"), "resnet20": ("product",)}
 PACKAGES = (
     "jax",
     "torch",
@@ -34,11 +36,11 @@ PACKAGES = (
 )
 
 _WORKLOAD = flags.DEFINE_list("workload", list(workloads.WORKLOADS), "networks")
-_JOB = flags.DEFINE_list("job", list(JOBS), "jobs")
-_TOOLS = flags.DEFINE_list("tools", list(tools.TOOLS), "tools")
-_REPEATS = flags.DEFINE_integer(
-    "repeats", 5, "repetitions of a product; whole jobs take half as many"
+_JOB = flags.DEFINE_list(
+    "job", None, f"jobs of {', '.join(JOBS)}; by default all, fewer on large networks"
 )
+_TOOLS = flags.DEFINE_list("tools", list(tools.TOOLS), "tools")
+_REPEATS = flags.DEFINE_integer("repeats", 5, "repetitions of a product; whole jobs take a fifth")
 _TIMEOUT = flags.DEFINE_float("timeout", 120.0, "seconds after which a job of a tool is given up")
 _THREADS = flags.DEFINE_integer("threads", 2, "threads of either framework")
 _OUTPUT = flags.DEFINE_string(
@@ -105,7 +107,7 @@ def measure(workload, jobs, names, directory):
         for job in jobs:
             for name in [name for name, worker in workers.items() if worker.given_up]:
                 workers[name] = Worker(name, workload, truth)
-            repeats = _REPEATS.value if job == "product" else max(1, _REPEATS.value // 2)
+            repeats = _REPEATS.value if job == "product" else max(1, _REPEATS.value // 5)
             for repeat in range(repeats):
                 for name, worker in workers.items():
                     answer = worker.run(job, _TIMEOUT.value)
@@ -118,6 +120,10 @@ def measure(workload, jobs, names, directory):
     finally:
         for worker in workers.values():
             worker.close()
+
+
+def jobs_of(workload):
+    return _JOB.value or SHORT.get(workload, JOBS)
 
 
 def machine():
@@ -144,11 +150,11 @@ def main(argv):
     results = {"machine": machine(), "records": []}
     if output.exists():
         earlier = json.loads(output.read_text())["records"]
-        new = [(w, j, t) for w in _WORKLOAD.value for j in _JOB.value for t in _TOOLS.value]
+        new = [(w, j, t) for w in _WORKLOAD.value for j in jobs_of(w) for t in _TOOLS.value]
         results["records"] = [r for r in earlier if (r["workload"], r["job"], r["tool"]) not in new]
     begin = time.perf_counter()
     for workload in _WORKLOAD.value:
-        for record in measure(workload, _JOB.value, _TOOLS.value, output.parent):
+        for record in measure(workload, jobs_of(workload), _TOOLS.value, output.parent):
             results["records"].append(record)
             output.write_text(json.dumps(results, indent=1))
             said = (
