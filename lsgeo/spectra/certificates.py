@@ -1,7 +1,6 @@
 """Negative curvature with a certificate."""
 
 import dataclasses
-import math
 from typing import Any
 
 import jax
@@ -10,7 +9,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
-from lsgeo.spectra import lanczos
+from lsgeo.spectra import lanczos, spherical
 from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_operator
 from lsgeo.spectra.eigenpairs import EigenPairs, extreme_eigenpairs
 
@@ -94,9 +93,8 @@ def negative_curvature(
     noise = float(op.noise) * np.abs(values).max()
     # After a breakdown a random start has met every distinct eigenvalue: nothing is missed.
     complete = rule.num_connected < num_steps
-    missed = (
-        0.0 if complete else missed_range(n, num_steps, failure_probability / 2, np.ptp(values))
-    )
+    width = np.ptp(values)
+    missed = 0.0 if complete else spherical.missed(n, num_steps, width, failure_probability)
     margin = missed + noise
     return NegativeCurvature(
         value=value,
@@ -109,13 +107,6 @@ def negative_curvature(
         noise=noise,
         num_matvecs=num_steps + 1,
     )
-
-
-def missed_range(n: int, steps: int, probability: float, seen_range: float) -> float:
-    """Bounds what k Lanczos steps miss of one end, where they saw `seen_range` from end to end."""
-    root = math.log(1.648 * math.sqrt(n) / probability) / (2 * steps - 1)
-    epsilon = root**2
-    return epsilon * seen_range / (1 - 2 * epsilon) if epsilon < 0.5 else math.inf
 
 
 def _exact(op, key, failure_probability):

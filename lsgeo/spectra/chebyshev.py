@@ -195,7 +195,7 @@ def _interval(op, key):
     ritz = linalg.eigvalsh_tridiagonal(alphas[:count], betas[: count - 1])
     width = np.ptp(ritz)
     complete = count < INTERVAL_STEPS
-    missed = 0.0 if complete else spherical.unseen(n, count, 1, INTERVAL_FAILURE) * width
+    missed = 0.0 if complete else spherical.missed(n, count, width, INTERVAL_FAILURE)
     clearance = missed + CLEARANCE * (width if width > 0 else np.abs(ritz).max() or 1.0)
     return float(ritz[0] - clearance), float(ritz[-1] + clearance), steps
 

@@ -13,7 +13,6 @@ References: Lanczos 1950; Daniel, Gragg, Kaufman and Stewart 1976 (when to repea
 
 import dataclasses
 import functools
-import math
 from typing import Any, NamedTuple
 
 import jax
@@ -179,17 +178,6 @@ def divided(v: jax.Array, norm: float) -> jax.Array:
 def is_breakdown(norm: float, scale: float, dtype: Any) -> bool:
     """Whether a rest of this norm is rounding, where T has norm `scale`."""
     return norm <= BREAKDOWN * float(jnp.finfo(dtype).eps) * scale
-
-
-def missed(n: int, steps: int, probability: float, seen_range: float) -> float:
-    """How far beyond the Ritz values an eigenvalue may lie, but for `probability`.
-
-    Kuczynski and Wozniakowski 1992, Theorem 4.2: k steps from a random start miss an end of the spectrum by
-    more than epsilon times its range with probability at most 1.648 sqrt(n) exp(-(2k - 1) sqrt(epsilon)).
-    """
-    root = math.log(1.648 * math.sqrt(n) / probability) / (2 * steps - 1)
-    epsilon = root**2
-    return epsilon * seen_range / (1 - 2 * epsilon) if epsilon < 0.5 else math.inf
 
 
 def norm_of(alphas: Any, betas: Any) -> float:

@@ -17,13 +17,13 @@ import jax
 import numpy as np
 
 from lsgeo.spectra import basis as bases
-from lsgeo.spectra import lanczos
+from lsgeo.spectra import lanczos, spherical
 
 SMALL = 4096  # below this many rows, products are cheaper than looking at T
 CAUTION = (
     0.7  # share of `tol` that residuals must reach: at the edge of a bulk, values lag behind them
 )
-MISSED_COPY = 1e-3  # probability with which a copy of an eigenvalue may be missed
+MISSED_COPY = 2e-3  # probability with which a copy of an eigenvalue, at either end, may be missed
 
 
 class Ritz(NamedTuple):
@@ -105,7 +105,7 @@ class Search:
             first, last = chain.values[[0, -1]]
             if first <= low + margin or last >= high - margin:
                 return False
-            reach = lanczos.missed(self.op.shape[0], step, MISSED_COPY, last - first)
+            reach = spherical.missed(self.op.shape[0], step, last - first, MISSED_COPY)
             if exhausted or (first - reach > low and last + reach < high):
                 break
             if self.num_matvecs >= self.limit:

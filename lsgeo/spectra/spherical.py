@@ -39,6 +39,12 @@ def fraction_bounds(
     return low, high
 
 
+def count_bounds(low: float, high: float, size: int, certain: int) -> tuple[int, int]:
+    """Bounds a number of eigenvalues by bounds on their fraction, and from below by `certain`."""
+    lower = max(certain, math.ceil(size * low * (1 - 1e-9)))
+    return lower, max(lower, math.floor(size * high * (1 + 1e-9)))
+
+
 def _least_fraction(share, total, tail):
     # The fraction under which a share as large as this one has probability `tail`, by bisection.
     share = np.clip(share, 0, 1)
@@ -72,23 +78,27 @@ def quantile(second: float, fourth: float, size: int, num_probes: int, confidenc
     return float(stats.t.ppf(0.5 + confidence / 2, max(freedom, 1e-3)))
 
 
-def unseen(size: int, num_steps: int, num_probes: int, probability: float) -> float:
-    """How far beyond the extreme Ritz values the spectrum may reach, as a share of their range.
+def missed(
+    size: int, num_steps: int, seen_range: float, probability: float, num_starts: int = 1
+) -> float:
+    """How far beyond the extreme Ritz values the spectrum may reach on either side, but for `probability`.
 
     Kuczynski and Wozniakowski 1992, Theorem 4.2: k Lanczos steps from a random start miss an end by more
     than epsilon times the range with probability at most 1.648 sqrt(n) exp(-(2k - 1) sqrt(epsilon)).
-    Independent probes miss it together with the product of these.
+    Independent starts miss it together with the product of these. The range is itself seen only up to what
+    is missed at both ends, so each end has half the probability.
 
     Args:
       size: n.
-      num_steps: k, per probe.
-      num_probes: independent starts.
+      num_steps: k, from each start.
+      seen_range: distance of the extreme Ritz values, over all starts.
       probability: that either end lies farther out.
+      num_starts: independent random starts.
 
     Returns:
-      The margin on each side; inf where too few steps were taken to say.
+      The margin on each side, in the units of `seen_range`; inf where too few steps were taken to say.
     """
-    each = (probability / 2) ** (1 / num_probes)
+    each = (probability / 2) ** (1 / num_starts)
     root = math.log(1.648 * math.sqrt(size) / each) / (2 * num_steps - 1)
     epsilon = max(root, 0.0) ** 2
-    return epsilon / (1 - 2 * epsilon) if epsilon < 0.5 else math.inf
+    return epsilon * seen_range / (1 - 2 * epsilon) if epsilon < 0.5 else math.inf

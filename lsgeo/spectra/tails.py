@@ -13,7 +13,7 @@ def largest(density, confidence: float) -> Interval:
     """Brackets the largest eigenvalue; see SpectralDensity.largest."""
     check_fraction(confidence, "confidence")
     highest = float(np.max(density.nodes))
-    margin = _unseen_margin(density, 1 - confidence) + density.noise
+    margin = _missed(density, 1 - confidence) + density.noise
     return Interval(
         highest,
         math.nan,
@@ -28,7 +28,7 @@ def smallest(density, confidence: float) -> Interval:
     """Brackets the smallest eigenvalue; see SpectralDensity.smallest."""
     check_fraction(confidence, "confidence")
     lowest = float(np.min(density.nodes))
-    margin = _unseen_margin(density, 1 - confidence) + density.noise
+    margin = _missed(density, 1 - confidence) + density.noise
     return Interval(
         lowest,
         math.nan,
@@ -39,13 +39,11 @@ def smallest(density, confidence: float) -> Interval:
     )
 
 
-def _unseen_margin(density, probability: float) -> float:
-    """How far beyond its nodes the spectrum may reach on either side, but with `probability`."""
+def _missed(density, probability):
     if any(one.exact for one in density.rules()):
         return 0.0  # a probe that ended early has met every distinct eigenvalue
     probes, steps = density.nodes.shape
-    share = spherical.unseen(density.size, steps, probes, probability)
-    return share * float(np.ptp(density.nodes)) if math.isfinite(share) else math.inf
+    return spherical.missed(density.size, steps, float(np.ptp(density.nodes)), probability, probes)
 
 
 def count_above(density, x: float, confidence: float) -> Interval:
@@ -69,8 +67,7 @@ def _count(density, rules, x, confidence):
     # Ritz values interlace the eigenvalues, so there are at least as many of these beyond x.
     certain = max(int(np.sum(one.nodes > x + noise)) for one in rules)
     seen = max(int(np.sum(one.nodes > x)) for one in rules)
-    lower = max(certain, math.ceil(size * float(low) * (1 - 1e-9)))
-    upper = max(lower, math.floor(size * float(high) * (1 + 1e-9)))
+    lower, upper = spherical.count_bounds(float(low), float(high), size, certain)
     resolved = size * (sides[1] - sides[0]) < 0.5
     share = 1 - np.mean([brackets.shares(one, point, strict=False) for one in rules])
     value = max(seen, lower) if resolved else round(size * float(share))

@@ -195,9 +195,9 @@ def test_zero_and_identity_and_definite_spectra_have_no_nan():
 
 
 def test_bound_on_the_largest_eigenvalue_tightens_with_probes_and_steps_and_opens_without():
-    margins = [spherical.unseen(10**6, *pair, 0.05) for pair in ((64, 1), (64, 8), (128, 8))]
+    margins = [spherical.missed(10**6, k, 1.0, 0.05, K) for k, K in ((64, 1), (64, 8), (128, 8))]
     assert margins[0] > margins[1] > margins[2] > 0
-    assert spherical.unseen(10**6, 2, 1, 0.05) == np.inf
+    assert spherical.missed(10**6, 2, 1.0, 0.05) == np.inf
     assert sampled(np.linspace(0, 1, 50), 1, 0, steps=2).largest().upper == np.inf
 
 
