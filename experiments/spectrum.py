@@ -112,7 +112,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
 def load_density(stored: dict) -> lsgeo.SpectralDensity:
     """Makes the density of a saved entry again, to be smoothed and compared without new products."""
-    fields = [field.name for field in dataclasses.fields(lsgeo.SpectralDensity)]
+    # A field that an older file lacks has its default.
+    fields = [f.name for f in dataclasses.fields(lsgeo.SpectralDensity) if f.name in stored]
     return lsgeo.SpectralDensity(**{name: stored[name] for name in fields})
 
 

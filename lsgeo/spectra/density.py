@@ -29,6 +29,8 @@ class SpectralDensity:
     size: int
     noise: float
     num_matvecs: int
+    # False where the Lanczos vectors were not kept: then eigenvalues may come in several copies per row.
+    orthogonal: bool = dataclasses.field(default=True, metadata={"static": True})
 
     def density(self, grid: np.ndarray, *, bandwidth: float | None = None) -> np.ndarray:
         """Smooths the nodes with a Gaussian, for pictures.
@@ -113,6 +115,9 @@ class SpectralDensity:
         `lower` is certain: a probe has no more Ritz values beyond x than the operator has eigenvalues. `upper`
         comes from the probes' share beyond x, because a repeated eigenvalue appears once in each probe. With x
         in a gap of the spectrum `value` is the number of Ritz values, each a distinct eigenvalue.
+
+        Raises:
+          ValueError: if the density is of a recurrence without a basis, whose copies would count.
         """
         return tails.count_above(self, x, confidence)
 

@@ -36,8 +36,8 @@ def spectral_density(
       num_steps: Lanczos steps per probe, at most n are taken; moments up to 2 * num_steps - 1 are exact for
         each probe.
       basis: where the Lanczos vectors live: "device", "host", "none" (a three-vector recurrence: outlying
-        nodes then come in copies that share their weight, and the density stays right; Cullum and
-        Willoughby 1985, Greenbaum 1989) or, by the memory there is, "auto".
+        nodes then come in copies that share their weight, and the density stays right but refuses to count;
+        Cullum and Willoughby 1985, Greenbaum 1989) or, by the memory there is, "auto".
       state_file: path of a file that the run's state is saved to every `save_every` steps. A call with the
         same arguments goes on from it, to the same result to the bit; it is deleted when the run ends.
       save_every: steps between two saves.
@@ -83,18 +83,22 @@ def spectral_density(
         rules.append(lanczos.tridiagonal(state, steps))
         state = None
     saved.delete()
-    return density_of(rules, num_steps, op, int(state_file is not None))
+    return density_of(rules, num_steps, op, int(state_file is not None), place != "none")
 
 
 def density_of(
-    rules: list[lanczos.Tridiagonal], length: int, op: LinearOperator, more_matvecs: int = 0
+    rules: list[lanczos.Tridiagonal],
+    length: int,
+    op: LinearOperator,
+    more_matvecs: int = 0,
+    orthogonal: bool = True,
 ) -> SpectralDensity:
     """Makes Gauss quadrature rules, padded to `length` nodes, out of Lanczos coefficients."""
     nodes, weights = zip(*(_quadrature(rule, length) for rule in rules), strict=True)
     nodes, weights = np.stack(nodes), np.stack(weights)
     noise = float(op.noise) * np.abs(nodes).max()
     num_matvecs = sum(len(rule.alphas) for rule in rules) + more_matvecs
-    return SpectralDensity(nodes, weights, op.shape[0], noise, num_matvecs)
+    return SpectralDensity(nodes, weights, op.shape[0], noise, num_matvecs, orthogonal)
 
 
 def _quadrature(rule, length):

@@ -58,6 +58,11 @@ def count_below(density, x: float, confidence: float) -> Interval:
 
 def _count(density, rules, x, confidence):
     check_fraction(confidence, "confidence")
+    if not density.orthogonal:
+        raise ValueError(
+            "`density` was made without a stored basis, so that outlying nodes come in copies and cannot be "
+            'counted. Make it with basis="device" or "host", or take `fraction_within`.'
+        )
     point = np.array([x], np.float64)
     size, noise = density.size, density.noise
     sides = np.mean([brackets.bounds(one, point, noise) for one in rules], axis=0)[:, 0]

@@ -63,6 +63,12 @@ def test_three_vector_recurrence_has_ghosts_but_the_same_distribution(op):
         np.testing.assert_allclose(none.moment(k).value, stored.moment(k).value, rtol=1e-5)
     x = np.r_[np.linspace(-0.9, 0.9, 7), np.arange(2.5, 50, 5)]
     np.testing.assert_allclose(none.cumulative(x)[1], stored.cumulative(x)[1], atol=0.02)
+    assert stored.count_above(2).value == 10
+    below = stored.count_below(2)
+    assert below.lower <= 240 <= below.upper
+    for count in (none.count_above, none.count_below):
+        with pytest.raises(ValueError, match="`density` was made without a stored basis"):
+            count(2)
 
 
 def test_place_that_does_not_exist_is_named(op):
