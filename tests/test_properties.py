@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 import lsgeo
 from lsgeo import trees
 
-few = hypothesis.settings(max_examples=8, derandomize=True, deadline=None, database=None)
+few = hypothesis.settings(max_examples=6, derandomize=True, deadline=None, database=None)
 
 DTYPES = st.sampled_from(["float32", "float64", "float16", "bfloat16"])
-SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
+# Few shapes, in many structures: each new one compiles.
+SHAPES = st.sampled_from([(), (3,), (2, 3)])
 SEEDS = st.integers(0, 2**31)
 
 
@@ -29,7 +30,7 @@ def _structures(dtype):
             | st.dictionaries(st.text("abc", min_size=1), inner, min_size=1, max_size=3)
         )
 
-    trees_of = st.recursive(_leaf(dtype), nest, max_leaves=4)
+    trees_of = st.recursive(_leaf(dtype), nest, max_leaves=3)
     return trees_of.filter(lambda tree: 0 < sum(leaf.size for leaf in jax.tree.leaves(tree)) <= 30)
 
 
@@ -38,7 +39,7 @@ UNIFORM = st.sampled_from(["float32", "float64"]).flatmap(lambda d: _structures(
 
 def _fill(like, seed):
     rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda s: jnp.asarray(rng.standard_normal(s.shape), s.dtype), like)
+    return jax.tree.map(lambda s: jnp.asarray(rng.standard_normal(s.shape).astype(s.dtype)), like)
 
 
 def _symmetric(n, seed):
@@ -70,8 +71,8 @@ def test_unravel_undoes_ravel_bitwise_whatever_the_structure_and_dtypes(like, se
     flat = trees.ravel(space, tree)
     assert flat.shape == (sum(leaf.size for leaf in jax.tree.leaves(tree)),)
     _assert_equal_trees(trees.unravel(space, flat), tree)
-    rows = trees.unravel(space, jnp.stack([flat, 2 * flat]))
-    _assert_equal_trees(jax.tree.map(lambda leaf: leaf[0], rows), tree)
+    rows = trees.unravel(space, jnp.asarray(np.stack([flat, flat])))
+    _assert_equal_trees(jax.tree.map(lambda leaf: np.asarray(leaf)[1], rows), tree)
 
 
 @few
@@ -120,7 +121,7 @@ def test_expressions_of_operators_are_those_of_their_matrices(like, seed, factor
         np.testing.assert_allclose(op.to_dense(), matrix, rtol=0, atol=1e-14 * size * n)
 
 
-@hypothesis.settings(few, max_examples=4)
+@hypothesis.settings(few, max_examples=3)
 @hypothesis.given(UNIFORM, SEEDS)
 def test_hessian_of_a_quadratic_over_any_pytree_is_its_matrix(like, seed):
     space = trees.space_of(like)
