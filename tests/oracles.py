@@ -1,8 +1,10 @@
-"""Problems whose curvature is known in closed form, and matrices with a prescribed spectrum."""
+"""Problems whose curvature is known in closed form, prescribed spectra, and densities drawn on the host."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+import lsgeo
 
 
 def linear_regression(num=40, dim=6, outputs=3):
@@ -73,3 +75,36 @@ def prescribed(eigenvalues, seed=0):
     q, _ = np.linalg.qr(rng.standard_normal((len(values), len(values))))
     matrix = (q * values) @ q.T
     return (matrix + matrix.T) / 2
+
+
+def sampled(values, probes, seed, steps=None):
+    """The density that exact arithmetic gives, from spherical probes drawn on the host."""
+    values = np.sort(np.asarray(values, np.float64))
+    squares = np.random.default_rng(seed).standard_normal((probes, len(values))) ** 2
+    distinct, inverse = np.unique(values, return_inverse=True)
+    masses = [np.bincount(inverse, row / row.sum()) for row in squares]
+    steps = steps or len(distinct) + 1
+    rules = [gauss(distinct, mass, steps) for mass in masses]
+    nodes, weights = (np.stack(part) for part in zip(*rules, strict=True))
+    return lsgeo.SpectralDensity(nodes, weights, len(values), 1e-13, probes * steps)
+
+
+def gauss(points, masses, steps):
+    """Gauss's rule of a discrete distribution, padded to `steps` nodes, by Lanczos on the host."""
+    if steps > len(points):
+        pad = (0, steps - len(points))
+        return np.pad(points, pad, mode="edge"), np.pad(masses, pad)
+    basis = [np.sqrt(masses)]
+    for _ in range(steps - 1):
+        w = points * basis[-1]
+        for _ in range(2):
+            w = w - np.array(basis).T @ (np.array(basis) @ w)
+        basis.append(w / np.linalg.norm(w))
+    q = np.array(basis)
+    nodes, vectors = np.linalg.eigh((q * points) @ q.T)
+    return nodes, vectors[0] ** 2
+
+
+def covered(interval, truth):
+    """Whether an Interval encloses the truth."""
+    return interval.lower <= truth <= interval.upper

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import lsgeo
-from tests.spectra.test_intervals import sampled
+from tests import oracles
 
 N = 300
 
@@ -26,7 +26,7 @@ def spiked(kind):
 def test_ten_spikes_over_a_bulk_are_ten_outliers_and_the_edge_is_within_five_percent(kind):
     matrix, edges = spiked(kind)
     values = np.linalg.eigvalsh(matrix)
-    fits = [lsgeo.fit_bulk(sampled(values, 16, seed, steps=40), kind) for seed in range(3)]
+    fits = [lsgeo.fit_bulk(oracles.sampled(values, 16, seed, steps=40), kind) for seed in range(3)]
     for fit in fits:
         np.testing.assert_allclose(fit.edges, edges, atol=0.05 * (edges[1] - edges[0]))
         assert fit.above.value == fit.above.lower == 10 and fit.above.upper < 25
@@ -46,8 +46,8 @@ def test_fit_through_an_operator_in_float32_counts_the_same():
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
 def test_fit_scales_with_the_operator(scale):
     values = np.r_[np.cos(np.linspace(0, np.pi, 80)), 7.0]
-    plain = lsgeo.fit_bulk(sampled(values, 2, 0, steps=20), "semicircle")
-    density = sampled(scale * values, 2, 0, steps=20)
+    plain = lsgeo.fit_bulk(oracles.sampled(values, 2, 0, steps=20), "semicircle")
+    density = oracles.sampled(scale * values, 2, 0, steps=20)
     density = lsgeo.SpectralDensity(density.nodes, density.weights, 81, scale * 1e-13, 40)
     fit = lsgeo.fit_bulk(density, "semicircle")
     np.testing.assert_allclose(fit.edges, scale * np.array(plain.edges))
@@ -55,13 +55,13 @@ def test_fit_scales_with_the_operator(scale):
 
 
 def test_bulk_of_another_shape_has_a_large_misfit():
-    two = sampled(np.r_[-np.ones(50), np.ones(50)], 2, 0)
+    two = oracles.sampled(np.r_[-np.ones(50), np.ones(50)], 2, 0)
     assert lsgeo.fit_bulk(two, "semicircle").misfit > 0.1
 
 
 def test_marchenko_and_pastur_keep_the_atom_at_zero_in_the_bulk():
     x = np.random.default_rng(1).standard_normal((100, N))
-    fit = lsgeo.fit_bulk(sampled(np.linalg.eigvalsh(x.T @ x / 100), 32, 0, steps=40))
+    fit = lsgeo.fit_bulk(oracles.sampled(np.linalg.eigvalsh(x.T @ x / 100), 32, 0, steps=40))
     assert abs(fit.law.ratio - 3) < 0.3 and abs(fit.edges[1] - 7.46) < 0.37
     assert fit.misfit < 0.01
     assert fit.above.upper == fit.below.upper == 0
@@ -80,7 +80,7 @@ def test_marchenko_and_pastur_keep_the_atom_at_zero_in_the_bulk():
 )
 def test_bulk_that_cannot_be_fitted_is_refused(values, arguments, message):
     with pytest.raises(ValueError, match=message):
-        lsgeo.fit_bulk(sampled(np.array(values), 1, 0), **arguments)
+        lsgeo.fit_bulk(oracles.sampled(np.array(values), 1, 0), **arguments)
 
 
 def test_operator_instead_of_its_density_is_refused():

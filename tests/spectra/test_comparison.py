@@ -7,7 +7,6 @@ from scipy import stats
 
 import lsgeo
 from tests import oracles
-from tests.spectra.test_intervals import covered, sampled
 
 KEY = jax.random.key(2)
 BASE = np.sort(np.random.default_rng(0).standard_normal(100))
@@ -30,7 +29,7 @@ def test_distance_of_a_shifted_operator_is_the_shift_and_its_interval_is_a_point
 
 
 def test_distance_of_two_rules_is_that_of_their_weighted_nodes():
-    a, b = (sampled(values, 3, seed, steps=8) for values, seed in ((BASE, 1), (BASE**3, 2)))
+    a, b = (oracles.sampled(values, 3, seed, steps=8) for values, seed in ((BASE, 1), (BASE**3, 2)))
     expected = stats.wasserstein_distance(
         a.nodes.ravel(), b.nodes.ravel(), a.weights.ravel(), b.weights.ravel()
     )
@@ -39,7 +38,7 @@ def test_distance_of_two_rules_is_that_of_their_weighted_nodes():
 
 
 def test_distance_of_a_spectrum_from_itself_is_zero_and_from_zero_is_its_mean_size():
-    a, zero = sampled(BASE, 4, 0), sampled(np.zeros(100), 4, 0)
+    a, zero = oracles.sampled(BASE, 4, 0), oracles.sampled(np.zeros(100), 4, 0)
     same = lsgeo.wasserstein_1(a, a)
     assert (same.value, same.lower, same.upper, same.standard_error) == (0, 0, 0, 0)
     expected = np.mean(np.sum(a.weights * np.abs(a.nodes), axis=1))
@@ -48,8 +47,8 @@ def test_distance_of_a_spectrum_from_itself_is_zero_and_from_zero_is_its_mean_si
 
 @pytest.mark.parametrize("factor", [1e-12, 1e12])
 def test_distance_scales_with_the_operators(factor):
-    a, b = sampled(BASE, 4, 0), sampled(2 * BASE, 4, 1)
-    c, d = sampled(factor * BASE, 4, 0), sampled(2 * factor * BASE, 4, 1)
+    a, b = oracles.sampled(BASE, 4, 0), oracles.sampled(2 * BASE, 4, 1)
+    c, d = oracles.sampled(factor * BASE, 4, 0), oracles.sampled(2 * factor * BASE, 4, 1)
     plain, scaled = lsgeo.wasserstein_1(a, b), lsgeo.wasserstein_1(c, d)
     np.testing.assert_allclose(
         [scaled.value, scaled.lower, scaled.upper],
@@ -62,7 +61,11 @@ def test_distance_scales_with_the_operators(factor):
 @pytest.mark.parametrize("scale", ["trace", "largest", "deviation"])
 def test_shapes_do_not_depend_on_the_scale_of_one_operator(scale):
     values = BASE + 3
-    a, b, c = sampled(values, 4, 0), sampled(1e6 * values, 4, 0), sampled(values**2, 4, 0)
+    a, b, c = (
+        oracles.sampled(values, 4, 0),
+        oracles.sampled(1e6 * values, 4, 0),
+        oracles.sampled(values**2, 4, 0),
+    )
     assert lsgeo.wasserstein_1(a, b, scale=scale).upper < 1e-9
     assert lsgeo.wasserstein_1(a, b).value > 1e5
     one, other = lsgeo.wasserstein_1(a, c, scale=scale), lsgeo.wasserstein_1(b, c, scale=scale)
@@ -71,10 +74,12 @@ def test_shapes_do_not_depend_on_the_scale_of_one_operator(scale):
     expected = np.mean(np.abs(values / truth(values) - values**2 / truth(values**2)))
     # Eight keys: not more than one of these 95 % intervals may miss.
     pairs = [
-        lsgeo.wasserstein_1(sampled(values, 6, s), sampled(values**2, 6, s + 50), scale=scale)
+        lsgeo.wasserstein_1(
+            oracles.sampled(values, 6, s), oracles.sampled(values**2, 6, s + 50), scale=scale
+        )
         for s in range(8)
     ]
-    assert sum(covered(pair, expected) for pair in pairs) >= 7
+    assert sum(oracles.covered(pair, expected) for pair in pairs) >= 7
 
 
 OTHERS = {
@@ -91,7 +96,10 @@ def test_interval_covers_a_known_distance_in_at_least_90_percent_of_200_keys(nam
     truth = np.mean(np.abs(BASE - OTHERS[name]))
     hits = 0
     for seed in range(200):
-        a, b = sampled(BASE, 4, seed), sampled(OTHERS[name], 4, seed + 1000 * (not paired))
+        a, b = (
+            oracles.sampled(BASE, 4, seed),
+            oracles.sampled(OTHERS[name], 4, seed + 1000 * (not paired)),
+        )
         found = lsgeo.wasserstein_1(a, b)
         hits += found.lower - 1e-12 <= truth <= found.upper + 1e-12
     assert hits >= 180
@@ -100,20 +108,20 @@ def test_interval_covers_a_known_distance_in_at_least_90_percent_of_200_keys(nam
 def test_pairing_probes_narrows_the_interval_and_equality_is_not_excluded():
     widths = {True: [], False: []}
     for seed in range(20):
-        a, b = sampled(BASE, 8, seed), sampled(BASE, 8, seed + 1000)
+        a, b = oracles.sampled(BASE, 8, seed), oracles.sampled(BASE, 8, seed + 1000)
         equal = lsgeo.wasserstein_1(a, b)
         assert equal.lower == 0 < equal.value < equal.upper
         for paired, other in ((True, seed), (False, seed + 1000)):
-            found = lsgeo.wasserstein_1(a, sampled(1.5 * BASE, 8, other))
+            found = lsgeo.wasserstein_1(a, oracles.sampled(1.5 * BASE, 8, other))
             widths[paired].append(found.upper - found.lower)
     assert np.mean(widths[True]) < 0.4 * np.mean(widths[False])
 
 
 def test_numbers_of_probes_and_sizes_may_differ_and_one_probe_leaves_the_interval_open():
-    a, b = sampled(BASE, 5, 0), sampled(np.r_[BASE + 2, BASE + 2], 7, 1)
+    a, b = oracles.sampled(BASE, 5, 0), oracles.sampled(np.r_[BASE + 2, BASE + 2], 7, 1)
     found = lsgeo.wasserstein_1(a, b)
-    assert covered(found, 2) and found.upper - found.lower < 1
-    alone = lsgeo.wasserstein_1(sampled(BASE, 1, 0), b)
+    assert oracles.covered(found, 2) and found.upper - found.lower < 1
+    alone = lsgeo.wasserstein_1(oracles.sampled(BASE, 1, 0), b)
     assert (alone.lower, alone.upper) == (0, np.inf) and np.isnan(alone.standard_error)
     assert abs(alone.value - 2) < 0.5
 
@@ -124,11 +132,17 @@ def test_numbers_of_probes_and_sizes_may_differ_and_one_probe_leaves_the_interva
         ({"scale": "mean"}, "`scale` must be one of none, trace, largest, deviation; got 'mean'"),
         ({"confidence": 0}, "`confidence` must lie strictly between 0 and 1; got 0"),
         ({"b": np.ones(3)}, "`b` must be a SpectralDensity; got ndarray"),
-        ({"b": sampled(np.zeros(3), 2, 0), "scale": "trace"}, '`scale` "trace" of `b` is zero'),
-        ({"a": sampled(np.ones(3), 2, 0), "scale": "deviation"}, '"deviation" of `a` is zero'),
+        (
+            {"b": oracles.sampled(np.zeros(3), 2, 0), "scale": "trace"},
+            '`scale` "trace" of `b` is zero',
+        ),
+        (
+            {"a": oracles.sampled(np.ones(3), 2, 0), "scale": "deviation"},
+            '"deviation" of `a` is zero',
+        ),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
-    both = {"a": sampled(BASE, 2, 0), "b": sampled(BASE, 2, 1), **arguments}
+    both = {"a": oracles.sampled(BASE, 2, 0), "b": oracles.sampled(BASE, 2, 1), **arguments}
     with pytest.raises(ValueError, match=message):
         lsgeo.wasserstein_1(both.pop("a"), both.pop("b"), **both)

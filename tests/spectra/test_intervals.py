@@ -11,40 +11,9 @@ from tests import oracles
 KEYS = 200
 
 
-def sampled(values, probes, seed, steps=None):
-    """The density that exact arithmetic gives, from spherical probes drawn on the host."""
-    values = np.sort(np.asarray(values, np.float64))
-    squares = np.random.default_rng(seed).standard_normal((probes, len(values))) ** 2
-    distinct, inverse = np.unique(values, return_inverse=True)
-    masses = [np.bincount(inverse, row / row.sum()) for row in squares]
-    steps = steps or len(distinct) + 1
-    rules = [gauss(distinct, mass, steps) for mass in masses]
-    nodes, weights = (np.stack(part) for part in zip(*rules, strict=True))
-    return lsgeo.SpectralDensity(nodes, weights, len(values), 1e-13, probes * steps)
-
-
-def gauss(points, masses, steps):
-    if steps > len(points):
-        pad = (0, steps - len(points))
-        return np.pad(points, pad, mode="edge"), np.pad(masses, pad)
-    basis = [np.sqrt(masses)]
-    for _ in range(steps - 1):
-        w = points * basis[-1]
-        for _ in range(2):
-            w = w - np.array(basis).T @ (np.array(basis) @ w)
-        basis.append(w / np.linalg.norm(w))
-    q = np.array(basis)
-    nodes, vectors = np.linalg.eigh((q * points) @ q.T)
-    return nodes, vectors[0] ** 2
-
-
-def covered(interval, truth):
-    return interval.lower <= truth <= interval.upper
-
-
 @pytest.mark.parametrize(
     ("values", "probes"),
-    [(np.r_[-np.ones(50), 2 * np.ones(50)], 1), (np.r_[-np.ones(3), 2 * np.ones(117)], 4)],
+    [(np.r_[-np.ones(60), 2 * np.ones(60)], 1), (np.r_[-np.ones(3), 2 * np.ones(117)], 4)],
     ids=["half, one probe", "three, four probes"],
 )
 def test_negative_fraction_and_cumulative_cover_in_95_percent_of_200_keys(values, probes):
@@ -56,7 +25,7 @@ def test_negative_fraction_and_cumulative_cover_in_95_percent_of_200_keys(values
             op, key=jax.random.key(seed), num_probes=probes, num_steps=3
         )
         lower, _, upper = density.cumulative(0.5)
-        hits += covered(density.negative_fraction(), truth), lower <= truth <= upper
+        hits += oracles.covered(density.negative_fraction(), truth), lower <= truth <= upper
     # Two distinct eigenvalues: the rule is exact, and the law of the probes is all that is tested.
     assert np.all((hits >= 0.92 * KEYS) & (hits <= 0.99 * KEYS))
 
@@ -67,9 +36,9 @@ def test_mass_and_moments_cover_in_at_least_92_percent_where_outliers_dominate(p
     truths = -values[values < 0].sum() / np.abs(values).sum(), values.mean(), np.mean(values**2)
     hits = np.zeros(3)
     for seed in range(KEYS):
-        density = sampled(values, probes, seed)
+        density = oracles.sampled(values, probes, seed)
         found = density.negative_mass(), density.moment(1), density.moment(2)
-        hits += [covered(*pair) for pair in zip(found, truths, strict=True)]
+        hits += [oracles.covered(*pair) for pair in zip(found, truths, strict=True)]
     assert np.all(hits >= 0.92 * KEYS)
 
 
@@ -81,15 +50,16 @@ def test_everything_covers_where_the_rule_is_coarse_and_fails_less_often_than_it
     band = np.mean(np.abs(values) <= 0.2)
     hits, widths = np.zeros(5), []
     for seed in range(100):
-        density = sampled(values, 2, seed, steps=14)
+        density = oracles.sampled(values, 2, seed, steps=14)
         lower, estimate, upper = density.cumulative(x)
         assert np.all((lower <= estimate) & (estimate <= upper))
         hits += [
             np.mean((lower <= truth) & (truth <= upper)),
-            covered(density.negative_fraction(), np.mean(values < 0)),
-            covered(density.fraction_within(-0.2, 0.2), band),
-            covered(density.negative_mass(), mass),
-            covered(density.largest(), values.max()) and covered(density.smallest(), values.min()),
+            oracles.covered(density.negative_fraction(), np.mean(values < 0)),
+            oracles.covered(density.fraction_within(-0.2, 0.2), band),
+            oracles.covered(density.negative_mass(), mass),
+            oracles.covered(density.largest(), values.max())
+            and oracles.covered(density.smallest(), values.min()),
         ]
         widths.append(np.mean(upper - lower))
     assert np.all(hits >= 95)
@@ -103,7 +73,7 @@ def test_bracket_of_one_probe_is_met_by_its_distribution_and_is_half_as_wide_as_
     for _ in range(5):
         masses = rng.standard_normal(300) ** 2
         masses /= masses.sum()
-        rule = brackets.rule(*gauss(points, masses, 24), 0.0)
+        rule = brackets.rule(*oracles.gauss(points, masses, 24), 0.0)
         lower, upper = brackets.bounds(rule, x, 0.0)
         truth = np.concatenate([[0], np.cumsum(masses)])[np.searchsorted(points, x)]
         assert np.all((lower - 1e-9 <= truth) & (truth <= upper + 1e-9))
@@ -143,8 +113,11 @@ def test_share_of_one_probe_follows_the_beta_law_that_is_inverted():
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_intervals_do_not_change_with_the_scale_of_the_operator(scale):
     values = np.r_[np.linspace(-1, 1, 60), 4.0]
-    plain, scaled = sampled(values, 2, 0, steps=12), sampled(scale * values, 2, 0, steps=12)
-    # The rounding of `sampled` itself, which is absolute, has to scale as well.
+    plain, scaled = (
+        oracles.sampled(values, 2, 0, steps=12),
+        oracles.sampled(scale * values, 2, 0, steps=12),
+    )
+    # The rounding of `oracles.sampled` itself, which is absolute, has to scale as well.
     scaled = lsgeo.SpectralDensity(scaled.nodes, scaled.weights, 61, scale * 1e-13, 24)
     for name in ("negative_fraction", "negative_mass"):
         one, other = getattr(plain, name)(), getattr(scaled, name)()
@@ -159,16 +132,16 @@ def test_intervals_do_not_change_with_the_scale_of_the_operator(scale):
 def test_ten_spikes_are_counted_as_ten_and_a_repeated_one_is_not_excluded():
     bulk = np.linspace(-1, 1, 290)
     for seed in range(10):
-        density = sampled(np.r_[bulk, np.linspace(5, 50, 10)], 4, seed, steps=40)
+        density = oracles.sampled(np.r_[bulk, np.linspace(5, 50, 10)], 4, seed, steps=40)
         count = density.count_above(2.0)
         assert count.value == count.lower == 10 and count.upper <= 25
         assert density.count_below(-2.0).upper == 0
-        triple = sampled(np.r_[bulk, np.full(10, 9.0)], 4, seed, steps=20).count_above(2.0)
+        triple = oracles.sampled(np.r_[bulk, np.full(10, 9.0)], 4, seed, steps=20).count_above(2.0)
         assert triple.lower <= 10 <= triple.upper and triple.upper > 5
 
 
 def test_count_that_the_probes_have_not_resolved_says_so():
-    count = sampled(np.linspace(-1, 1, 300), 4, 0, steps=8).count_above(0.8)
+    count = oracles.sampled(np.linspace(-1, 1, 300), 4, 0, steps=8).count_above(0.8)
     assert count.lower <= 30 <= count.upper and count.upper - count.lower > 20
 
 
@@ -184,7 +157,7 @@ def test_nodes_that_converged_far_beyond_rounding_keep_their_weight():
 
 def test_zero_and_identity_and_definite_spectra_have_no_nan():
     for values in (np.zeros(9), np.ones(9), -np.ones(9), np.array([2.0])):
-        density = sampled(values, 2, 0)
+        density = oracles.sampled(values, 2, 0)
         expected = float(values[0] < 0)
         for found in (density.negative_fraction(), density.negative_mass()):
             assert (found.lower, found.value, found.upper) == (expected,) * 3
@@ -198,11 +171,11 @@ def test_bound_on_the_largest_eigenvalue_tightens_with_probes_and_steps_and_open
     margins = [spherical.missed(10**6, k, 1.0, 0.05, K) for k, K in ((64, 1), (64, 8), (128, 8))]
     assert margins[0] > margins[1] > margins[2] > 0
     assert spherical.missed(10**6, 2, 1.0, 0.05) == np.inf
-    assert sampled(np.linspace(0, 1, 50), 1, 0, steps=2).largest().upper == np.inf
+    assert oracles.sampled(np.linspace(0, 1, 50), 1, 0, steps=2).largest().upper == np.inf
 
 
 def test_interval_prints_its_ends_and_its_cost():
-    text = str(sampled(np.array([-1.0, 1.0, 1.0]), 2, 0).negative_fraction(0.9))
+    text = str(oracles.sampled(np.array([-1.0, 1.0, 1.0]), 2, 0).negative_fraction(0.9))
     assert "90 % confidence; 6 products" in text and " in [" in text
 
 
@@ -219,7 +192,7 @@ def test_interval_prints_its_ends_and_its_cost():
 )
 def test_bad_arguments_of_intervals_are_named(call, message):
     with pytest.raises(ValueError, match=message):
-        call(sampled(np.array([-1.0, 1.0]), 1, 0))
+        call(oracles.sampled(np.array([-1.0, 1.0]), 1, 0))
 
 
 @pytest.mark.parametrize("steps", [3, 5])
@@ -229,7 +202,7 @@ def test_bound_on_the_negative_part_is_that_of_a_linear_program_over_all_distrib
     rng = np.random.default_rng(steps)
     points, masses = np.sort(rng.standard_normal(200)), rng.standard_normal(200) ** 2
     masses /= masses.sum()
-    found = brackets.negative_part(brackets.rule(*gauss(points, masses, steps), 0.0), 0.0)
+    found = brackets.negative_part(brackets.rule(*oracles.gauss(points, masses, steps), 0.0), 0.0)
     x = np.linspace(-8, 8, 2001)
     grid, at = (np.polynomial.chebyshev.chebvander(y / 8, 2 * steps - 2).T for y in (x, points))
     for bound, sign in zip(found, (1, -1), strict=True):

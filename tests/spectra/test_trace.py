@@ -91,7 +91,7 @@ def test_hutchinson_on_a_diagonal_matrix_has_no_variance():
 def test_xtrace_samples_without_one_probe_are_those_of_the_definition():
     from lsgeo.spectra import probes
 
-    matrix, m = oracles.prescribed(VALUES), 6
+    matrix, m = oracles.prescribed(VALUES), 12
     key = jax.random.key(1)
     found = lsgeo.trace(lsgeo.dense(matrix), key=key, num_matvecs=2 * m, method="xtrace")
     signs = np.asarray(probes.rademacher(key, 0, m, 120, np.dtype("float64"))).T
@@ -128,7 +128,7 @@ def test_low_rank_trace_is_exact_at_every_scale_and_its_rounding_is_covered(meth
     for scale in (0.0, 1e-12, 1.0, 1e12):
         matrix = jnp.asarray(scale * oracles.prescribed(np.r_[1, 2, 3, np.zeros(117)]), dtype)
         op = lsgeo.dense(matrix)
-        found = lsgeo.trace(op, key=jax.random.key(0), num_matvecs=36, method=method)
+        found = lsgeo.trace(op, key=jax.random.key(0), num_matvecs=24, method=method)
         np.testing.assert_allclose(found.value, 6 * scale, rtol=20 * float(jnp.finfo(dtype).eps))
         assert _covers(found, float(np.trace(np.asarray(matrix, np.float64))))
 
@@ -141,10 +141,10 @@ def test_products_are_counted(method):
         calls.append(1)
         return 2.0 * v
 
-    op = lsgeo.from_matvec(matvec, jnp.ones(100))
+    op = lsgeo.from_matvec(matvec, jnp.ones(120))
     before = len(calls)
-    found = lsgeo.trace(op, key=jax.random.key(0), num_matvecs=20, method=method)
-    assert len(calls) - before == found.num_matvecs == 20
+    found = lsgeo.trace(op, key=jax.random.key(0), num_matvecs=24, method=method)
+    assert len(calls) - before == found.num_matvecs == 24
 
 
 def test_interval_is_students_and_widened_by_the_bias():
@@ -181,11 +181,11 @@ def test_product_that_turns_nan_is_loud(method):
 
     def matvec(v):
         calls.append(1)
-        return v * (jnp.nan if len(calls) > 8 else 2.0) * jnp.arange(1.0, 71.0)
+        return v * (jnp.nan if len(calls) > 8 else 2.0) * jnp.arange(1.0, 121.0)
 
-    op = lsgeo.from_matvec(matvec, jnp.ones(70))
+    op = lsgeo.from_matvec(matvec, jnp.ones(120))
     with pytest.raises(ValueError, match="not finite"):
-        lsgeo.trace(op, key=jax.random.key(0), num_matvecs=20, method=method)
+        lsgeo.trace(op, key=jax.random.key(0), num_matvecs=24, method=method)
 
 
 def test_deflated_quadratic_forms_are_those_of_the_complement_also_after_a_breakdown():
