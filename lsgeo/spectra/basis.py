@@ -2,7 +2,7 @@
 
 An algorithm asks for products with the basis and nothing else: one Gram-Schmidt sweep, combinations of its
 rows, one more row. The rows lie in blocks that are allocated when they are reached, so that a sweep reads
-no row that is not there yet, and a block is small enough to be read once from memory and once from cache.
+few rows that are not there yet.
 """
 
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ import numpy as np
 from lsgeo import trees
 
 PLACES = ("auto", "device", "host", "none")
-BLOCK_BYTES = 2**25  # about the last-level cache: a sweep takes a block twice
+BLOCK_BYTES = 2**26  # smaller blocks pay for their calls, larger ones for rows not reached yet
 
 
 class Basis(Protocol):

@@ -53,11 +53,11 @@ def test_densities_at_once_equal_one_after_another():
 
 
 def test_exhausted_krylov_space_in_the_compiled_loop_invents_nothing():
-    ops = [lsgeo.dense(s * oracles.prescribed(np.r_[1, 2, 3, np.zeros(37)])) for s in (1.0, 1e-9)]
+    ops = [lsgeo.dense(s * oracles.prescribed(np.repeat([1.0, 2, 3], 13))) for s in (1.0, 1e-9)]
     results = lsgeo.spectral_densities(ops, key=KEY, num_steps=9)
     for scale, found in zip((1.0, 1e-9), results, strict=True):
         seen = found.nodes[found.weights > 0] / scale
-        assert np.abs(seen[:, None] - np.arange(4)).min(axis=1).max() < 1e-10
+        assert np.abs(seen[:, None] - np.arange(1, 4)).min(axis=1).max() < 1e-10
         assert np.isfinite(found.nodes).all()
 
 

@@ -35,6 +35,16 @@ def test_basis_of_a_hundred_steps_is_orthonormal_to_rounding(op, small_blocks, p
     assert np.abs(rows @ rows.T - np.eye(101)).max() < 10 * np.finfo(np.float32).eps
 
 
+def test_what_is_left_of_a_product_that_lies_almost_in_the_basis_is_orthogonal_to_it(op):
+    state = lanczos.extend(op, lanczos.start(op, 20, key=KEY), 0, 20)
+    rows = state.basis[:21]
+    rest = np.float32(1e-5) * lanczos.random_unit(KEY, 250, np.float32)
+    product = jnp.sum(rows, axis=0) + rest
+    left = lanczos.orthogonalised(state.vectors, product, state.current, None, 0.0)
+    overlaps = np.asarray(rows, np.float64) @ np.asarray(left.vector, np.float64)
+    assert np.abs(overlaps).max() < 10 * np.finfo(np.float32).eps * left.norm
+
+
 def test_coefficients_are_the_projection_of_the_matrix_on_the_basis(op):
     state = lanczos.extend(op, lanczos.start(op, 60, key=KEY), 0, 60)
     rows = np.asarray(state.basis, np.float64)[:60]
