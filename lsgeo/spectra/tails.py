@@ -11,39 +11,27 @@ from lsgeo.spectra.interval import Interval
 
 def largest(density, confidence: float) -> Interval:
     """Brackets the largest eigenvalue; see SpectralDensity.largest."""
-    check_fraction(confidence, "confidence")
-    highest = float(np.max(density.nodes))
-    margin = _missed(density, 1 - confidence) + density.noise
-    return Interval(
-        highest,
-        math.nan,
-        density.num_matvecs,
-        highest - density.noise,
-        highest + margin,
-        confidence,
-    )
+    return _end(density, np.max, -density.noise, _reach(density, confidence), confidence)
 
 
 def smallest(density, confidence: float) -> Interval:
     """Brackets the smallest eigenvalue; see SpectralDensity.smallest."""
+    return _end(density, np.min, -_reach(density, confidence), density.noise, confidence)
+
+
+def _end(density, extreme, below, above, confidence):
+    value = float(extreme(density.nodes))
+    ends = value + below, value + above
+    return Interval(value, math.nan, density.num_matvecs, *ends, confidence)
+
+
+def _reach(density, confidence):
     check_fraction(confidence, "confidence")
-    lowest = float(np.min(density.nodes))
-    margin = _missed(density, 1 - confidence) + density.noise
-    return Interval(
-        lowest,
-        math.nan,
-        density.num_matvecs,
-        lowest - margin,
-        lowest + density.noise,
-        confidence,
-    )
-
-
-def _missed(density, probability):
     if any(one.exact for one in density.rules()):
-        return 0.0  # a probe that ended early has met every distinct eigenvalue
-    probes, steps = density.nodes.shape
-    return spherical.missed(density.size, steps, float(np.ptp(density.nodes)), probability, probes)
+        return density.noise  # a probe that ended early has met every distinct eigenvalue
+    (probes, steps), seen = density.nodes.shape, float(np.ptp(density.nodes))
+    missed = spherical.missed(density.size, steps, seen, 1 - confidence, probes)
+    return missed + density.noise
 
 
 def count_above(density, x: float, confidence: float) -> Interval:
