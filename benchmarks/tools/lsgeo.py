@@ -39,7 +39,6 @@ class Adapter(JaxBase):
 
     def trace(self, num_products, seed):
         key = jax.random.key(seed)
-        # The method that matfree and traceax offer too.
-        estimate = lsgeo.trace(self.op, key=key, num_matvecs=num_products, method="xtrace")
+        estimate = lsgeo.trace(self.op, key=key, num_matvecs=num_products)
         self.num_products += estimate.num_matvecs
         return estimate.value, estimate.standard_error
