@@ -70,6 +70,11 @@ class Space:
         return np.dtype(jnp.promote_types(jnp.result_type(*self.dtypes), jnp.float32))
 
     @property
+    def eps(self) -> float:
+        """Machine epsilon of the coarsest leaf: products are no more exact than that."""
+        return max(float(jnp.finfo(dtype).eps) for dtype in self.dtypes)
+
+    @property
     def like(self) -> Any:
         """A pytree of `jax.ShapeDtypeStruct`, one for each leaf."""
         leaves = map(jax.ShapeDtypeStruct, self.shapes, self.dtypes)
@@ -168,7 +173,8 @@ def vdot(a: Any, b: Any) -> jax.Array:
 
 def norm(a: Any) -> jax.Array:
     """Euclidean norm of a pytree, free of overflow and underflow in the squares."""
-    largest = jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(a)]).max()
+    peaks = [jnp.max(jnp.abs(leaf), initial=0) for leaf in jax.tree.leaves(a)]
+    largest = jnp.stack(peaks).max()
     unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
     scaled = jax.tree.map(lambda leaf: leaf / unit.astype(leaf.dtype), a)
     return unit * jnp.sqrt(vdot(scaled, scaled))

@@ -20,6 +20,9 @@ CAUSES = (
     "data that are shuffled or augmented between evaluations."
 )
 
+# The relative difference above which two products differ by more than rounding in any precision.
+MOST = 0.1
+
 
 def check_loss(loss: Callable, params: Any, batch: Any) -> None:
     """Traces a loss twice and refuses what has no Hessian.
@@ -98,61 +101,66 @@ def _inner_constants(jaxpr: Any) -> Iterator[np.ndarray]:
                     yield from _inner_constants(part)
 
 
-def measure_noise(op, unit: float | None = None) -> jax.Array:
+def measure_noise(op, unit: float | None = None, *, source: str = "`loss`") -> jax.Array:
     """Tests the products of `op` and measures their relative rounding noise.
 
-    The noise is the failure of additivity, ||H(u+v) - Hu - Hv|| / (||Hu|| + ||Hv||), of an operator that
-    is exactly linear but for rounding; at least the machine epsilon.
+    The noise is the failure of additivity, ||H(-u-v) + Hu + Hv|| / (||Hu|| + ||Hv||), of an operator that
+    is exactly linear but for rounding; at least the machine epsilon of the coarsest leaf. The signs are such
+    that a product which is only positively homogeneous, such as |v|, fails whatever u and v are.
 
     Args:
       op: the operator.
       unit: relative error that one product has by construction, in place of the machine epsilon, where
         products are approximate and linear to that only (finite differences).
+      source: the argument that the product comes from, as messages call it.
 
     Raises:
-      ValueError: if a product is not finite, not repeatable or not symmetric.
+      ValueError: if a product is not finite, not repeatable, not symmetric or not linear.
     """
     rng = np.random.default_rng(0)
     u, v = jnp.asarray(rng.standard_normal((2, op.space.size)), op.dtype)
     if op.space.size == 1:
         v = 2 * u
-    hu, again, hv, huv = (op.flat_product(x) for x in (u, u, v, u + v))
-    finite, repeat, asymmetry, additivity = np.asarray(_figures(u, v, hu, again, hv, huv))
+    hu, again, hv, minus_huv = (op.flat_product(x) for x in (u, u, v, -u - v))
+    finite, repeat, asymmetry, additivity = np.asarray(_figures(u, v, hu, again, hv, minus_huv))
     if not finite:
         raise ValueError(
-            "the curvature product has a NaN or an infinity although the loss is finite. Likely causes: a "
-            "square root, norm or logarithm at zero, or overflow in this precision."
+            f"the product of {source} has a NaN or an infinity. Likely causes: a square root, norm or "
+            "logarithm at zero, a value that is not finite, or overflow in this precision."
         )
-    eps = float(jnp.finfo(op.dtype).eps)
+    eps = op.space.eps
     unit = eps if unit is None else unit
     growth = 1e3 * np.sqrt(np.sqrt(op.space.size))
-    if repeat > growth * eps:
+    # In half precision `growth` would let anything pass.
+    most = max(MOST, np.sqrt(unit))
+    if repeat > min(growth * eps, most):
         raise ValueError(
-            f"the curvature product is not repeatable: two products with one vector differ by {repeat:.1e} "
-            f"of their size. {CAUSES}"
+            f"the product of {source} is not repeatable: two products with one vector differ by "
+            f"{repeat:.1e} of their size. {CAUSES}"
         )
-    if asymmetry > max(growth * unit, 1e2 * additivity):
+    if asymmetry > min(max(growth * unit, 1e2 * additivity), most):
         raise ValueError(
-            f"the curvature product is not symmetric: u'Hv and v'Hu differ by {asymmetry:.1e} of "
+            f"the product of {source} is not symmetric: u'Hv and v'Hu differ by {asymmetry:.1e} of "
             f"||u|| ||Hv||. Likely causes: a custom derivative rule that is wrong, stop_gradient, a "
             f"product that is not linear, or a loss that is random. {CAUSES}"
         )
     if additivity > np.sqrt(unit):
         cause = (
-            "Check the function that computes it."
+            "Check the function that computes it; if it computes in a lower precision than its parameters "
+            "have, pass parameters of that precision."
             if unit == eps
             else "A finite difference sees kinks (ReLU) within its step, and the rounding of the gradient: use "
             "an exact mode, or float64."
         )
         raise ValueError(
-            f"the curvature product is not linear: H(u+v) and Hu + Hv differ by {additivity:.1e} of their "
-            f"size. {cause}"
+            f"the product of {source} is not linear: -H(-u-v) and Hu + Hv differ by {additivity:.1e} of "
+            f"their size. {cause}"
         )
     return jnp.asarray(max(additivity, unit, repeat), op.dtype)
 
 
 @jax.jit
-def _figures(u, v, hu, again, hv, huv):
+def _figures(u, v, hu, again, hv, minus_huv):
     norm = trees.norm
 
     def ratio(a, b):
@@ -162,5 +170,5 @@ def _figures(u, v, hu, again, hv, huv):
     repeat = ratio(norm(hu - again), norm(hu))
     gap = jnp.abs(jnp.vdot(u, hv) - jnp.vdot(v, hu))
     asymmetry = ratio(gap, norm(u) * norm(hv) + norm(v) * norm(hu))
-    additivity = ratio(norm(huv - hu - hv), norm(hu) + norm(hv))
+    additivity = ratio(norm(minus_huv + hu + hv), norm(hu) + norm(hv))
     return jnp.stack([finite.astype(u.dtype), repeat, asymmetry, additivity])

@@ -50,7 +50,13 @@ def dense(matrix: Any) -> LinearOperator:
     Raises:
       ValueError: if it is not square, not finite, not real floating point or not symmetric.
     """
-    matrix = jnp.asarray(matrix)
+    try:
+        matrix = jnp.asarray(matrix)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`matrix` must be an array of real floating-point numbers; got {type(matrix).__name__} that "
+            "is none. Pass rows of equal length."
+        ) from error
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise ValueError(f"`matrix` must be square and not empty; got shape {matrix.shape}.")
     trees.space_of(matrix, "matrix")
@@ -89,5 +95,5 @@ def from_matvec(matvec: Callable[[Any], Any], like: Any) -> LinearOperator:
             f"`matvec` must return the structure and shapes of `like`; got "
             f"{jax.tree.map(np.shape, result)} for {jax.tree.map(jnp.shape, probe)}."
         )
-    op = Function(matvec, space, jnp.asarray(jnp.finfo(space.dtype).eps, space.dtype))
-    return dataclasses.replace(op, noise=checks.measure_noise(op))
+    op = Function(matvec, space, jnp.asarray(space.eps, space.dtype))
+    return dataclasses.replace(op, noise=checks.measure_noise(op, source="`matvec`"))

@@ -67,7 +67,7 @@ def choose_streamed(loss: Callable, params: Any, batch: Any) -> str:
 
 def noise_unit(mode: str, space: trees.Space) -> float | None:
     """Returns the error that products of this mode have at best; None for that of the arithmetic."""
-    return _coarsest(space.dtypes) ** (2 / 3) if mode == "finite-difference" else None
+    return space.eps ** (2 / 3) if mode == "finite-difference" else None
 
 
 def with_truncation_error(op: LinearOperator, *products: str) -> LinearOperator:
@@ -171,7 +171,7 @@ def _coarse_difference(loss, params, batch, v):
 
 def _central_difference(loss, params, batch, v, factor):
     # The step that balances truncation, step^2, with rounding, eps / step, both relative to ||params||.
-    eps = _coarsest([leaf.dtype for leaf in jax.tree.leaves(params)])
+    eps = trees.space_of(params).eps
     size, length = trees.norm(params), trees.norm(v)
     step = factor * eps ** (1 / 3) * jnp.where(size > 0, size, 1) / jnp.where(length > 0, length, 1)
 
@@ -196,10 +196,6 @@ def _unit(w):
 def _relative_gap(a, b):
     length = trees.norm(b)
     return jnp.where(length > 0, trees.norm(a - b) / jnp.where(length > 0, length, 1), 0)
-
-
-def _coarsest(dtypes) -> float:
-    return max(float(jnp.finfo(dtype).eps) for dtype in dtypes)
 
 
 def _check_gradient(loss, params, batch):

@@ -25,16 +25,21 @@ class Curvature(LinearOperator):
 
 
 def checked(
-    product: Partial, space: trees.Space, *, mode: str = "linearized", unit: float | None = None
+    product: Partial,
+    space: trees.Space,
+    *,
+    mode: str = "linearized",
+    unit: float | None = None,
+    source: str = "`loss`",
 ) -> LinearOperator:
     """Makes a product an operator, tests it once and measures its noise (see `checks.measure_noise`)."""
     op = unchecked(product, space, mode)
-    return Curvature(product, space, checks.measure_noise(op, unit), mode)
+    return Curvature(product, space, checks.measure_noise(op, unit, source=source), mode)
 
 
 def unchecked(product: Partial, space: trees.Space, mode: str = "linearized") -> LinearOperator:
     """Makes a product an operator whose noise is taken to be the machine epsilon."""
-    return Curvature(product, space, jnp.asarray(jnp.finfo(space.dtype).eps, space.dtype), mode)
+    return Curvature(product, space, jnp.asarray(space.eps, space.dtype), mode)
 
 
 def sandwich(jvp: Partial, metric: Partial, v: Any) -> Any:

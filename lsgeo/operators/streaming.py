@@ -144,6 +144,7 @@ def streamed(
     weights: Any = None,
     mode: str = "forward-over-reverse",
     unit: float | None = None,
+    source: str = "`loss`",
 ) -> LinearOperator:
     """Sums a product over batches and checks it.
 
@@ -154,13 +155,13 @@ def streamed(
       batches: the data.
       weights: [total] weights of the examples, or None for equal ones.
       mode: how the products are computed.
-      unit: as `checks.measure_noise`.
+      unit, source: as `checks.measure_noise`.
     """
     if weights is not None:
         weights = ex.normalized(weights, batches.total)
-    eps = jnp.asarray(jnp.finfo(space.dtype).eps, space.dtype)
+    eps = jnp.asarray(space.eps, space.dtype)
     op = Streamed(plain, weighted, space, batches, weights, eps, mode)
-    return dataclasses.replace(op, noise=checks.measure_noise(op, unit))
+    return dataclasses.replace(op, noise=checks.measure_noise(op, unit, source=source))
 
 
 @jax.jit
