@@ -68,3 +68,9 @@ def test_callables_of_two_user_classes_with_equal_fields_never_share_a_program()
 def test_what_cannot_be_called_is_refused_by_name():
     with pytest.raises(ValueError, match=r"`loss` must be callable; got int"):
         trees.as_pytree(3, "loss")
+
+
+def test_norm_of_a_tree_with_an_empty_leaf_is_that_of_the_rest_and_nan_stays_nan():
+    tree = {"a": jnp.asarray(-3.0), "b": jnp.zeros(0), "c": jnp.array([[4.0]])}
+    assert float(trees.norm(tree)) == 5.0
+    assert jnp.isnan(trees.norm({**tree, "a": jnp.asarray(jnp.nan)}))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.operators import selection
+from lsgeo.operators import arguments, selection
 
 MAX_DENSE_BYTES = 2**31
 MAX_BATCHED_SIZE = 2**20
@@ -32,6 +32,8 @@ class LinearOperator(abc.ABC):
 
     space: trees.Space
     noise: float
+    # So that NumPy leaves `array * op` to the operator.
+    __array_ufunc__ = None
 
     @abc.abstractmethod
     def matvec(self, v: Any) -> Any:
@@ -51,14 +53,16 @@ class LinearOperator(abc.ABC):
 
     def __matmul__(self, v: Any) -> Any:
         if getattr(v, "shape", None) == (self.space.size,) and hasattr(v, "dtype"):
-            return self.flat_product(jnp.asarray(v))
+            arguments.check_real(v)
+            return self.flat_product(jnp.asarray(v, self.dtype))
         if jax.tree.structure(v) != self.space.treedef or self.space.shapes != tuple(
-            jnp.shape(leaf) for leaf in jax.tree.leaves(v)
+            np.shape(leaf) for leaf in jax.tree.leaves(v)
         ):
             raise ValueError(
                 f"`v` must have the structure and shapes of the parameters, or be a flat vector of "
-                f"shape ({self.space.size},); got {jax.tree.map(jnp.shape, v)}."
+                f"shape ({self.space.size},); got {jax.tree.map(np.shape, v)}."
             )
+        arguments.check_real(v)
         return _unravel(self.space, self.flat_product(_ravel(self.space, v)))
 
     def flat_product(self, v: jax.Array) -> jax.Array:
@@ -92,22 +96,27 @@ class LinearOperator(abc.ABC):
         return (rows + rows.T) / 2
 
     def __add__(self, other: "LinearOperator") -> "LinearOperator":
-        _check_same_space(self, other)
+        arguments.check_same_space(self, other)
         return Sum(self, other)
 
     def __sub__(self, other: "LinearOperator") -> "LinearOperator":
+        arguments.check_same_space(self, other)
         return self + (-1.0) * other
 
     def __neg__(self) -> "LinearOperator":
         return (-1.0) * self
 
     def __rmul__(self, factor: float) -> "LinearOperator":
-        if jnp.ndim(factor) != 0:
-            raise ValueError(f"`factor` must be a scalar; got shape {jnp.shape(factor)}.")
+        arguments.check_scalar(factor, "factor")
         return Affine(self, jnp.asarray(factor, self.dtype), jnp.zeros((), self.dtype))
 
     def shift(self, s: float) -> "LinearOperator":
-        """Returns op + s * identity."""
+        """Returns op + s * identity.
+
+        Raises:
+          ValueError: if `s` is not a finite real scalar.
+        """
+        arguments.check_scalar(s, "s")
         return Affine(self, jnp.ones((), self.dtype), jnp.asarray(s, self.dtype))
 
     def restrict(self, pattern: str | Sequence[str]) -> "LinearOperator":
@@ -121,7 +130,7 @@ class LinearOperator(abc.ABC):
           An operator on dictionaries {path: leaf} of the selected leaves.
 
         Raises:
-          ValueError: if a pattern matches no path.
+          ValueError: if a pattern matches no path, or is no text.
         """
         return Restricted(self, *selection.select(self.space, pattern))
 
@@ -132,13 +141,19 @@ class LinearOperator(abc.ABC):
           diagonal: pytree like the parameters, all entries positive, e.g. `adam_diagonal(opt_state)`.
 
         Raises:
-          ValueError: if the structure differs or an entry is not positive.
+          ValueError: if the structure differs or an entry is not positive and finite.
         """
-        if trees.space_of(diagonal, "diagonal").shapes != self.space.shapes:
-            raise ValueError("`diagonal` must have the structure and shapes of the parameters.")
+        given = trees.space_of(diagonal, "diagonal")
+        if given.treedef != self.space.treedef or given.shapes != self.space.shapes:
+            raise ValueError(
+                "`diagonal` must have the structure and shapes of the parameters; got "
+                f"{jax.tree.map(np.shape, diagonal)} in place of {arguments.shapes_of(self.space)}."
+            )
         flat = _ravel(self.space, diagonal)
-        if not bool(jnp.all(flat > 0)):
-            raise ValueError("`diagonal` must be positive everywhere; add a small damping first.")
+        if not bool(jnp.all((flat > 0) & jnp.isfinite(flat))):
+            raise ValueError(
+                "`diagonal` must be positive and finite everywhere; add a small damping first."
+            )
         return Preconditioned(self, jax.lax.rsqrt(flat))
 
     def _flat_matvec(self, v: jax.Array) -> jax.Array:
@@ -252,11 +267,3 @@ class Preconditioned(_Derived):
         scale = trees.unravel(self.space, self.inverse_root)
         hv = self.operand.matvec(jax.tree.map(jnp.multiply, scale, v))
         return jax.tree.map(jnp.multiply, scale, hv)
-
-
-def _check_same_space(left: LinearOperator, right: Any) -> None:
-    if not isinstance(right, LinearOperator) or left.space != right.space:
-        raise ValueError(
-            f"operators can only be added on the same parameters; got {left} and "
-            f"{right if isinstance(right, LinearOperator) else type(right).__name__}."
-        )

@@ -30,10 +30,28 @@ def check_loss(loss: Callable, params: Any, batch: Any) -> None:
     Raises:
       ValueError: if it is not a real scalar, or differs between two traces.
     """
-    avals = check_deterministic(loss, params, batch, "loss")
+    _check_scalar(check_deterministic(loss, params, batch, "loss"), "loss")
+
+
+def check_composed(predict: Callable, criterion: Callable, params: Any, batch: Any) -> None:
+    """Traces the two parts of a loss as `check_loss` does the whole, and names the one that is wrong.
+
+    Raises:
+      ValueError: if the outputs are not real, the criterion is no real scalar, or one of them is random.
+    """
+    avals, outputs = _trace_twice(predict, params, batch, "predict")
+    if not avals or not all(jnp.issubdtype(aval.dtype, jnp.floating) for aval in avals):
+        raise ValueError(
+            "`predict` must return real floating-point arrays; got "
+            f"{', '.join(str(aval) for aval in avals) or 'nothing'}."
+        )
+    _check_scalar(_trace_twice(criterion, outputs, batch, "criterion")[0], "criterion")
+
+
+def _check_scalar(avals, name):
     if len(avals) != 1 or avals[0].shape != () or not jnp.issubdtype(avals[0].dtype, jnp.floating):
         raise ValueError(
-            "`loss` must return a real scalar, the mean over the batch; got "
+            f"`{name}` must return a real scalar, the mean over the batch; got "
             f"{', '.join(str(aval) for aval in avals) or 'nothing'}."
         )
 
@@ -42,17 +60,26 @@ def check_deterministic(function: Callable, params: Any, batch: Any, name: str) 
     """Traces `function(params, batch)` twice, apart, and returns the abstract values of its outputs.
 
     Raises:
-      ValueError: if the traces differ.
+      ValueError: if the traces differ, or the function does not take these arguments.
     """
+    return _trace_twice(function, params, batch, name)[0]
 
+
+def _trace_twice(function, first_argument, batch, name):
     def trace():
         # A fresh function each time, or the second trace would be the cached first one.
-        return jax.make_jaxpr(lambda p, b: function(p, b))(params, batch)
+        once = jax.make_jaxpr(lambda p, b: function(p, b), return_shape=True)
+        return once(first_argument, batch)
 
     # A key or a statistic that is kept from call to call leaks out of the first trace into the second.
-    first = trace()
     try:
-        second = trace()
+        first, shapes = trace()
+    except TypeError as error:
+        if isinstance(error, jax.errors.JAXTypeError):  # which explains itself
+            raise
+        raise ValueError(_misfit(name, batch, error)) from error
+    try:
+        second, _ = trace()
         same = _equal_constants(first, second)
     except (jax.errors.UnexpectedTracerError, jax.errors.TracerArrayConversionError):
         same = False
@@ -60,14 +87,23 @@ def check_deterministic(function: Callable, params: Any, batch: Any, name: str) 
         raise ValueError(
             f"`{name}` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
         )
-    return first.out_avals
+    return first.out_avals, shapes
 
 
-def check_value(value: jax.Array) -> None:
+def _misfit(name, batch, error):
+    takes = "its outputs" if name == "criterion" else "`params`"
+    shapes = jax.tree.map(np.shape, batch)
+    return (
+        f"`{name}` cannot be computed from {takes} and `batch`, of shapes {shapes}: {error} Check that the "
+        "arrays of `batch` have equally many examples and are those that it expects."
+    )
+
+
+def check_value(value: jax.Array, name: str = "loss") -> None:
     """Raises a ValueError unless the value of the loss is finite."""
     if not bool(jnp.isfinite(value)):
         raise ValueError(
-            f"`loss` is {float(value)} at these `params`: there is no curvature to measure. "
+            f"`{name}` is {float(value)} at these `params`: there is no curvature to measure. "
             "Check the data and the parameters for NaN, or pass an earlier checkpoint."
         )
 

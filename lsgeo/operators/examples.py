@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.operators import checks
 
 
 @trees.register_dataclass
@@ -62,8 +63,8 @@ def num_examples(batch: Any) -> int:
     if len(lengths) != 1 or None in lengths or 0 in lengths:
         shapes = jax.tree.map(jnp.shape, batch)
         raise ValueError(
-            "every array of a batch must have the examples, at least one, on its leading axis, and "
-            f"equally many; got shapes {shapes}."
+            "every array of `batch`, or of each of the `batches`, must have the examples, at least one, on "
+            f"its leading axis, and equally many; got shapes {shapes}."
         )
     return lengths.pop()
 
@@ -101,7 +102,7 @@ def normalized(weights: Any, num: int) -> np.ndarray:
     return scaled / scaled.sum()
 
 
-def check_mean(loss: Callable, params: Any, batch: Any) -> None:
+def check_mean(loss: Callable, params: Any, batch: Any, name: str = "loss") -> None:
     """Raises a ValueError unless the loss of a batch is the mean of the losses of its halves."""
     num = num_examples(batch)
     if num == 1:
@@ -110,11 +111,12 @@ def check_mean(loss: Callable, params: Any, batch: Any) -> None:
     head = jax.tree.map(lambda leaf: leaf[:cut], batch)
     tail = jax.tree.map(lambda leaf: leaf[cut:], batch)
     together, first, second = (np.asarray(value_of(loss, params, b)) for b in (batch, head, tail))
+    checks.check_value(together, name)
     mean = (cut * first + (num - cut) * second) / num
     tolerance = np.sqrt(float(jnp.finfo(together.dtype).eps)) * max(abs(first), abs(second))
     if not abs(together - mean) <= tolerance:
         raise ValueError(
-            "`loss` is not a mean over examples, so that it cannot be streamed, weighted or taken apart: "
+            f"`{name}` is not a mean over examples, so that it cannot be streamed, weighted or taken apart: "
             f"a batch of {num} has {together:.6g}, its halves together {mean:.6g}. Likely causes: batch "
             "normalisation in training mode, a sum in place of a mean, a mean over unmasked tokens."
         )

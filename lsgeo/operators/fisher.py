@@ -73,9 +73,9 @@ def fisher(
         data = streaming.Batches.of(batches)
         _check_outputs(predict, params, data.first(), likelihood)
         ex.check_rowwise(predict, params, data.first())
-        return streaming.streamed(None, Partial(anew, linearize), space, data)
+        return streaming.streamed(None, Partial(anew, linearize), space, data, source="`predict`")
     _check_outputs(predict, params, batch, likelihood)
-    return checked(linearize(ex.whole(batch, space.dtype)), space)
+    return checked(linearize(ex.whole(batch, space.dtype)), space, source="`predict`")
 
 
 def _check_arguments(likelihood, key, num_samples):

@@ -13,6 +13,8 @@ from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.curvature import check_one_source
 from lsgeo.operators.product import anew, checked, sandwich
 
+SOURCE = "`predict` and `criterion`"
+
 
 def gauss_newton(
     predict: Callable[[Any, Any], Any],
@@ -68,13 +70,15 @@ def gauss_newton(
             Partial(anew, Partial(_linearize, *parts))
             for parts in ((predict, criterion, params), weighted)
         ]
-        return streaming.streamed(*products, space, data, weights=weights)
-    checks.check_loss(loss, params, batch)
+        return streaming.streamed(*products, space, data, weights=weights, source=SOURCE)
+    checks.check_composed(predict, criterion, params, batch)
     if weights is None:
-        return checked(_linearize(predict, criterion, params, batch), space)
-    ex.check_mean(loss, params, batch)
+        return checked(_linearize(predict, criterion, params, batch), space, source=SOURCE)
+    ex.check_mean(loss, params, batch, "criterion")
     _check_outputs(predict, params, batch)
-    return checked(_linearize(*weighted, ex.whole(batch, space.dtype, weights)), space)
+    return checked(
+        _linearize(*weighted, ex.whole(batch, space.dtype, weights)), space, source=SOURCE
+    )
 
 
 def split_hessian(
@@ -113,13 +117,14 @@ def split_hessian(
       [[1.0, 1.0], [1.0, 1.0]]
       [[0.0, -2.0], [-2.0, 0.0]]
     """
-    space, loss, predict, criterion = _prepared(predict, criterion, params)
-    checks.check_loss(loss, params, batch)
+    space, _, predict, criterion = _prepared(predict, criterion, params)
+    checks.check_composed(predict, criterion, params, batch)
     value, tangents, curvature = _linearize_both(predict, criterion, params, batch)
-    checks.check_value(value)
+    checks.check_value(value, "criterion")
     # Outside of `jit`, which would return the linearisation twice over.
     first_order = Partial(sandwich, Partial(_first, tangents), curvature)
-    return checked(first_order, space), checked(Partial(_second, tangents), space)
+    second_order = Partial(_second, tangents)
+    return tuple(checked(part, space, source=SOURCE) for part in (first_order, second_order))
 
 
 def composed(predict: Callable, criterion: Callable, params: Any, batch: Any) -> jax.Array:
@@ -136,8 +141,8 @@ def _prepared(predict, criterion, params):
 
 
 def _check_streaming(loss, predict, params, first, apart):
-    checks.check_loss(loss, params, first)
-    ex.check_mean(loss, params, first)
+    checks.check_composed(predict, loss.args[1], params, first)
+    ex.check_mean(loss, params, first, "criterion")
     if apart:
         _check_outputs(predict, params, first)
 

@@ -92,7 +92,7 @@ def gradient_covariance(
     """
     space, loss, data = _prepared(loss, params, batch, batches)
     if (ex.num_examples(batch) if data is None else data.total) == 1:
-        raise ValueError("one example has no covariance; pass at least two.")
+        raise ValueError("`batch` has one example, which has no covariance; pass at least two.")
     if data is None:
         examples = ex.whole(batch, space.dtype)
         mean = _add_gradient(jax.tree.map(jnp.zeros_like, params), loss, params, examples)

@@ -1,7 +1,7 @@
 """Parameters chosen by glob patterns over their paths."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 
@@ -19,7 +19,11 @@ def select(
     Raises:
       ValueError: if a pattern matches no path, or there is none.
     """
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(patterns, Iterable) or not all(isinstance(p, str) for p in patterns):
+        raise ValueError(
+            f"`pattern` must be a glob such as '**/kernel' or a list of globs; got {patterns!r}."
+        )
     flat = jax.tree_util.tree_flatten_with_path(space.like)[0]
     leaves = {trees.path_name(path): leaf for path, leaf in flat}
     paths = list(leaves)

@@ -155,7 +155,8 @@ def streamed(
       batches: the data.
       weights: [total] weights of the examples, or None for equal ones.
       mode: how the products are computed.
-      unit, source: as `checks.measure_noise`.
+      unit: as `checks.measure_noise`.
+      source: as `checks.measure_noise`.
     """
     if weights is not None:
         weights = ex.normalized(weights, batches.total)

@@ -43,7 +43,7 @@ def ntk(predict: Callable[[Any, Any], Any], params: Any, batch: Any) -> LinearOp
     outputs, product = _linearize(predict, params, batch)
     space = trees.space_of(outputs, "outputs")
     trees.check_finite(outputs, "outputs")
-    return checked(product, space)
+    return checked(product, space, source="`predict`")
 
 
 @jax.jit

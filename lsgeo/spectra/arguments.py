@@ -36,14 +36,21 @@ def check_count(value: Any, name: str, minimum: int = 1) -> None:
 
 def check_fraction(value: Any, name: str) -> None:
     """Raises a ValueError unless 0 < value < 1."""
-    if not 0 < value < 1:
+    if not _between(value, 0, 1):
         raise ValueError(f"`{name}` must lie strictly between 0 and 1; got {value!r}.")
 
 
 def check_positive(value: Any, name: str) -> None:
     """Raises a ValueError unless `value` is positive and finite."""
-    if not 0 < value < float("inf"):
+    if not _between(value, 0, float("inf")):
         raise ValueError(f"`{name}` must be positive and finite; got {value!r}.")
+
+
+def _between(value, low, high):
+    try:
+        return bool(low < value < high)
+    except (TypeError, ValueError):  # no number, or several
+        return False
 
 
 def check_place(basis: Any) -> None:

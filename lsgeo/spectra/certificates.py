@@ -59,7 +59,8 @@ def negative_curvature(
       op: symmetric operator on [n].
       key: typed random key for the start vector.
       failure_probability: probability that `lower_bound` does not hold.
-      num_steps: Lanczos steps; with n or fewer rows the spectrum is taken whole and the bracket is rounding.
+      num_steps: Lanczos steps; of an operator of at most `num_steps` rows the spectrum is taken whole, and the
+        bracket is rounding.
 
     Returns:
       NegativeCurvature in the units of op; `lower_bound` is -inf where too few steps were taken to say.

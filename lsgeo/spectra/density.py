@@ -6,7 +6,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.spectra import brackets, linear, spherical, tails
-from lsgeo.spectra.arguments import check_count, check_fraction
+from lsgeo.spectra.arguments import check_count, check_fraction, check_positive
 from lsgeo.spectra.interval import Interval
 
 
@@ -36,18 +36,18 @@ class SpectralDensity:
         """Smooths the nodes with a Gaussian, for pictures.
 
         Args:
-          grid: points [k] in the units of the operator.
+          grid: points, any shape, in the units of the operator.
           bandwidth: standard deviation of the Gaussian; by default 1 % of the range of the nodes, so that
             the density of c * H is that of H, rescaled.
 
         Returns:
-          The density at `grid`, averaged over probes, shape [k]; it integrates to 1.
+          The density at `grid`, averaged over probes, of the shape of `grid`; it integrates to 1.
         """
         if bandwidth is None:
             bandwidth = 0.01 * (np.ptp(self.nodes) or np.abs(self.nodes).max() or 1.0)
-        elif not bandwidth > 0:
-            raise ValueError(f"`bandwidth` must be positive; got {bandwidth!r}.")
-        z = (np.asarray(grid)[:, None] - self.nodes.reshape(1, -1)) / bandwidth
+        else:
+            check_positive(bandwidth, "bandwidth")
+        z = (np.asarray(grid)[..., None] - self.nodes.reshape(1, -1)) / bandwidth
         kernel = np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * bandwidth)
         return kernel @ self.weights.reshape(-1) / len(self.weights)
 
@@ -112,8 +112,9 @@ class SpectralDensity:
     def count_above(self, x: float, confidence: float = 0.95) -> Interval:
         """Counts the eigenvalues > x, for an x beyond the bulk.
 
-        `lower` is certain: a probe has no more Ritz values beyond x than the operator has eigenvalues. `upper`
-        comes from the probes' share beyond x, because a repeated eigenvalue appears once in each probe. With x
+        `lower` is the larger of a certain bound, the Ritz values beyond x of one probe, of which there are no
+        more than eigenvalues, and a statistical one. That one and `upper` come from the probes' share beyond
+        x, because a repeated eigenvalue appears once in each probe. With x
         in a gap of the spectrum `value` is the number of Ritz values, each a distinct eigenvalue.
 
         Raises:

@@ -2,7 +2,7 @@
 
 The loop runs on the host; only the coefficients of T come back. From a product the parts along the current
 and the previous vector are taken first, then those along the whole basis; where that second pass still
-takes much away, a third follows, until the vector stops shrinking: two passes against the whole basis
+takes much away, a third follows and is the last: at most two passes against the whole basis, the second
 wherever one would not do. A breakdown is relative to the norm of T seen so far. Then the process goes on
 from a fresh random vector orthogonal to the basis, coupled by an exact zero, so that repeated eigenvalues
 and starts in an invariant subspace are found and nothing is invented.

@@ -41,7 +41,7 @@ def layer_spectra(
       >>> params = {"a": jnp.array([1.0]), "b": jnp.array([2.0])}
       >>> op = hessian(lambda p, x: jnp.mean((p["a"] * p["b"] - x) ** 2), params, jnp.zeros(1))
       >>> found = layer_spectra(op, key=jax.random.key(0), num_steps=1)
-
+      >>> {path: float(density.nodes[0, 0]) for path, density in found.items()}
       {'a': 8.0, 'b': 2.0}
     """
     check_operator(op)

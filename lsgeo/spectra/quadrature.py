@@ -32,7 +32,8 @@ def spectral_density(
     Args:
       op: symmetric operator on [n].
       key: typed random key; the probes, uniform on the sphere, depend on it alone.
-      num_probes: independent start vectors; the error bars come from their spread.
+      num_probes: independent start vectors; the error bars come from the known law of a spherical
+        probe, and narrow as 1 / sqrt(num_probes).
       num_steps: Lanczos steps per probe, at most n are taken; moments up to 2 * num_steps - 1 are exact for
         each probe.
       basis: where the Lanczos vectors live: "device", "host", "none" (a three-vector recurrence: outlying

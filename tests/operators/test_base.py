@@ -113,3 +113,9 @@ def test_from_matvec_calls_the_function_once_for_each_product():
 def test_dense_refuses_what_is_not_a_symmetric_real_matrix(matrix, message):
     with pytest.raises(ValueError, match=message):
         lsgeo.dense(matrix)
+
+
+def test_product_with_integers_equals_that_with_the_same_floats():
+    op = lsgeo.dense(np.diag([1.0, 2.0, 3.0]) / 4)
+    product = op @ jnp.arange(3)
+    assert product.dtype == op.dtype and product.tolist() == [0.0, 0.5, 1.5]

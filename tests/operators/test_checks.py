@@ -166,7 +166,7 @@ def test_nonlinear_product_is_refused():
         (lambda p, b: jnp.sum(p), jnp.arange(3), "floating-point arrays; it is int"),
         (lambda p, b: jnp.sum(p["w"]), {"w": jnp.array([1.0, jnp.nan])}, "NaN or an infinity in w"),
         (lambda p, b: 0.0, {}, "`params` is empty"),
-        (lambda p, b: jnp.sum(jnp.sqrt(jnp.sum(p**2))), jnp.zeros(3), "product has a NaN"),
+        (lambda p, b: jnp.sum(jnp.sqrt(jnp.sum(p**2))), jnp.zeros(3), "`loss` has a NaN"),
         (3.0, jnp.ones(3), "`loss` must be callable"),
     ],
 )
@@ -179,3 +179,59 @@ def test_noise_of_an_exact_product_is_of_the_size_of_the_machine_epsilon():
     loss, params, batch, _ = oracles.linear_regression()
     noise = float(lsgeo.hessian(loss, params, batch).noise)
     assert np.finfo(np.float64).eps <= noise < 1e-14
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+@pytest.mark.parametrize("function", [jnp.abs, jax.nn.relu])
+def test_positively_homogeneous_product_is_refused_whatever_the_signs_of_the_probes(function, size):
+    with pytest.raises(ValueError, match="not linear"):
+        lsgeo.from_matvec(function, jnp.zeros(size))
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precision_hessian_is_accepted_and_its_noise_covers_its_error(dtype):
+    rng = np.random.default_rng(0)
+    w, x = (jnp.asarray(rng.standard_normal(shape), dtype) for shape in ((6, 3), (8, 6)))
+
+    def loss(params, batch):
+        return jnp.mean(jnp.tanh(batch @ params["w"]) ** 2)
+
+    op = lsgeo.hessian(loss, {"w": w}, x)
+    exact = lsgeo.hessian(loss, {"w": w.astype(float)}, x.astype(float)).to_dense()
+    eps, noise = float(jnp.finfo(dtype).eps), float(op.noise)
+    assert eps <= noise < 4 * eps
+    error = np.abs(op.to_dense() - exact).max() / np.linalg.norm(exact, 2)
+    assert eps / 16 < error < 4 * noise
+
+
+def test_noise_of_mixed_leaves_is_that_of_the_coarsest():
+    params = {"a": jnp.arange(1.0, 4, dtype=jnp.float32), "b": jnp.ones(3)}
+
+    def loss(p, x):
+        return jnp.mean(jnp.tanh(p["a"].astype(float) * p["b"] * x) ** 2)
+
+    noise = float(lsgeo.hessian(loss, params, jnp.ones(3)).noise)
+    eps = float(jnp.finfo(jnp.float32).eps)
+    assert eps <= noise < 4 * eps
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precision_does_not_hide_a_product_that_is_not_symmetric_or_not_repeatable(dtype):
+    like = jnp.zeros(2, dtype)
+    turn = jnp.array([[0, 1], [-1, 0]], dtype)
+    with pytest.raises(ValueError, match="`matvec` is not symmetric"):
+        lsgeo.from_matvec(lambda v: turn @ v, like)
+    factors = iter([1.0, 1.0, 1.5, 1.0, 1.0])
+    with pytest.raises(ValueError, match="`matvec` is not repeatable"):
+        lsgeo.from_matvec(lambda v: v * jnp.asarray(next(factors), dtype), like)
+
+
+def test_a_batch_with_a_scalar_or_with_arrays_of_other_lengths_is_fine_where_the_loss_takes_it():
+    batch = {"x": jnp.ones((4, 2)), "scale": jnp.asarray(3.0), "mean": jnp.ones(2)}
+
+    def loss(w, b):
+        return jnp.mean(b["scale"] * ((b["x"] - b["mean"][None] + 1) @ w) ** 2)
+
+    np.testing.assert_allclose(
+        lsgeo.hessian(loss, jnp.ones(2), batch).to_dense(), 6 * np.ones((2, 2)), rtol=1e-12
+    )

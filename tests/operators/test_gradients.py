@@ -46,9 +46,9 @@ def test_gradient_covariance_does_not_cancel_where_the_mean_gradient_is_large():
 
 def test_the_covariance_of_one_example_is_refused():
     one = problems.rows(BATCH, (1,))
-    with pytest.raises(ValueError, match="one example has no covariance"):
+    with pytest.raises(ValueError, match="`batch` has one example"):
         lsgeo.gradient_covariance(LOSS, PARAMS, one[0])
-    with pytest.raises(ValueError, match="one example has no covariance"):
+    with pytest.raises(ValueError, match="`batch` has one example"):
         lsgeo.gradient_covariance(LOSS, PARAMS, batches=one)
 
 

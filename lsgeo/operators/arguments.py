@@ -1,0 +1,50 @@
+"""Boundary checks of the algebra of operators."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lsgeo import trees
+
+
+def shapes_of(space: trees.Space) -> Any:
+    """Describes a space in a message: its leaves' dtypes and shapes."""
+    return jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", space.like)
+
+
+def check_real(v: Any) -> None:
+    """Raises a ValueError unless the vector `v` is real."""
+    for leaf in jax.tree.leaves(v):
+        dtype = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
+        if not (jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)):
+            raise ValueError(
+                f"`v` must be real; got {dtype}. Multiply its real and imaginary parts one by one."
+            )
+
+
+def check_scalar(value: Any, name: str) -> None:
+    """Raises a ValueError unless `value` is a finite real scalar, or traced."""
+    if isinstance(value, jax.core.Tracer):
+        return
+    try:
+        number = np.asarray(value)
+    except (TypeError, ValueError):
+        number = np.asarray(None)
+    real = jnp.issubdtype(number.dtype, jnp.floating) or jnp.issubdtype(number.dtype, jnp.integer)
+    if number.ndim or not real or not np.isfinite(number):
+        got = f"shape {number.shape}" if number.ndim else repr(value)
+        raise ValueError(f"`{name}` must be a finite real scalar; got {got}.")
+
+
+def check_same_space(op: Any, other: Any) -> None:
+    """Raises a ValueError unless `other` is an operator on the space of `op`."""
+    space = getattr(other, "space", None)
+    if isinstance(space, trees.Space) and space == op.space:
+        return
+    got = type(other).__name__ if space is None else f"{other} on {shapes_of(space)}"
+    raise ValueError(
+        f"`other` must be an operator on the same parameters (structure, shapes and dtypes) as {op} on "
+        f"{shapes_of(op.space)}; got {got}. Make both at one `params`; for op + s * identity take op.shift(s)."
+    )
