@@ -346,3 +346,10 @@ def test_bad_input_is_refused_with_the_argument_in_backticks(name):
     assert "`" in message
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_density_at_one_point_is_a_scalar_and_keeps_the_shape_of_its_grid():
+    grid = np.array([[1.0, 2.0], [2.5, 3.0]])
+    values = DENSITY.density(grid, bandwidth=0.5)
+    assert values.shape == grid.shape
+    assert DENSITY.density(2.5, bandwidth=0.5) == pytest.approx(values[1, 0], rel=1e-12)
