@@ -11,8 +11,6 @@ from lsgeo.spectra import brackets, lanczos, probes, spherical
 from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_operator
 from lsgeo.spectra.quadrature import density_of
 
-ABSENCE_SHARE = 0.1  # of the failure probability, spent on the proof that there is none
-
 
 @trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +49,7 @@ def index_estimate(
 
     The share of the eigenvalues below -tau is bounded as in `SpectralDensity`, from each probe's moments and
     the law of a mean share. The number of Ritz values below -tau is a certain lower bound (Cauchy's
-    interlacing), and where every start misses that part of the spectrum, the theorem behind
-    `negative_curvature`, for all starts at once, says that it is empty.
+    interlacing).
 
     Args:
       op: symmetric operator on [n].
@@ -93,13 +90,10 @@ def index_estimate(
         rules.append(lanczos.tridiagonal(lanczos.extend(op, state, 0, num_steps), num_steps))
     density = density_of(rules, num_steps, op)
     noise, threshold = density.noise, max(tau or 0.0, density.noise)
-    failure = 1 - confidence
     # Beyond a breakdown, where the density ends, Ritz values still interlace the eigenvalues.
     certain = max(int(np.sum(rule.eigh()[0] < -threshold - noise)) for rule in rules)
-    low, high = _fraction_below(density, -threshold, 1 - failure * (1 - ABSENCE_SHARE))
+    low, high = _fraction_below(density, -threshold, confidence)
     lower, upper = spherical.count_bounds(low, high, n, certain)
-    if lower == 0 and density.smallest(1 - failure * ABSENCE_SHARE).lower >= -threshold - noise:
-        upper = 0
     value = float(np.clip(n * (low + high) / 2, lower, upper))
     return IndexEstimate(
         value, lower, upper, certain, confidence, threshold, noise, density.num_matvecs
