@@ -30,6 +30,11 @@ class Krylov:
         self.num_steps = end
 
     @property
+    def blocks(self) -> list[jax.Array]:
+        """The basis vectors in blocks of equally many rows: the k of Q, the next one, rows of zeros."""
+        return self._state.vectors.blocks
+
+    @property
     def rows(self) -> jax.Array:
         """Basis vectors, shape [k' >= k + 1, n]: the k of Q, the next one, and rows of zeros."""
         return self._state.basis
@@ -54,6 +59,7 @@ class DeflatedProbes:
         self.key = jax.random.fold_in(key, KEY_PROBES)
         self.forms = np.zeros(0)  # z'Hz
         self.sizes = np.zeros(0)  # ||Hz||
+        self._overlaps = np.zeros((0, 0))  # with the basis vectors seen so far
 
     def extend(self, count: int) -> None:
         for signs in self._chunks(len(self.forms), count):
@@ -64,9 +70,28 @@ class DeflatedProbes:
             self.sizes = np.append(self.sizes, np.asarray(sizes, np.float64))
 
     def overlaps(self, krylov: Krylov) -> np.ndarray:
-        """Inner products with the basis vectors, shape [m, k'] as `krylov.rows`."""
-        parts = [_overlaps(krylov.rows, signs) for signs in self._chunks(0, len(self.forms))]
-        return np.concatenate([np.asarray(part, np.float64) for part in parts])
+        """Inner products with Q's rows and the next vector, shape [m, k + 1].
+
+        Those of earlier calls are kept: the basis and the probes may have grown, but not changed.
+        """
+        seen, width = self._overlaps.shape
+        result = np.zeros((len(self.forms), krylov.num_steps + 1))
+        result[:seen, :width] = self._overlaps
+        if result.shape[1] > width:
+            self._fill(result, krylov, 0, seen, width // len(krylov.blocks[0]))
+        self._fill(result, krylov, seen, len(self.forms) - seen, 0)
+        self._overlaps = result
+        return result
+
+    def _fill(self, result, krylov, begin, count, first_block):
+        column = first_block * len(krylov.blocks[0])
+        for signs in self._chunks(begin, count):
+            for i, block in enumerate(krylov.blocks[first_block:]):
+                at = column + i * len(block)
+                width = min(len(block), result.shape[1] - at)
+                part = np.asarray(_overlaps(jnp.asarray(block), signs), np.float64)
+                result[begin : begin + len(signs), at : at + width] = part[:, :width]
+            begin += len(signs)
 
     def rest(self, overlaps: np.ndarray, rule: lanczos.Tridiagonal) -> np.ndarray:
         """The quadratic forms on the complement of the basis vectors that `rule` belongs to, shape [m]."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lsgeo
+from lsgeo.spectra.deflation import DeflatedProbes, Krylov
 from tests import oracles
 
 METHODS = ("krylov", "hutch++", "hutchinson", "xtrace")
@@ -189,8 +190,6 @@ def test_product_that_turns_nan_is_loud(method):
 
 
 def test_deflated_quadratic_forms_are_those_of_the_complement_also_after_a_breakdown():
-    from lsgeo.spectra.deflation import DeflatedProbes, Krylov
-
     for values in (
         VALUES,
         np.r_[1, 2, 3, np.zeros(117)],
@@ -205,3 +204,17 @@ def test_deflated_quadratic_forms_are_those_of_the_complement_also_after_a_break
         left = z - (z @ q.T) @ q
         found = signs.rest(signs.overlaps(krylov), krylov.rule)
         np.testing.assert_allclose(found, np.sum(left @ matrix * left, axis=1), atol=1e-10)
+
+
+def test_overlaps_that_are_kept_while_basis_and_probes_grow_are_those_made_at_once():
+    op = lsgeo.dense(oracles.prescribed(np.linspace(-1, 2, 120)))
+    krylov, signs = Krylov(op, KEY, 80), DeflatedProbes(op, KEY)
+    # Past the end of a block of 64 rows, and in steps that divide neither blocks nor chunks.
+    for steps, probes in ((3, 5), (0, 9), (50, 0), (20, 4), (2, 1)):
+        krylov.extend(steps)
+        signs.extend(probes)
+        kept = signs.overlaps(krylov)
+    rows = np.asarray(krylov.rows)[: krylov.num_steps + 1]
+    drawn = np.concatenate([np.asarray(part) for part in signs._chunks(0, 19)])
+    np.testing.assert_allclose(kept, drawn @ rows.T, atol=1e-12)
+    assert kept.shape == (19, 76)
