@@ -208,7 +208,7 @@ def test_deflated_quadratic_forms_are_those_of_the_complement_also_after_a_break
 
 def test_overlaps_that_are_kept_while_basis_and_probes_grow_are_those_made_at_once():
     op = lsgeo.dense(oracles.prescribed(np.linspace(-1, 2, 120)))
-    krylov, signs = Krylov(op, KEY, 80), DeflatedProbes(op, KEY)
+    krylov, signs = Krylov(op, jax.random.key(0), 80), DeflatedProbes(op, jax.random.key(0))
     # Past the end of a block of 64 rows, and in steps that divide neither blocks nor chunks.
     for steps, probes in ((3, 5), (0, 9), (50, 0), (20, 4), (2, 1)):
         krylov.extend(steps)
