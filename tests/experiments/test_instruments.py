@@ -6,15 +6,20 @@ import pytest
 
 from configs.spectrum import get_config
 from experiments import spectrum
+from experiments._instruments import INSTRUMENTS
 from tests.experiments.test_spectrum import dense_eigenvalues
+
+
+def configuration():
+    config = get_config()
+    config.problem, config.instruments = "tests.problems:plain", tuple(INSTRUMENTS)
+    config.num_probes, config.num_steps, config.tol = 3, 12, 1e-5
+    return config
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    config = get_config()
-    config.problem = "tests.problems:plain"
-    config.num_probes, config.num_steps, config.tol = 3, 12, 1e-5
-    return spectrum.run(config, tmp_path_factory.mktemp("spectrum") / "run")
+    return spectrum.run(configuration(), tmp_path_factory.mktemp("spectrum") / "run")
 
 
 def test_certificate_encloses_the_lowest_eigenvalue_and_counts_the_negative_ones(measured):
@@ -56,7 +61,4 @@ def test_every_leaf_has_the_spectrum_of_its_own_block(measured):
 
 def test_nothing_is_measured_twice(measured, monkeypatch):
     monkeypatch.setattr(spectrum.lsgeo, "spectral_density", None)
-    config = get_config()
-    config.problem = "tests.problems:plain"
-    config.num_probes, config.num_steps, config.tol = 3, 12, 1e-5
-    spectrum.run(config, measured.path)
+    spectrum.run(configuration(), measured.path)
