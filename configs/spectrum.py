@@ -6,7 +6,7 @@ Command: python -m experiments.spectrum --config=configs/spectrum.py
   --config.run=runs/train --workdir=runs/spectrum
 For a model of your own: python -m experiments.spectrum --problem=package.module:function --workdir=runs/mine
 Expected: a bulk at zero and about ten outliers, one per class, at and after loss 0.5.
-Run time: about 1 min on two CPU cores.
+Run time: about 2 min on two CPU cores.
 """
 
 from experiments._instruments import INSTRUMENTS
