@@ -61,4 +61,7 @@ def test_every_leaf_has_the_spectrum_of_its_own_block(measured):
 
 def test_nothing_is_measured_twice(measured, monkeypatch):
     monkeypatch.setattr(spectrum.lsgeo, "spectral_density", None)
+    files = sorted((measured.path / "arrays").iterdir())
+    before = [file.stat().st_mtime_ns for file in files]
     spectrum.run(configuration(), measured.path)
+    assert [file.stat().st_mtime_ns for file in files] == before and len(files) == 7
