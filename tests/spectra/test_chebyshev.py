@@ -85,9 +85,10 @@ def test_density_integrates_to_one_is_nowhere_negative_and_is_the_slope_of_the_c
         num_moments=40,
     )
     x = np.linspace(found.low, found.high, 20001)
-    density = found.density(x)
+    # Between the points: at the very ends the density is infinite, and rounding decides whether it is seen.
+    density = found.density((x[1:] + x[:-1]) / 2)
     assert density.min() > -1e-12
-    sums = np.concatenate([[0], np.cumsum(np.diff(x) * (density[1:] + density[:-1]) / 2)])
+    sums = np.concatenate([[0], np.cumsum(np.diff(x) * density)])
     np.testing.assert_allclose(found.cumulative(x), sums, atol=1e-3)
     np.testing.assert_allclose(found.cumulative(np.array([-99.0, 99.0])), [0, 1], atol=1e-12)
     np.testing.assert_array_equal(found.density(np.array([-99.0, 99.0])), 0)
