@@ -111,3 +111,23 @@ def test_steps_that_are_only_bounds_are_marked_and_two_bounds_make_no_ratio():
     assert verdict.effect.num_pairs == 1
     assert verdict.num_bounds == 3
     np.testing.assert_allclose(verdict.effect.value, math.log(10))
+
+
+@pytest.mark.parametrize(("plain_open", "skip_open"), [(0.5, 0.1), (0.1, 0.5)])
+def test_both_twins_get_the_larger_of_their_two_resolutions(plain_open, skip_open):
+    claim = next(claim for claim in CLAIMS if claim.metric == "negative_fraction")
+    rows = [
+        {
+            "family": "MLP",
+            "depth": 4,
+            "skip": skip,
+            "seed": seed,
+            "checkpoint": "matched",
+            "negative_fraction": value,
+            "negative_fraction_open": width,
+        }
+        for skip, value, width in [("none", 0.4, plain_open), ("identity", 0.1, skip_open)]
+        for seed in range(3)
+    ]
+    verdict = decide(claim, rows, family="MLP", depth=4, threshold=0.1)
+    np.testing.assert_allclose(verdict.effect.value, math.log(0.9 / 0.6))
