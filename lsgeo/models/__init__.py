@@ -7,13 +7,19 @@ The rest of lsgeo sees a model as `loss(params, batch)`:
     loss = CrossEntropy(model, reestimate_batch_stats(model, variables, images))
 """
 
+from lsgeo.models.depth import stack as stack
+from lsgeo.models.depth import unstack as unstack
 from lsgeo.models.factory import create as create
 from lsgeo.models.losses import CrossEntropy as CrossEntropy
 from lsgeo.models.losses import Logits as Logits
 from lsgeo.models.losses import accuracy as accuracy
 from lsgeo.models.losses import cross_entropy as cross_entropy
 from lsgeo.models.mlp import MLP as MLP
+from lsgeo.models.published import PUBLISHED as PUBLISHED
 from lsgeo.models.resnet import ResNet as ResNet
+from lsgeo.models.variables import activations as activations
 from lsgeo.models.variables import count_parameters as count_parameters
 from lsgeo.models.variables import init as init
 from lsgeo.models.variables import reestimate_batch_stats as reestimate_batch_stats
+from lsgeo.models.variables import set_gates as set_gates
+from lsgeo.models.variables import shapes as shapes

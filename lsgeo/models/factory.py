@@ -5,13 +5,19 @@ from typing import Any
 
 import flax.linen as nn
 
-from lsgeo.models.mlp import ACTIVATIONS, MLP
+from lsgeo.models import initializers, norms, skips
+from lsgeo.models.mlp import ACTIVATIONS, BLOCKS, MLP
+from lsgeo.models.published import PUBLISHED
 from lsgeo.models.resnet import ResNet
-from lsgeo.models.skips import SKIPS
 
 MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "resnet": ResNet}
-NORMS = {"mlp": ("none", "layer", "batch"), "resnet": ("batch", "none")}
-_SIZES = ("depth", "width", "num_classes")
+# Values that an option can have, for every family or for one; numbers are checked by their type.
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "norm": norms.NORMS,
+    "initializer": initializers.INITS,
+    "activation": tuple(ACTIVATIONS),
+}
+_FAMILY_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {"mlp": {"block": tuple(BLOCKS)}}
 
 
 def create(name: str, **options: Any) -> nn.Module:
@@ -21,31 +27,40 @@ def create(name: str, **options: Any) -> nn.Module:
     model as a static argument are shared between runs.
 
     Args:
-      name: "mlp" or "resnet".
-      **options: the attributes of `MLP` or `ResNet`; what is left out keeps its default.
+      name: a family ("mlp", "resnet", ...), or a published network ("resnet-20", "wrn-28-10", ...) of
+        `published.PUBLISHED`, which is a family with its options.
+      **options: the attributes of the family's class; what is left out keeps its default.
 
     Returns:
       A Flax Linen module: `model.apply(variables, images, train=False)` gives logits [N, classes].
 
     Raises:
-      ValueError: for a name, an option or a value that does not exist; the text lists those that
-        do, and the depths a ResNet can have.
+      ValueError: for a name, an option or a value that does not exist (the text lists those that do),
+        and for options that contradict each other.
+
+    >>> create("resnet-20", skip="none").depth
+    20
     """
-    _check("model", name, MODELS)
+    if name in PUBLISHED:
+        published = PUBLISHED[name]
+        return create(published.family, **{**published.options, **options})
+    if name not in MODELS:
+        known = ", ".join([*sorted(MODELS), *PUBLISHED])
+        raise ValueError(f"Unknown model: {name!r}. Choose one of: {known}.")
     model = MODELS[name]
-    known = [f.name for f in dataclasses.fields(model) if f.name not in ("parent", "name")]
-    for option in options:
-        _check(f"option of the model {name}", option, known)
-    filled = {f.name: options.get(f.name, f.default) for f in dataclasses.fields(model)}
-    for size in _SIZES:
-        _check_size(size, filled[size])
-    _check("skip", filled["skip"], SKIPS)
-    _check(f"norm of the model {name}", filled["norm"], NORMS[name])
-    if name == "mlp":
-        _check("activation", filled["activation"], ACTIVATIONS)
-    if name == "resnet":
-        _check_resnet_depth(filled["depth"])
-    return model(**options)
+    fields = {f.name: f for f in dataclasses.fields(model) if f.name not in ("parent", "name")}
+    for option, value in options.items():
+        _check(f"option of the model {name}", option, fields)
+        _check_type(option, value, fields[option].default)
+    made = model(**options)
+    for option, known in {**_CHOICES, **_FAMILY_CHOICES.get(name, {})}.items():
+        if option in fields:
+            _check(f"{option} of the model {name}", getattr(made, option), known)
+    for option in ("skip", "attention_skip"):
+        if option in fields and getattr(made, option) is not None:
+            skips.parse(getattr(made, option))
+    made.check()
+    return made
 
 
 def _check(what, value, known):
@@ -53,15 +68,15 @@ def _check(what, value, known):
         raise ValueError(f"Unknown {what}: {value!r}. Choose one of: {', '.join(sorted(known))}.")
 
 
-def _check_size(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be a whole number of at least 1; got {value!r}.")
-
-
-def _check_resnet_depth(depth):
-    if depth < 8 or depth % 6 != 2:
-        below = max(8, depth - (depth - 2) % 6)
-        raise ValueError(
-            f"`depth` of a resnet must be 6 n + 2 (8, 14, 20, ...); got {depth}. "
-            f"The nearest are {below} and {below + 6}."
-        )
+def _check_type(option, value, default):
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ValueError(f"`{option}` must be True or False; got {value!r}.")
+    elif isinstance(default, int) and (
+        isinstance(value, bool) or not isinstance(value, int) or value < 1
+    ):
+        raise ValueError(f"`{option}` must be a whole number of at least 1; got {value!r}.")
+    elif isinstance(default, float) and (
+        isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0
+    ):
+        raise ValueError(f"`{option}` must be a number of at least 0; got {value!r}.")

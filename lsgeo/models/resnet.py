@@ -28,21 +28,38 @@ class Block(nn.Module):
     channels: int
     stride: int
     num_blocks: int
-    skip: str
+    place: int | None
+    stage: int
+    skip: skips.Choice
     norm: str
     momentum: float
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, index: jax.Array | int, train: bool) -> jax.Array:
         """Maps [N, H, W, C] to [N, ceil(H / stride), ceil(W / stride), channels]."""
-        norm = functools.partial(norms.Norm, self.norm, self.momentum)
+        skip = self.skip.at(self.place, self.stage, num_blocks=self.num_blocks, name="skip")
+        norm = [norms.Norm(self.norm, self.momentum, name=f"norm_{i}") for i in range(2)]
         strides = (self.stride, self.stride)
-        branch = _conv(self.channels, strides=strides, name="conv_0")(x)
-        branch = nn.relu(norm(name="norm_0")(branch, train))
-        branch = _conv(self.channels, name="conv_1")(branch)
-        branch = norm(name="norm_1")(branch, train)
-        shortcut = _option_a(x, self.channels, self.stride)
-        return nn.relu(skips.SKIPS[self.skip](shortcut, branch, self.num_blocks))
+        conv = [
+            _conv(self.channels, strides=strides, name="conv_0"),
+            _conv(self.channels, name="conv_1"),
+        ]
+
+        def branch(h):
+            h = norm[0](conv[0](h), train)
+            self.sow("intermediates", "preactivation_0", h)
+            h = norm[1](conv[1](nn.relu(h)), train)
+            self.sow("intermediates", "branch", h)
+            return h
+
+        def shortcut(h):
+            return _option_a(h, self.channels, self.stride)
+
+        x = skip(x, branch, shortcut, index=index, train=train)
+        self.sow("intermediates", "preactivation_1", x)
+        x = nn.relu(x)
+        self.sow("intermediates", "stream", x)
+        return x
 
 
 class ResNet(nn.Module):
@@ -55,7 +72,7 @@ class ResNet(nn.Module):
       depth: number of weight layers, 6 n + 2.
       width: channels of the stem and the first stage.
       num_classes: length of the logits.
-      skip: "none", "identity" or "scaled" (branch times 1/sqrt(3 n)).
+      skip: a skip type of `lsgeo.models.skips`; L is 3 n.
       norm: "batch" or "none".
       momentum: the fraction of the running batch statistics that a training step keeps.
     """
@@ -67,21 +84,34 @@ class ResNet(nn.Module):
     norm: str = "batch"
     momentum: float = norms.MOMENTUM
 
+    def check(self) -> None:
+        """Raises a ValueError for options that contradict each other."""
+        if self.depth < 8 or self.depth % 6 != 2:
+            below = max(8, self.depth - (self.depth - 2) % 6)
+            raise ValueError(
+                f"`depth` of a resnet must be 6 n + 2 (8, 14, 20, ...); got {self.depth}. "
+                f"The nearest are {below} and {below + 6}."
+            )
+
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images [N, H, W, C] to logits [N, num_classes]."""
+        skip = skips.parse(self.skip)
         per_stage = (self.depth - 2) // 6
         x = _conv(self.width, name="stem")(images)
         x = nn.relu(norms.Norm(self.norm, self.momentum, name="norm_stem")(x, train))
         for stage in range(3):
             for i in range(per_stage):
+                index = stage * per_stage + i
                 x = Block(
                     channels=self.width * 2**stage,
                     stride=2 if stage > 0 and i == 0 else 1,
                     num_blocks=3 * per_stage,
-                    skip=self.skip,
+                    place=index,
+                    stage=stage,
+                    skip=skip,
                     norm=self.norm,
                     momentum=self.momentum,
                     name=f"stage_{stage}_block_{i}",
-                )(x, train)
+                )(x, index, train)
         return nn.Dense(self.num_classes, kernel_init=he_normal, name="head")(x.mean((1, 2)))

@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lsgeo.models import depth
+
 PyTree = Any
 
 
@@ -36,8 +38,77 @@ def init(model: nn.Module, images: jax.Array, *, key: jax.Array) -> dict[str, Py
         )
     # Not under jit: XLA takes seconds for the samplers of each model in one program, but one by one
     # they are compiled once for each shape, for all models.
-    variables = model.init(key, jnp.zeros((1, *images.shape[1:]), jnp.float32))
+    example = jnp.zeros((1, *images.shape[1:]), jnp.float32)
+    single = model.clone(scan=False) if getattr(model, "scan", False) else model
+    variables = dict(single.init(key, example))
+    if single is not model:
+        variables = depth.stack(variables, shapes(model, images))
     return jax.tree.map(lambda leaf: leaf.astype(dtype), variables)
+
+
+def shapes(model: nn.Module, images: Any) -> dict[str, PyTree]:
+    """The variables of a model as `jax.ShapeDtypeStruct`, at no cost however large it is.
+
+    Args:
+      model: a Flax Linen module.
+      images: array or `jax.ShapeDtypeStruct` [N, ...].
+
+    >>> from lsgeo import models
+    >>> image = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    >>> models.count_parameters(models.shapes(models.create("resnet-1202"), image)["params"])
+    19421274
+    """
+    example = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
+    variables = dict(jax.eval_shape(lambda x: model.init(jax.random.key(0), x), example))
+    return variables
+
+
+def set_gates(constants: dict[str, PyTree], value: float | jax.Array) -> dict[str, PyTree]:
+    """Sets every gate of a network with the skip type "gated".
+
+    Args:
+      constants: collections beside the parameters, as `Logits` and `CrossEntropy` hold them.
+      value: the new gate, 0 for no skip and 1 for the whole; a number, or a traced scalar.
+
+    Returns:
+      The constants with the new gates. For block by block change {"gates": ...} by hand.
+
+    Raises:
+      ValueError: if there are no gates.
+    """
+    if not constants.get("gates"):
+        raise ValueError(
+            "`constants` hold no gates. Create the model with skip='gated', and pass all collections "
+            "of `models.init` but the parameters."
+        )
+    gates = jax.tree.map(lambda leaf: jnp.full_like(leaf, value), constants["gates"])
+    return {**constants, "gates": gates}
+
+
+def activations(
+    model: nn.Module, variables: dict[str, PyTree], images: jax.Array, *, train: bool = False
+) -> dict[str, jax.Array]:
+    """Runs a model and returns what its blocks leave on the way, by name.
+
+    Args:
+      model: a module from `create`.
+      variables: all its collections.
+      images: [N, ...].
+      train: whether batch norm uses the statistics of these images.
+
+    Returns:
+      {"block_0/stream": ..., "block_0/branch": ..., "block_0/preactivation": ...}: the stream after
+      the block, the branch's output, the input of each nonlinearity; and "logits". A scanned network
+      gives the names of its unrolled twin.
+    """
+    mutable = ["intermediates", *(["batch_stats"] if train else [])]
+    logits, updated = model.apply(variables, images, train=train, mutable=mutable)
+    tree = depth.unstack({"all": updated["intermediates"]})["all"]
+    found = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        # The last entry counts the calls of `sow`; every name is written once.
+        found["/".join(str(key.key) for key in path[:-1])] = leaf
+    return found | {"logits": logits}
 
 
 def count_parameters(tree: PyTree) -> int:

@@ -69,7 +69,8 @@ def test_twins_share_their_initial_weights(finished):
         for kind in ("none", "identity")
     )
     np.testing.assert_array_equal(
-        plain["params"]["block_0"]["kernel"], skip["params"]["block_0"]["kernel"]
+        plain["params"]["block_0"]["dense_0"]["kernel"],
+        skip["params"]["block_0"]["dense_0"]["kernel"],
     )
 
 
