@@ -1,19 +1,40 @@
 """Geometry of a loss around a point: what needs no more than `loss(params, batch)`."""
 
+from lsgeo.geometry.confusion import GradientConfusion, gradient_confusion
+from lsgeo.geometry.correlation_maps import relu_correlations, tanh_gradient_growth
 from lsgeo.geometry.critical_points import CriticalPoint, classify_critical_point
 from lsgeo.geometry.directions import (
     filter_normalized_directions,
     normalize_filters,
     random_direction,
 )
+from lsgeo.geometry.gradient_norms import GradientNorms, gradient_norms
+from lsgeo.geometry.jacobians import JacobianSpectrum, jacobian_spectrum
+from lsgeo.geometry.path_lengths import PathEnergies, gradient_path_energies, path_length_law
+from lsgeo.geometry.rank_collapse import rank_one_residual
+from lsgeo.geometry.shattering import InputGradients, input_gradients
 from lsgeo.geometry.surfaces import Surface, surface
 
 __all__ = [
     "CriticalPoint",
+    "GradientConfusion",
+    "GradientNorms",
+    "InputGradients",
+    "JacobianSpectrum",
+    "PathEnergies",
     "Surface",
     "classify_critical_point",
     "filter_normalized_directions",
+    "gradient_confusion",
+    "gradient_norms",
+    "gradient_path_energies",
+    "input_gradients",
+    "jacobian_spectrum",
     "normalize_filters",
+    "path_length_law",
     "random_direction",
+    "rank_one_residual",
+    "relu_correlations",
     "surface",
+    "tanh_gradient_growth",
 ]

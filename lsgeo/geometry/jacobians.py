@@ -25,8 +25,9 @@ class JacobianSpectrum:
 
     @property
     def moment_ratio(self) -> float:
-        """m2 / m1^2 of the squared singular values; 1 where all are equal (isometry)."""
-        return float(np.mean(self.singular_values**4)) / self.mean_square**2
+        """m2 / m1^2 of the squared singular values; 1 where all are equal (isometry), NaN if all are 0."""
+        with np.errstate(invalid="ignore"):
+            return float(np.mean(self.singular_values**4) / np.float64(self.mean_square) ** 2)
 
     @property
     def condition_number(self) -> float:

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from experiments import signals
+from lsgeo import runs
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    config = signals.Config(depths=(2, 3), width=16, skips=("none", "identity"), num_seeds=2)
+    config.num_examples = 12
+    return config, signals.run(config, tmp_path_factory.mktemp("signals"))
+
+
+def test_every_network_is_measured_for_every_seed(finished):
+    config, opened = finished
+    for skip in config.skips:
+        for depth in config.depths:
+            entry = opened.load(f"{skip}_{depth}")
+            assert entry["kernels"].shape == (2, depth)
+            for metric in signals.PANELS:
+                assert entry[metric].shape == (2,)
+                assert np.isfinite(entry[metric]).all()
+            ratio = entry["kernels"][:, 0] / entry["kernels"][:, -1]
+            np.testing.assert_allclose(entry["gradient_ratio"], ratio)
+            assert (entry["moment_ratio"] >= 1).all()
+    assert (opened.path / "signals.png").stat().st_size > 10_000
+
+
+def test_a_second_run_measures_nothing_again(finished):
+    config, opened = finished
+    before = {p.name: p.stat().st_mtime_ns for p in (opened.path / "arrays").iterdir()}
+    again = runs.open_run(opened.path, config)
+    signals.run(config, again.path)
+    assert before == {p.name: p.stat().st_mtime_ns for p in (opened.path / "arrays").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("depths", (), "`depths` must not be empty"),
+        ("depths", (1, 2), "`depths` must be at least 2"),
+        ("skips", ("gated",), "`skips` may hold none, identity, scaled; got 'gated'"),
+        ("num_seeds", 0, "`num_seeds` must be at least 1"),
+    ],
+)
+def test_bad_fields_are_refused_before_anything_is_written(field, value, text, tmp_path):
+    config = signals.Config()
+    setattr(config, field, value)
+    with pytest.raises(ValueError, match=text):
+        signals.run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
