@@ -23,6 +23,7 @@ class PathEnergies:
     """Share of the gradient's energy by path length; see `gradient_path_energies`."""
 
     shares: np.ndarray  # (n + 1,), ||part of length k||^2 over the sum of all
+    energy: float  # sum over the lengths of ||part||^2
     interference: float  # ||sum of the parts||^2 / sum of ||part||^2; 1 where they are orthogonal
     num_products: int
 
@@ -113,4 +114,4 @@ def gradient_path_energies(
     total = energies.sum()
     n = len(pullbacks)
     whole = (parts.sum(0) ** 2).sum()
-    return PathEnergies(energies / total, float(whole / total), n * (n + 1) // 2)
+    return PathEnergies(energies / total, float(total), float(whole / total), n * (n + 1) // 2)

@@ -7,6 +7,10 @@ The rest of lsgeo sees a model as `loss(params, batch)`:
     loss = CrossEntropy(model, reestimate_batch_stats(model, variables, images))
 """
 
+from lsgeo.models.blocks import BlockFunction as BlockFunction
+from lsgeo.models.blocks import WithoutBlocks as WithoutBlocks
+from lsgeo.models.blocks import blocks as blocks
+from lsgeo.models.blocks import reorder as reorder
 from lsgeo.models.depth import stack as stack
 from lsgeo.models.depth import unstack as unstack
 from lsgeo.models.factory import create as create
