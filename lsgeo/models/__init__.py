@@ -9,8 +9,10 @@ The rest of lsgeo sees a model as `loss(params, batch)`:
 
 from lsgeo.models.blocks import BlockFunction as BlockFunction
 from lsgeo.models.blocks import WithoutBlocks as WithoutBlocks
+from lsgeo.models.blocks import block_inputs as block_inputs
 from lsgeo.models.blocks import blocks as blocks
 from lsgeo.models.blocks import reorder as reorder
+from lsgeo.models.blocks import stream_gradient as stream_gradient
 from lsgeo.models.depth import stack as stack
 from lsgeo.models.depth import unstack as unstack
 from lsgeo.models.factory import create as create

@@ -11,6 +11,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from lsgeo import trees
 
@@ -82,39 +83,99 @@ def _block_name(context):
     return path[0] if len(path) == 1 and _NAME.fullmatch(path[0]) else None
 
 
+def block_inputs(
+    model: nn.Module, variables: dict[str, PyTree], images: jax.Array
+) -> dict[str, jax.Array]:
+    """Runs a network in evaluation mode and returns the stream below each block, by the block's name.
+
+    Args:
+      model: a module from `create` that is not scanned.
+      variables: all its collections.
+      images: [N, ...].
+    """
+    found = {}
+
+    def record(call, args, kwargs, context):
+        name = _block_name(context)
+        if name:
+            found[name] = args[0]
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(record):
+        model.apply(variables, images, train=False)
+    return found
+
+
 @dataclasses.dataclass(frozen=True)
 class WithoutBlocks:
-    """A loss, or logits, of the network with some blocks deleted: each passes its input on.
+    """A loss, or logits, of a network in which some blocks pass their input on unchanged.
+
+    Which ones is data, not structure: all choices share one compilation.
 
     Attributes:
       inner: a callable pytree of this package, `Logits` or `CrossEntropy`.
-      deleted: names of the blocks; they have to keep the stream's shape.
+      kept: name of a block -> whether it stays; the blocks left out of it stay. They have to keep the
+        stream's shape.
     """
 
     inner: Callable[[PyTree, Any], jax.Array]
-    deleted: tuple[str, ...] = ()
+    kept: dict[str, jax.Array | bool]
 
     def __call__(self, params: PyTree, batch: Any) -> jax.Array:
         """Evaluates `inner` without the blocks."""
-        missing = set(self.deleted)
+        missing = set(self.kept)
 
         def step_over(call, args, kwargs, context):
+            out = call(*args, **kwargs)
             name = _block_name(context)
-            if name not in self.deleted:
-                return call(*args, **kwargs)
+            if name not in self.kept:
+                return out
             missing.discard(name)
-            return args[0]
+            return jnp.where(self.kept[name], out, args[0])
 
         with nn.intercept_methods(step_over):
             out = self.inner(params, batch)
         if missing:
             raise ValueError(
-                f"`deleted` names blocks that the network lacks: {', '.join(sorted(missing))}."
+                f"`kept` names blocks that the network lacks: {', '.join(sorted(missing))}."
             )
         return out
 
 
-trees.register_dataclass(WithoutBlocks, meta=("deleted",))
+trees.register_dataclass(WithoutBlocks)
+
+
+def stream_gradient(
+    loss: Callable[[PyTree, Any], jax.Array], params: PyTree, batch: Any, name: str
+) -> jax.Array:
+    """Gradient of a loss with respect to the stream above one block.
+
+    Args:
+      loss: a callable pytree of this package, `CrossEntropy`.
+      params: parameters of the network.
+      batch: handed to loss.
+      name: of the block.
+
+    Returns:
+      An array like that stream.
+    """
+    shape = []
+
+    def at(added):
+        def add(call, args, kwargs, context):
+            out = call(*args, **kwargs)
+            if _block_name(context) != name:
+                return out
+            shape.append(jax.ShapeDtypeStruct(out.shape, out.dtype))
+            return out if added is None else out + added
+
+        with nn.intercept_methods(add):
+            return loss(params, batch)
+
+    jax.eval_shape(lambda: at(None))
+    if not shape:
+        raise ValueError(f"`name` must be a block of the network; got {name!r}.")
+    return jax.grad(at)(jnp.zeros(shape[0].shape, shape[0].dtype))
 
 
 def reorder(variables: dict[str, PyTree], order: Sequence[str]) -> dict[str, PyTree]:
@@ -144,7 +205,7 @@ def reorder(variables: dict[str, PyTree], order: Sequence[str]) -> dict[str, PyT
         for place, name in zip(places, order, strict=True):
             if place not in tree and name not in tree:
                 continue
-            here, other = (jax.tree.map(jax.numpy.shape, tree.get(n)) for n in (place, name))
+            here, other = (jax.tree.map(jnp.shape, tree.get(n)) for n in (place, name))
             if here != other:
                 raise ValueError(
                     f"`order` puts {name} in the place of {place}, which has another shape: {other} "

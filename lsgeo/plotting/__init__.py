@@ -17,15 +17,19 @@ figure.
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.effects import effect_forest
+from lsgeo.plotting.paths import deletions, lesions, path_shares
 from lsgeo.plotting.planes import surface_pair
 from lsgeo.plotting.style import ARMS, new_figure, to_svg
 
 __all__ = [
     "ARMS",
     "TrainingCurve",
+    "deletions",
     "effect_forest",
+    "lesions",
     "metric_by_depth",
     "new_figure",
+    "path_shares",
     "spectral_densities",
     "surface_pair",
     "to_svg",

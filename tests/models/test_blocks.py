@@ -28,10 +28,15 @@ def test_blocks_map_each_stream_to_the_next(name, options):
     assert [block.name for block in found] == [
         path.removesuffix("/stream") for path in sorted(streams) if path.endswith("/stream")
     ]
+    inputs = models.block_inputs(model, variables, IMAGES)
+    assert list(inputs) == [block.name for block in found]
     for below, above in itertools.pairwise(found):
-        x = streams[f"{below.name}/stream"]
+        np.testing.assert_array_equal(inputs[above.name], streams[f"{below.name}/stream"])
         np.testing.assert_allclose(
-            above.function(x), streams[f"{above.name}/stream"], rtol=1e-10, atol=1e-12
+            above.function(inputs[above.name]),
+            streams[f"{above.name}/stream"],
+            rtol=1e-10,
+            atol=1e-12,
         )
     assert [block.keeps_shape for block in found] == [
         streams[f"{b.name}/stream"].shape == streams[f"{a.name}/stream"].shape if a else True
@@ -43,13 +48,13 @@ def test_deleting_a_block_is_the_network_with_a_branch_of_zeros():
     model, variables = network(depth=3, width=4)
     batch = {"image": IMAGES, "label": jnp.arange(3)}
     params = variables["params"]
-    logits = models.WithoutBlocks(models.Logits(model), ("block_1",))
+    logits = models.WithoutBlocks(models.Logits(model), {"block_1": False, "block_2": True})
     silent = {**params, "block_1": jax.tree.map(jnp.zeros_like, params["block_1"])}
     expected = models.Logits(model)(silent, batch)
     np.testing.assert_array_equal(jax.jit(lambda f, p: f(p, batch))(logits, params), expected)
     assert not np.allclose(models.Logits(model)(params, batch), expected)
-    with pytest.raises(ValueError, match="`deleted` names blocks that the network lacks: block_7"):
-        models.WithoutBlocks(models.Logits(model), ("block_7",))(params, batch)
+    with pytest.raises(ValueError, match="`kept` names blocks that the network lacks: block_7"):
+        models.WithoutBlocks(models.Logits(model), {"block_7": True})(params, batch)
 
 
 def test_reordering_moves_parameters_and_statistics_together():
@@ -76,7 +81,7 @@ def test_the_parts_by_path_length_of_a_networks_gradient_sum_to_it():
     model, variables = network(depth=4, width=6)
     found = models.blocks(model, variables, IMAGES)
     params = variables["params"]
-    stem = IMAGES.reshape(3, -1) @ params["stem"]["kernel"]
+    stem = models.block_inputs(model, variables, IMAGES)["block_0"]
 
     def loss_above(x):
         return jnp.sum(jnp.maximum(x, 0) @ params["head"]["kernel"])
@@ -93,3 +98,21 @@ def test_the_parts_by_path_length_of_a_networks_gradient_sum_to_it():
     np.testing.assert_allclose(
         parts.interference * parts.energy, (np.asarray(whole) ** 2).sum(), rtol=1e-10
     )
+
+
+def test_the_gradient_above_a_block_is_that_of_the_rest_of_the_network():
+    model, variables = network(depth=3, width=4)
+    batch = {"image": IMAGES, "label": jnp.arange(3)}
+    found = models.blocks(model, variables, IMAGES)
+    head = variables["params"]["head"]
+
+    def rest(x):
+        logits = jnp.maximum(found[2].function(x), 0) @ head["kernel"] + head["bias"][None]
+        return models.cross_entropy(logits, batch)
+
+    stream = models.activations(model, variables, IMAGES)["block_1/stream"]
+    loss = models.CrossEntropy(model)
+    above = models.stream_gradient(loss, variables["params"], batch, "block_1")
+    np.testing.assert_allclose(above, jax.grad(rest)(stream), rtol=1e-10, atol=1e-14)
+    with pytest.raises(ValueError, match="`name` must be a block"):
+        models.stream_gradient(loss, variables["params"], batch, "block_9")
