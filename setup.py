@@ -29,12 +29,16 @@ setup(
         "jinja2>=3.1",
     ],
     extras_require={
+        "data": ["datasets>=5.0", "grain>=0.2.16", "pillow>=11"],
         "test": [
             "chex>=0.1.90",
+            "datasets>=5.0",
             "equinox>=0.11",
+            "grain>=0.2.16",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",
+            "pillow>=11",
             "ruff>=0.9",
         ],
         "bench": [

@@ -1,26 +1,47 @@
-"""Datasets by name, with a fixed, class-balanced split."""
+"""Datasets by name, with a fixed split and nested subsets."""
 
 import dataclasses
 import hashlib
+import inspect
+import os
+from typing import Any
 
 import numpy as np
 
+from lsgeo.data import subsets
+from lsgeo.data.cifar import cifar10, cifar100
 from lsgeo.data.digits import digits
+from lsgeo.data.folder import folder
+from lsgeo.data.hub import HubSplit, hub
+from lsgeo.data.idx import fashion_mnist, mnist
+from lsgeo.data.statistics import Statistics
+from lsgeo.data.synthetic import SYNTHETIC
 
-DATASETS = {"digits": digits}
-_TEST_SHARE = 0.25
+IMAGES = {
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "digits": digits,
+    "fashion-mnist": fashion_mnist,
+    "folder": folder,
+    "mnist": mnist,
+}
+_HUB = "hf:"
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Images and labels in memory.
+    """Examples in memory.
 
     Attributes:
       name: the dataset's name.
-      train: {"image": float32 [N, H, W, C], "label": int32 [N]}, standardised.
+      train: {"image": float32 [N, H, W, C], "label": int32 [N]}, the images standardised. Synthetic data have
+        inputs [N, D] under the same name, as drawn; a regression has {"target": float32 [N, K]} in place of
+        the labels.
       test: the same for the test examples, standardised with the training set's mean and deviation.
-      num_classes: number of classes.
-      sha256: of all four arrays, with their shapes and dtypes.
+      num_classes: number of classes; 0 for a regression.
+      sha256: of all arrays, with their shapes and dtypes.
+      statistics: mean and deviation of each channel of `train` before it was standardised; None for synthetic
+        data.
     """
 
     name: str
@@ -28,72 +49,130 @@ class Dataset:
     test: dict[str, np.ndarray]
     num_classes: int
     sha256: str
+    statistics: Statistics | None = None
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of a network: one per class, or per component of the target."""
+        return self.num_classes or self.train["target"].shape[1]
 
     def __str__(self) -> str:
         """One line: name, sizes and the hash's beginning."""
-        sizes = f"{len(self.train['label'])} train, {len(self.test['label'])} test examples"
-        return f"Dataset {self.name}: {sizes}, {self.num_classes} classes, {self.sha256[:12]}"
+        sizes = f"{len(self.train['image'])} train, {len(self.test['image'])} test examples"
+        kind = f"{self.num_classes} classes" if self.num_classes else f"{self.num_outputs} targets"
+        return f"Dataset {self.name}: {sizes}, {kind}, {self.sha256[:12]}"
 
 
 def load(
-    name: str, *, num_train: int | None = None, num_test: int | None = None, seed: int = 0
+    name: str,
+    *,
+    root: str | os.PathLike | None = None,
+    num_train: int | None = None,
+    num_test: int | None = None,
+    seed: int = 0,
+    subset: str = "balanced",
+    random_labels: float = 0.0,
+    verify: bool = True,
+    **options: Any,
 ) -> Dataset:
     """Loads a dataset.
 
-    A quarter of each class is set aside for testing before any subset is taken, so that no size
-    ever trains on another size's test examples. Subsets are balanced over the classes as far as
-    the classes reach, and nested: the first n examples of a larger subset are the smaller one.
+    The official split is kept where there is one. Elsewhere ("digits") a quarter of each class is set aside
+    for testing before any subset is taken, so that no size ever trains on another size's test examples.
+    Subsets are nested: the first n examples of a larger subset are the smaller one. Images are standardised,
+    each channel by its mean and deviation over `train` as it was asked for.
+
+    Names:
+      "digits": 1347 train and 450 test examples of 8 x 8, bundled with scikit-learn.
+      "mnist", "fashion-mnist": IDX files below `root`, plain or .gz.
+      "cifar10", "cifar100": the Python or the binary version below `root`, folder or .tar.gz.
+      "folder": images root/train/CLASS/IMAGE and root/val/CLASS/IMAGE; options `resize`, `image_size`,
+        `channels`, see `ImageFolder`.
+      "hf:NAME": a data set of Hugging Face; options see `HubSplit`, and the names of the splits, `train`
+        and `test`.
+      "gaussian-mixture" (options `num_classes`, `dim`, `separation`), "teacher-student" (`dim`, `hidden`),
+        "deep-linear" (`dim`, `singular_values`), "chebyshev" (`degree`): synthetic, see
+        `lsgeo.data.synthetic`; the last three are regressions.
 
     Args:
-      name: "digits" (1347 train and 450 test examples).
-      num_train: number of training examples; None takes all.
-      num_test: number of test examples; None takes all.
-      seed: chooses the split and the subsets, by NumPy's generator.
+      name: one of the above.
+      root: folder of the files, or of the cache of Hugging Face; bundled and synthetic data need none.
+      num_train: number of training examples; None takes all, or the default of synthetic data.
+      num_test: number of test examples; None takes all, or the default of synthetic data.
+      seed: chooses the split, the order and the subsets, or synthetic data, by NumPy's generator.
+      subset: which images come first: "balanced" (over the classes as far as they reach, in an order drawn
+        from `seed`) or "first" (as in the files). Synthetic data are balanced as drawn.
+      random_labels: each training label is replaced with this probability by one that is uniform over the
+        classes (Zhang et al. 2017); 1 makes all of them random. The order and the test labels stay.
+      verify: whether files must be the published ones, by checksum where one is published and by their number
+        of examples. False loads your own data in the same format.
+      **options: those of the dataset.
 
     Returns:
-      Dataset, with images standardised by one mean and one deviation, those of `train`.
+      Dataset.
 
     Raises:
-      ValueError: for an unknown name, or sizes that the split cannot give.
+      FileNotFoundError: if a file is missing; names it, the folder, and the two ways to get it.
+      ImportError: without a library of the extra `data` that the dataset needs.
+      ValueError: for an unknown name or option, sizes that the data cannot give, files that are truncated,
+        corrupt or not the published ones, labels outside the classes, images of another shape or type.
     """
-    if name not in DATASETS:
-        known = ", ".join(sorted(DATASETS))
+    if not 0 <= random_labels <= 1:
+        raise ValueError(f"`random_labels` must be between 0 and 1; got {random_labels}.")
+    if subset not in ("balanced", "first"):
+        raise ValueError(f"`subset` must be 'balanced' or 'first'; got {subset!r}.")
+    if name in SYNTHETIC:
+        _check_options(name, options, SYNTHETIC[name])
+        train, test, num_classes = SYNTHETIC[name](num_train, num_test, seed, **options)
+        statistics = None
+    else:
+        pool = _pool(name, root, verify, options)
+        num_classes = pool.num_classes
+        train, test, statistics = _batches(pool, num_train, num_test, subset, seed)
+    if random_labels:
+        if not num_classes:
+            raise ValueError(f"`random_labels` is {random_labels}, but {name!r} is a regression.")
+        train["label"] = subsets.randomise(train["label"], num_classes, random_labels, seed)
+    return Dataset(name, train, test, num_classes, _sha256(train, test), statistics)
+
+
+def _pool(name, root, verify, options):
+    if name.startswith(_HUB):
+        _check_options(name, options, hub, HubSplit)
+        return hub(name.removeprefix(_HUB), root, **options)
+    if name not in IMAGES:
+        known = ", ".join([*sorted([*IMAGES, *SYNTHETIC]), "hf:NAME"])
         raise ValueError(f"Unknown dataset: {name!r}. Choose one of: {known}.")
-    pixels, labels = DATASETS[name]()
-    train, test = _split(labels, seed)
-    train = _first("num_train", train, num_train)
-    test = _first("num_test", test, num_test)
-    # Sums of whole numbers are exact in float64: the same bits on every machine.
-    mean = pixels[train].mean()
-    deviation = np.sqrt((pixels[train] ** 2).mean() - mean**2)
-
-    def batch(index):
-        image = ((pixels[index] - mean) / deviation).astype(np.float32)
-        return {"image": image, "label": labels[index]}
-
-    parts = batch(train), batch(test)
-    return Dataset(name, *parts, num_classes=int(labels.max()) + 1, sha256=_sha256(*parts))
+    _check_options(name, options, IMAGES[name])
+    known = inspect.signature(IMAGES[name]).parameters
+    given = {"root": root, "verify": verify, **options}
+    return IMAGES[name](**{key: value for key, value in given.items() if key in known})
 
 
-def _split(labels, seed):
-    # Indices of both parts, ordered by (rank within the class, class): prefixes are balanced.
-    rng = np.random.default_rng(seed)
-    index = rng.permutation(len(labels))
-    rank = np.empty(len(labels), np.int64)
-    for label in np.unique(labels):
-        members = index[labels[index] == label]
-        rank[members] = np.arange(len(members))
-    order = np.lexsort((labels, rank))
-    num_test = np.ceil(len(labels) * _TEST_SHARE).astype(int)
-    return order[num_test:], order[:num_test]
+def _check_options(name, options, *sources):
+    parameters = [p for source in sources for p in inspect.signature(source).parameters.values()]
+    own = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"root", "verify"}
+    for option in options:
+        if option not in own:
+            known = ", ".join(sorted(own)) or "no options"
+            raise ValueError(f"Unknown option of {name!r}: {option!r}. It has {known}.")
 
 
-def _first(argument, index, size):
-    if size is None:
-        return index
-    if not 1 <= size <= len(index):
-        raise ValueError(f"`{argument}` must be between 1 and {len(index)}; got {size}.")
-    return index[:size]
+def _batches(pool, num_train, num_test, subset, seed):
+    (train, train_index), (test, test_index) = subsets.parts(pool, subset=subset, seed=seed)
+    train_index = subsets.first("num_train", train_index, num_train)
+    test_index = subsets.first("num_test", test_index, num_test)
+    pixels = train.image[train_index]
+    statistics = Statistics.of([pixels], "training images")
+
+    def batch(image, label):
+        return {"image": statistics.standardise(image), "label": label}
+
+    return (
+        batch(pixels, train.label[train_index]),
+        batch(test.image[test_index], test.label[test_index]),
+        statistics,
+    )
 
 
 def _sha256(*parts):

@@ -2,10 +2,14 @@
 
 import numpy as np
 
+from lsgeo.data.pool import Images, Pool
 
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Loads the 1797 digits: integer images [1797, 8, 8, 1] from 0 to 16, labels [1797] 0 to 9."""
+
+def digits() -> Pool:
+    """Loads the 1797 digits: images [1797, 8, 8, 1] from 0 to 16, labels 0 to 9, no official split."""
     from sklearn.datasets import load_digits  # Here, because the import alone takes a second.
 
     bunch = load_digits()
-    return bunch.images.astype(np.int64)[..., None], bunch.target.astype(np.int32)
+    image = bunch.images.astype(np.uint8)[..., None]
+    images = Images.of(image, bunch.target, source="digits", num_classes=10, shape=(8, 8, 1))
+    return Pool(images, None, 10)

@@ -1,0 +1,128 @@
+"""Crops and flips against every possible window; mixtures against their formula."""
+
+import collections
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from lsgeo.data import augment, mixup
+
+KEY = jax.random.key(0)
+BASE = np.arange(1, 41, dtype=np.float32).reshape(5, 4, 2)  # No two windows of it are equal.
+
+
+def windows(padding, **pad):
+    padded = np.pad(BASE, ((padding, padding), (padding, padding), (0, 0)), **pad)
+    places = itertools.product(range(2 * padding + 1), repeat=2)
+    cut = [padded[row : row + 5, column : column + 4] for row, column in places]
+    return [window[:, step] for window in cut for step in (slice(None), slice(None, None, -1))]
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_each_image_is_one_of_the_possible_windows_and_all_are_equally_frequent(mode):
+    num = 10_000
+    images = jnp.broadcast_to(BASE, (num, *BASE.shape))
+    out = np.asarray(augment(images, key=KEY, padding=2, mode=mode))
+    # Mirrored at the border, a window may be its neighbour flipped: 50 ways, but only 30 windows.
+    ways = collections.Counter(window.tobytes() for window in windows(2, mode=mode))
+    assert len(ways) == {"constant": 50, "reflect": 30}[mode]
+    found = collections.Counter(image.tobytes() for image in out)
+    assert set(found) <= set(ways)
+    expected = {window: num * count / 50 for window, count in ways.items()}
+    distance = sum((found[window] - mean) ** 2 / mean for window, mean in expected.items())
+    # Chi-square over 25 places times 2 directions, drawn independently: once in 1e6 above.
+    assert distance < stats.chi2.isf(1e-6, len(ways) - 1)
+
+
+def test_examples_stay_in_their_order_and_types():
+    scale = np.arange(1, 31, dtype=np.int32)[:, None, None, None]
+    images = (100 * scale + BASE.astype(np.int32)[None]).astype(np.int32)
+    out = np.asarray(augment(images, key=KEY, padding=1, mode="reflect"))
+    assert out.dtype == np.int32
+    np.testing.assert_array_equal(out // 100, np.broadcast_to(scale, out.shape))
+
+
+def test_without_padding_images_are_flipped_or_not_and_without_both_they_are_the_same():
+    images = jnp.broadcast_to(BASE, (64, *BASE.shape))
+    out = np.asarray(augment(images, key=KEY, padding=0))
+    flipped = (out == BASE[None, :, ::-1]).all((1, 2, 3))
+    kept = (out == BASE[None]).all((1, 2, 3))
+    assert (flipped ^ kept).all()
+    assert 10 < flipped.sum() < 54
+    same = augment(images, key=KEY, padding=0, flip=False)
+    np.testing.assert_array_equal(same, images)
+
+
+def test_the_border_has_the_given_value_of_each_channel():
+    images = jnp.broadcast_to(BASE, (50, *BASE.shape))
+    out = np.asarray(augment(images, key=KEY, padding=3, fill=(-1.0, -2.0)))
+    zeros = np.asarray(augment(images, key=KEY, padding=3))
+    np.testing.assert_array_equal(out, np.where(zeros == 0, np.float32([-1, -2]), zeros))
+    assert (zeros == 0).any() and (zeros != 0).any()
+
+
+def test_the_same_key_gives_the_same_images_inside_another_compiled_function():
+    images = jnp.broadcast_to(BASE, (16, *BASE.shape))
+    step = jax.jit(lambda images, key: augment(images, key=key, padding=2))
+    np.testing.assert_array_equal(step(images, KEY), augment(images, key=KEY, padding=2))
+    assert (step(images, jax.random.key(1)) != step(images, KEY)).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"padding": -1}, "`padding` must be 0 or more"),
+        (
+            {"padding": 4, "mode": "reflect"},
+            "below the images' smaller side to reflect them, 4; got 4",
+        ),
+        ({"mode": "wrap"}, "`mode` must be 'constant' or 'reflect'; got 'wrap'"),
+        ({"key": jax.random.PRNGKey(0)}, "`key` must be one typed random key"),
+    ],
+)
+def test_impossible_augmentations_are_refused(options, text):
+    with pytest.raises(ValueError, match=text):
+        augment(jnp.zeros((2, 5, 4, 1)), **{"key": KEY, **options})
+    with pytest.raises(ValueError, match=r"`images` must be \[N, H, W, C\]; got \[5, 4, 1\]"):
+        augment(jnp.zeros((5, 4, 1)), key=KEY)
+
+
+def test_a_mixture_has_the_cross_entropy_of_its_parts_and_mixes_images_alike():
+    rng = np.random.default_rng(0)
+    image, label = rng.normal(size=(6, 3, 3, 1)), np.arange(6)
+    mixed = mixup(
+        {"image": jnp.asarray(image), "label": jnp.asarray(label)}, key=KEY, num_classes=6
+    )
+    target = np.asarray(mixed["target"])
+    other = np.where(np.isclose(target, 1), label[:, None], np.where(target > 0, label[None], -1))
+    # All labels differ: the column of the diagonal holds the share, the other one its complement.
+    share = np.diag(target)[np.diag(target) < 1][0]
+    partner = [[j for j in row if j >= 0 and j != i] for i, row in enumerate(other)]
+    partner = np.array([row[0] if row else i for i, row in enumerate(partner)])
+    np.testing.assert_array_equal(np.sort(partner), label)
+    np.testing.assert_allclose(
+        mixed["image"], share * image + (1 - share) * image[partner], rtol=1e-12
+    )
+    log_p = jax.nn.log_softmax(jnp.asarray(rng.normal(size=(6, 6))))
+    own, its = log_p[label, label], log_p[label, partner]
+    np.testing.assert_allclose((target * log_p).sum(1), share * own + (1 - share) * its, rtol=1e-12)
+
+
+def test_the_share_of_a_mixture_is_beta_distributed():
+    batch = {"image": jnp.zeros((8, 1, 1, 1)), "label": jnp.arange(8)}
+    mix = jax.jit(jax.vmap(lambda key: mixup(batch, key=key, num_classes=8, alpha=0.5)["target"]))
+    targets = np.asarray(mix(jax.random.split(KEY, 2000)))
+    share = np.diagonal(targets, axis1=1, axis2=2).min(1)
+    assert stats.kstest(share, stats.beta(0.5, 0.5).cdf).pvalue > 1e-4
+
+
+def test_an_impossible_mixture_is_refused():
+    batch = {"image": jnp.zeros((2, 1, 1, 1)), "label": jnp.arange(2)}
+    with pytest.raises(ValueError, match="`alpha` must be positive; got 0"):
+        mixup(batch, key=KEY, num_classes=2, alpha=0)
+    with pytest.raises(ValueError, match="`key` must be one typed random key; got int"):
+        mixup(batch, key=0, num_classes=2)
