@@ -2,6 +2,8 @@
 
 The training and the test set come from separate generators. A larger set begins with the smaller one,
 but for "deep-linear", whose whitening depends on all inputs, and "chebyshev", whose points are spaced evenly.
+Factorisations and matrix products round as the machine's linear algebra does: the last bits, and the hash, may
+differ between machines, which those of image data do not.
 """
 
 import math
