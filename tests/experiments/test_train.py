@@ -114,7 +114,7 @@ def test_divergence_is_recorded_and_has_no_end(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"dataset": "mnist"}, "Unknown dataset: 'mnist'"),
+        ({"dataset": "emnist"}, "Unknown dataset: 'emnist'"),
         ({"model": "cnn"}, "Unknown model: 'cnn'"),
         ({"skip": "gate"}, "Unknown skip: 'gate'"),
         ({"optimizer": "lion"}, "Unknown `optimizer`: 'lion'"),
