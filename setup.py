@@ -40,6 +40,7 @@ setup(
             "hypothesis>=6.100",
             "pillow>=11",
             "ruff>=0.9",
+            "tensorboardX>=2.6",
         ],
         "bench": [
             "torch>=2.13",
@@ -49,6 +50,7 @@ setup(
             "matfree>=0.6.3",
             "traceax>=1.0.2",
         ],
+        "tensorboard": ["tensorboardX>=2.6"],
         "cuda": ["jax[cuda13]>=0.10"],
         "tpu": ["jax[tpu]>=0.10"],
     },

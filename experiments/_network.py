@@ -2,13 +2,14 @@
 
 import dataclasses
 import os
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from experiments import _problem, train
-from lsgeo import models, runs, training
+from lsgeo import runs, training
 from lsgeo.geometry import surfaces
 
 ARMS = {"none": "no skip", "identity": "skip", "scaled": "scaled skip"}
@@ -18,7 +19,7 @@ ARMS = {"none": "no skip", "identity": "skip", "scaled": "scaled skip"}
 class Network:
     """One checkpoint of a training run, with the data that its loss is measured on."""
 
-    loss: models.CrossEntropy
+    loss: Callable[[Any, Any], jax.Array]
     params: Any
     batch: dict[str, jax.Array]
     num_classes: int
@@ -53,7 +54,7 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     batch = {name: jnp.asarray(part[:count]) for name, part in dataset.train.items()}
     stats = stored["batch_stats"]
     constants = {"batch_stats": stats} if stats else {}
-    loss = models.CrossEntropy(train.create_model(trained, dataset), constants)
+    loss = train.create_loss(trained, train.create_model(trained, dataset), constants)
     digest = _problem.fingerprint(stored["params"], stored["batch_stats"])
     return Network(
         loss,
@@ -75,7 +76,7 @@ def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
       ValueError: if `run` is no training run, has none of them, or a name can be no checkpoint's.
     """
     config = _training_config(run)
-    possible = ["init", *(f"loss_{float(level)}" for level in config.loss_levels), "end"]
+    possible = train.make_recipe(config).snapshot_names
     for name in wanted:
         if name not in possible:
             raise ValueError(

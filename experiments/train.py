@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import _main
+from experiments import _main, _measure
 from lsgeo import data, models, runs, training
 
 
@@ -31,16 +31,39 @@ class Config:
       skip: "none", "identity" or "scaled".
       norm: "none", "layer" (MLP) or "batch".
       activation: "relu" or "tanh" for an MLP; a ResNet has "relu".
-      optimizer: "adam", "momentum" or "sgd".
-      learning_rate: constant.
+      loss: "cross_entropy" or "squared_error" (1/2 ||f - onehot||^2, averaged over examples only).
+      label_smoothing: of the cross-entropy, in every measured loss too.
+      optimizer: "sgd", "momentum" (heavy ball), "nesterov", "adam" or "adamw".
+      learning_rate: of the constant schedule, and the peak of the others.
+      momentum: of "momentum" and "nesterov".
+      weight_decay: 0 is none.
+      decay: "loss" (in every measured loss and in the landscape), "gradient" (as SGD in the papers) or
+        "decoupled"; see `lsgeo.training.Recipe`.
+      decay_leaves: globs over the parameters that decay; "**" is all.
+      schedule: "constant", "piecewise" or "cosine".
+      boundaries: steps at which the piecewise rate changes.
+      factors: what it is multiplied by there.
+      warmup_steps: linear warm-up; 0 is none.
+      clip_norm: largest global norm of the gradient; 0 does not clip.
+      ema: decay of the moving average of the weights, kept as the checkpoint "average"; 0 is none.
+      rate_leaves: globs over the parameters with a learning rate of their own.
+      rate_factors: what it is multiplied by, one for each glob.
+      mixup: alpha of mixup; 0 is none.
       batch_size: 0 is the full batch.
+      eval_batch_size: examples per part of a measurement on all of them, for data that does not fit in
+        one; 0 is one part, exact also for batch statistics, which in parts take `stats_passes`.
+      stats_passes: passes over the parts in which batch statistics are re-estimated, see
+        `lsgeo.models.reestimate_batch_stats`.
       max_steps: updates at most.
       loss_levels: training losses at whose first crossing a checkpoint is written.
+      snapshot_steps: steps at which one is written.
+      snapshot_epochs: epochs after which one is written.
       stop_loss: end at the first training loss that is no higher; 0 means never.
       eval_every: steps between two lines of metrics.jsonl; with mini-batches, between two
         measurements of the training loss.
       checkpoints: whether checkpoints are written.
       save_every: steps between two resume states; 0 means none.
+      tensorboard: whether metrics are written as TensorBoard event files too.
       seed: initial weights and order of the examples.
       data_seed: split and subset of the data.
     """
@@ -54,15 +77,35 @@ class Config:
     skip: str = "identity"
     norm: str = "layer"
     activation: str = "relu"
+    loss: str = "cross_entropy"
+    label_smoothing: float = 0.0
     optimizer: str = "adam"
     learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    decay: str = "gradient"
+    decay_leaves: tuple[str, ...] = ("**",)
+    schedule: str = "constant"
+    boundaries: tuple[int, ...] = ()
+    factors: tuple[float, ...] = ()
+    warmup_steps: int = 0
+    clip_norm: float = 0.0
+    ema: float = 0.0
+    rate_leaves: tuple[str, ...] = ()
+    rate_factors: tuple[float, ...] = ()
+    mixup: float = 0.0
     batch_size: int = 0
+    eval_batch_size: int = 0
+    stats_passes: int = 2
     max_steps: int = 1000
     loss_levels: tuple[float, ...] = (1.0, 0.5, 0.1)
+    snapshot_steps: tuple[int, ...] = ()
+    snapshot_epochs: tuple[int, ...] = ()
     stop_loss: float = 0.0
     eval_every: int = 50
     checkpoints: bool = True
     save_every: int = 500
+    tensorboard: bool = False
     seed: int = 0
     data_seed: int = 0
 
@@ -76,17 +119,22 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       progress: progress(step, max_steps, text).
 
     Returns:
-      The Run; its "summary" has status ("trained", "stopped", "diverged"), message, step, reached
-      (one step per level, -1 where the level was never met), levels, train_loss, train_accuracy,
-      test_loss, test_accuracy, num_parameters, seconds (of this process), data_sha256.
+      The Run; its "summary" has status ("trained", "stopped", or "diverged": it failed to train), message,
+      step, reached (one step per level, -1 where the level was never met), levels, train_loss,
+      train_accuracy, test_loss, test_accuracy, penalty (of weight decay in the loss, a part of both
+      losses), with `ema` the same of the average as average_train_loss and so on, num_parameters, seconds
+      (of this process), data_sha256.
 
     Raises:
       ValueError: for a bad field, or a directory of another configuration.
     """
-    recipe = _recipe(config)
+    recipe = make_recipe(config)
     dataset = load_data(config)
+    for part in (dataset.train, dataset.test):
+        models.check_labels(part["label"], dataset.num_classes)
     recipe.check_size(len(dataset.train["label"]))
     model = create_model(config, dataset)
+    _measure.data_loss(config, model, {})
     opened = runs.open_run(workdir, config, provenance={"data_sha256": dataset.sha256})
     if opened.has("summary"):
         return opened
@@ -95,24 +143,22 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     batch = jax.tree.map(jnp.asarray, dataset.train)
     variables = models.init(model, batch["image"], key=weights_key)
     params = variables.pop("params")
-    constants = functools.partial(evaluation_constants, model, variables, batch)
-    evaluate = None
-    if config.batch_size:
-        evaluate = lambda p: _evaluate(models.Logits(model, constants(p)), p, batch)[0]  # noqa: E731
+    constants = functools.partial(_measure.constants, config, model, variables, batch)
+    measure = functools.partial(_measure.measure, config, model, constants)
     result = training.fit_run(
         opened,
-        models.CrossEntropy(model, variables, train=True),
+        _measure.data_loss(config, model, variables, train=True),
         params,
         batch,
         recipe,
         key=order_key,
-        evaluate=evaluate,
+        evaluate=(lambda p: measure(p, batch)[0]) if config.batch_size or config.mixup else None,
         constants=constants,
         save_checkpoints=config.checkpoints,
         progress=progress,
+        tensorboard=config.tensorboard,
     )
-    predict = models.Logits(model, constants(result.params))
-    summary = _summary(result, recipe, predict, dataset)
+    summary = _summary(config, result, measure, dataset)
     seconds = time.monotonic() - started
     opened.save("summary", {**summary, "seconds": seconds, "data_sha256": dataset.sha256})
     training.delete_states(opened.path)
@@ -143,32 +189,31 @@ def create_model(config: Config, dataset: data.Dataset):
     return models.create(config.model, num_classes=dataset.num_classes, **options)
 
 
-def evaluation_constants(model, variables, batch, params):
-    """Batch statistics of all training images ("re-estimated"); {} without batch norm."""
-    return models.reestimate_batch_stats(model, {"params": params, **variables}, batch["image"])
+def create_loss(config: Config, model, constants):
+    """Creates the loss in evaluation mode whose landscape a configuration trains on."""
+    return make_recipe(config).objective(_measure.data_loss(config, model, constants))
 
 
-def _recipe(config):
+def make_recipe(config: Config) -> training.Recipe:
+    """Takes the recipe out of a configuration."""
     names = [field.name for field in dataclasses.fields(training.Recipe)]
     return training.Recipe(**{name: getattr(config, name) for name in names})
 
 
-@jax.jit
-def _evaluate(predict, params, batch):
-    logits = predict(params, batch)
-    return models.cross_entropy(logits, batch), models.accuracy(logits, batch)
-
-
-def _summary(result, recipe, predict, dataset):
-    parts = {"train": (math.nan, math.nan), "test": (math.nan, math.nan)}
-    if result.status != "diverged":
-        for part in parts:
-            parts[part] = _evaluate(predict, result.params, getattr(dataset, part))
-    measured = {
-        f"{part}_{name}": float(value)
-        for part, values in parts.items()
-        for name, value in zip(("loss", "accuracy"), values, strict=True)
-    }
+def _summary(config, result, measure, dataset):
+    recipe = make_recipe(config)
+    networks = {"": result.params} | (
+        {} if result.average is None else {"average_": result.average}
+    )
+    measured = {}
+    for prefix, params in networks.items():
+        diverged = result.status == "diverged"
+        penalty = recipe.penalty(params)
+        for part in ("train", "test"):
+            values = (math.nan, math.nan) if diverged else measure(params, getattr(dataset, part))
+            measured[f"{prefix}{part}_loss"] = values[0] + penalty
+            measured[f"{prefix}{part}_accuracy"] = values[1]
+        measured[f"{prefix}penalty"] = penalty
     return {
         "status": result.status,
         "message": str(result),

@@ -18,8 +18,11 @@ from lsgeo.models.depth import unstack as unstack
 from lsgeo.models.factory import create as create
 from lsgeo.models.losses import CrossEntropy as CrossEntropy
 from lsgeo.models.losses import Logits as Logits
+from lsgeo.models.losses import SquaredError as SquaredError
 from lsgeo.models.losses import accuracy as accuracy
+from lsgeo.models.losses import check_labels as check_labels
 from lsgeo.models.losses import cross_entropy as cross_entropy
+from lsgeo.models.losses import squared_error as squared_error
 from lsgeo.models.mlp import MLP as MLP
 from lsgeo.models.published import PUBLISHED as PUBLISHED
 from lsgeo.models.resnet import ResNet as ResNet

@@ -1,4 +1,4 @@
-"""Cross-entropy and logits as pytrees that are called like functions.
+"""Losses and outputs of a model as pytrees that are called like functions.
 
 The module is static and the batch statistics are leaves, so that checkpoints and seeds pass through
 one compiled function:
@@ -6,6 +6,10 @@ one compiled function:
     loss = CrossEntropy(model, {"batch_stats": stats})  # loss(params, batch) -> scalar
     predict = Logits(model, {"batch_stats": stats})
     cross_entropy(predict(params, batch), batch)  # the same scalar
+
+Without a key nothing is random. `loss(params, batch, key=key)` draws the random parts of the model
+(dropout, stochastic depth) from the stream "dropout"; a model has none of them where there is no
+such stream.
 """
 
 import dataclasses
@@ -15,6 +19,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lsgeo import trees
 
@@ -22,6 +27,7 @@ PyTree = Any
 Batch = dict[str, jax.Array]
 
 _pytree = functools.partial(trees.register_dataclass, meta=("model", "train"))
+_smooth = functools.partial(trees.register_dataclass, meta=("model", "train", "smoothing"))
 
 
 @_pytree
@@ -40,18 +46,48 @@ class Logits:
     constants: PyTree = dataclasses.field(default_factory=dict)
     train: bool = False
 
-    def __call__(self, params: PyTree, batch: Batch) -> jax.Array:
-        """Returns the logits of a batch."""
+    def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
+        """Returns the logits of a batch; `key` is for the random parts of training alone."""
         variables = {"params": params, **self.constants}
         mutable = ["batch_stats"] if self.train else []
-        logits, _ = self.model.apply(variables, batch["image"], train=self.train, mutable=mutable)
+        rngs = None if key is None else {"dropout": key}
+        logits, _ = self.model.apply(
+            variables, batch["image"], train=self.train, mutable=mutable, rngs=rngs
+        )
         return logits
+
+
+@_smooth
+@dataclasses.dataclass(frozen=True)
+class CrossEntropy:
+    """`loss(params, batch)` -> mean over the examples of -log softmax(logits)[label], in nats.
+
+    Attributes: those of `Logits`, and
+      smoothing: label smoothing, see `cross_entropy`.
+    """
+
+    model: nn.Module
+    constants: PyTree = dataclasses.field(default_factory=dict)
+    train: bool = False
+    smoothing: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"`smoothing` must be at least 0 and below 1; got {self.smoothing}.")
+
+    def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
+        """Returns the mean loss of a batch."""
+        logits = Logits(self.model, self.constants, self.train)(params, batch, key=key)
+        return cross_entropy(logits, batch, smoothing=self.smoothing)
 
 
 @_pytree
 @dataclasses.dataclass(frozen=True)
-class CrossEntropy:
-    """`loss(params, batch)` -> mean over the examples of -log softmax(logits)[label], in nats.
+class SquaredError:
+    """`loss(params, batch)` -> mean over the examples of 1/2 ||f(x) - y||^2.
+
+    The loss of Cohen et al. (2021, edge of stability): it sums over the outputs and averages over the
+    examples only, so that its Gauss-Newton matrix is the mean of J'J.
 
     Attributes: those of `Logits`.
     """
@@ -60,19 +96,69 @@ class CrossEntropy:
     constants: PyTree = dataclasses.field(default_factory=dict)
     train: bool = False
 
-    def __call__(self, params: PyTree, batch: Batch) -> jax.Array:
+    def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
         """Returns the mean loss of a batch."""
-        logits = Logits(self.model, self.constants, self.train)(params, batch)
-        return cross_entropy(logits, batch)
+        outputs = Logits(self.model, self.constants, self.train)(params, batch, key=key)
+        return squared_error(outputs, batch)
 
 
-def cross_entropy(outputs: jax.Array, batch: Batch) -> jax.Array:
-    """Mean over the examples of -log softmax(outputs)[label]; outputs [N, classes], in nats."""
+def cross_entropy(outputs: jax.Array, batch: Batch, *, smoothing: float = 0.0) -> jax.Array:
+    """Mean over the examples of -sum_k q_k log softmax(outputs)_k, in nats.
+
+    Args:
+      outputs: logits [N, classes].
+      batch: {"label": [N] whole numbers}; with mixup (Zhang et al. 2018) also "other_label" [N] and
+        "share", the scalar part that "label" keeps of q.
+      smoothing: s of Szegedy et al. (2016): q = (1 - s) onehot + s / classes.
+    """
+    if smoothing or "share" in batch:
+        targets = (1 - smoothing) * _one_hot(outputs, batch) + smoothing / outputs.shape[-1]
+        return -(targets * jax.nn.log_softmax(outputs)).sum(-1).mean()
     # A mask, not a gather: the gather's transpose is a scatter, which is slow on every backend.
     true_class = batch["label"][:, None] == jnp.arange(outputs.shape[-1])[None, :]
     return -jnp.where(true_class, jax.nn.log_softmax(outputs), 0).sum(-1).mean()
 
 
+def squared_error(outputs: jax.Array, batch: Batch) -> jax.Array:
+    """Mean over the examples of 1/2 sum_k (outputs_k - y_k)^2.
+
+    Args:
+      outputs: [N, K].
+      batch: {"target": y [N, K]}, or without it "label" [N], of which y is the one-hot vector.
+    """
+    targets = batch["target"] if "target" in batch else _one_hot(outputs, batch)
+    return ((outputs - targets) ** 2).sum(-1).mean() / 2
+
+
 def accuracy(outputs: jax.Array, batch: Batch) -> jax.Array:
     """Share of the examples whose largest output [N, classes] is at the label's place."""
     return (outputs.argmax(-1) == batch["label"]).mean(dtype=outputs.dtype)
+
+
+def check_labels(labels: np.ndarray, num_classes: int) -> None:
+    """Refuses labels that no output stands for: a compiled loss cannot.
+
+    Args:
+      labels: [N], on the host.
+      num_classes: outputs of the model.
+
+    Raises:
+      ValueError: if a label is no whole number from 0 to num_classes - 1; names the first one.
+    """
+    labels = np.asarray(labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"`labels` must be whole numbers; got dtype {labels.dtype}.")
+    wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if len(wrong):
+        raise ValueError(
+            f"`labels` must be 0 to {num_classes - 1}, for {num_classes} classes; example {wrong[0]} has "
+            f"{labels[wrong[0]]}. Correct the labels, or give the model more classes."
+        )
+
+
+def _one_hot(outputs, batch):
+    targets = jax.nn.one_hot(batch["label"], outputs.shape[-1], dtype=outputs.dtype)
+    if "share" not in batch:
+        return targets
+    other = jax.nn.one_hot(batch["other_label"], outputs.shape[-1], dtype=outputs.dtype)
+    return batch["share"] * targets + (1 - batch["share"]) * other

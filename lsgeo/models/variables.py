@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import flax.linen as nn
@@ -117,27 +118,96 @@ def count_parameters(tree: PyTree) -> int:
 
 
 def reestimate_batch_stats(
-    model: nn.Module, variables: dict[str, PyTree], images: jax.Array
+    model: nn.Module,
+    variables: dict[str, PyTree],
+    images: jax.Array | Iterable[jax.Array],
+    *,
+    passes: int = 2,
 ) -> dict[str, PyTree]:
     """Computes the batch norm statistics of exactly these images, the policy "re-estimated".
 
-    One pass in training mode in which nothing of the old running statistics is kept. With the
-    result, evaluation mode on the same images equals training mode on them as one batch.
+    All images at once: one pass in training mode in which nothing of the old running statistics is
+    kept. With the result, evaluation mode on the same images equals training mode on them as one batch.
+
+    In batches that is out of reach of one pass, because what enters a norm depends on the statistics of
+    all norms before it. The first pass normalises each batch by its own statistics and pools, for each
+    norm, the mean and the mean square of what enters it over all examples; this is exact for the first
+    norm only. Each further pass runs in evaluation mode with the statistics of the one before and pools
+    again, which makes them exact for one more norm in the order of evaluation. After as many passes as
+    there are norms the result is that of one batch, to rounding.
 
     Args:
       model: a module from `create`.
       variables: {"params": ..., "batch_stats": ...}; the old statistics have no influence.
-      images: [N, ...], all of them at once.
+      images: array [N, ...], all of them at once; or a list (or another object that can be iterated
+        again) of such arrays, of any sizes.
+      passes: passes over the batches, at least 1; unused with one array.
 
     Returns:
       {"batch_stats": ...} for the `constants` of a loss; {} for a model without batch norm.
+
+    Raises:
+      ValueError: if `passes` is below 1, or there is no batch (on a later pass: a generator).
     """
     if not variables.get("batch_stats"):
         return {}
-    return _reestimate(model.clone(momentum=0.0), variables, images)
+    if hasattr(images, "shape"):
+        return _reestimate(model.clone(momentum=0.0), variables, images)
+    if passes < 1:
+        raise ValueError(f"`passes` must be at least 1; got {passes}.")
+    for index in range(passes):
+        variables = {**variables, "batch_stats": _pooled(model, variables, images, index == 0)}
+    return {"batch_stats": variables["batch_stats"]}
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _reestimate(model, variables, images):
     _, updated = model.apply(variables, images, train=True, mutable=["batch_stats"])
     return updated
+
+
+def _pooled(model, variables, batches, train):
+    # Moments over all examples, from those of each batch.
+    total, count = None, 0
+    for images in batches:
+        moments = _moments(model, variables, images, len(images), train)
+        total = moments if total is None else jax.tree.map(jnp.add, total, moments)
+        count += len(images)
+    if not count:
+        raise ValueError(
+            "`images` gave no batch; a generator is empty on the second pass. Pass an array, a list, or an "
+            "object with __iter__."
+        )
+    return _statistics(total, count, variables["batch_stats"])
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _moments(model, variables, images, count, train):
+    # What enters each norm, as {"mean", "var": mean of squares} in the place of its statistics, times the
+    # number of examples.
+    def keep(call, args, kwargs, context):
+        outputs = call(*args, **kwargs)
+        norm = context.module
+        if isinstance(norm, nn.BatchNorm) and context.method_name == "__call__":
+            inputs = args[0].astype(jnp.promote_types(args[0].dtype, jnp.float32))
+            axes = tuple(range(inputs.ndim - 1))
+            norm.put_variable("batch_stats", "mean", inputs.mean(axes))
+            norm.put_variable("batch_stats", "var", (inputs**2).mean(axes))
+        return outputs
+
+    with nn.intercept_methods(keep):
+        _, updated = model.apply(variables, images, train=train, mutable=["batch_stats"])
+    return jax.tree.map(lambda leaf: leaf * count, updated["batch_stats"])
+
+
+@jax.jit
+def _statistics(total, count, like):
+    def one_norm(moments):
+        mean = moments["mean"] / count
+        return {"mean": mean, "var": jnp.maximum(moments["var"] / count - mean**2, 0)}
+
+    def is_norm(tree):
+        return isinstance(tree, dict) and set(tree) == {"mean", "var"}
+
+    statistics = jax.tree.map(one_norm, total, is_leaf=is_norm)
+    return jax.tree.map(lambda leaf, old: leaf.astype(old.dtype), statistics, like)

@@ -6,11 +6,12 @@
 `fit_run` does the same into a run's directory, and continues there after a kill.
 """
 
-from lsgeo.training.loop import Fit as Fit
-from lsgeo.training.loop import Observer as Observer
-from lsgeo.training.loop import State as State
+from lsgeo.training.judge import Fit as Fit
+from lsgeo.training.judge import Observer as Observer
+from lsgeo.training.judge import State as State
 from lsgeo.training.loop import fit as fit
 from lsgeo.training.loop import start as start
+from lsgeo.training.penalty import Penalized as Penalized
 from lsgeo.training.recipes import Recipe as Recipe
 from lsgeo.training.record import fit_run as fit_run
 from lsgeo.training.storage import checkpoints as checkpoints

@@ -2,216 +2,215 @@
 
 With the full batch the loss that the update computes is the training loss itself, so that each
 step is checked against the loss levels at no extra cost. The check of step t runs while step t + 1
-is computed: the device never waits for the host. With mini-batches the loss on all examples is
-measured every `eval_every` steps, and only there.
+is computed: the device never waits for the host. With mini-batches, and where a step is random, the
+loss on all examples is measured every `eval_every` steps and at snapshots, and only there; the
+losses of the updates are looked at for divergence alone.
 """
 
 import collections
 import dataclasses
 import functools
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lsgeo.training import devices as placing
+from lsgeo.training.judge import Fit, Judge, Observer, State
+from lsgeo.training.optimizers import direction_of
 from lsgeo.training.recipes import Recipe
-from lsgeo.training.steps import epoch_order, init_optimizer, update_function
+from lsgeo.training.steps import Plan, epoch_order, init_optimizer, update_function
 
 PyTree = Any
+Loss = Callable[[PyTree, PyTree], jax.Array]
 LAG = 2  # Updates in flight before the oldest one's loss is read.
-
-
-@dataclasses.dataclass
-class State:
-    """Where training stands: all that is needed to go on from here, bit for bit.
-
-    Attributes:
-      params: parameters after `step` updates.
-      opt_state: the optimiser's state after `step` updates.
-      step: updates made.
-      reached: the step at which each level of `Recipe.levels` was first met; -1 for not yet.
-    """
-
-    params: PyTree
-    opt_state: PyTree
-    step: int
-    reached: list[int]
-
-
-class Observer:
-    """What a caller of `fit` may follow; each method does nothing unless overridden."""
-
-    def on_loss(self, step: int, loss: float) -> None:
-        """Hears the training loss of every `eval_every`-th step and of the last one."""
-
-    def on_snapshot(self, name: str, step: int, loss: float, params: PyTree) -> None:
-        """Hears of the parameters "init", "loss_LEVEL" and "end", with their training loss."""
-
-    def on_state(self, state: State) -> None:
-        """Hears of a resume state, once every earlier loss and snapshot has been reported."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Fit:
-    """The result of `fit`.
-
-    Attributes:
-      params: the last parameters with a finite measured loss.
-      status: "stopped" (reached `stop_loss`), "trained" (made all steps) or "diverged" (the loss
-        of step `step` was not finite).
-      step: the step at which it ended.
-      loss: the training loss there.
-      reached: first step at which each level of `Recipe.levels` was met; -1 where it never was.
-    """
-
-    params: PyTree
-    status: str
-    step: int
-    loss: float
-    reached: tuple[int, ...]
-
-    def __str__(self) -> str:
-        """One line: status, step and loss."""
-        return f"{self.status} at step {self.step}, training loss {self.loss:.4g}"
+STEP_STREAM = np.uint32(2**32 - 1)  # No epoch gets so far: the orders' keys and the steps' differ.
 
 
 def start(params: PyTree, recipe: Recipe) -> State:
-    """Returns the state before the first update."""
+    """Returns the state before the first update.
+
+    Raises:
+      ValueError: if a glob of the recipe matches no parameter.
+    """
     params = jax.tree.map(jnp.asarray, params)
-    opt_state = init_optimizer(recipe.optimizer, params)
-    return State(params, opt_state, 0, [-1] * len(recipe.levels))
+    opt_state = init_optimizer(direction_of(recipe), params)
+    average = params if recipe.ema else None
+    return State(params, opt_state, 0, [-1] * len(recipe.levels), average)
 
 
 def fit(
-    loss: Callable[[PyTree, PyTree], jax.Array],
+    loss: Loss,
     state: State,
     data: PyTree,
     recipe: Recipe,
     *,
     key: jax.Array,
-    evaluate: Callable[[PyTree], float] | None = None,
+    evaluate: Callable[..., float] | None = None,
     observer: Observer | None = None,
+    augment: Callable[..., jax.Array] | None = None,
+    random: bool = False,
+    loss_at: Callable[[int], Loss] | None = None,
+    devices: Sequence[jax.Device] | None = None,
 ) -> Fit:
     """Trains until the recipe's end, `stop_loss`, or divergence.
 
+    All randomness of step t comes from `key` and t, so that a run that continues from a state makes the
+    same bits (on CPU) as one that was never interrupted.
+
     Args:
       loss: training loss(params, batch) -> scalar, a mean over examples. A pytree that is called
-        shares its compiled update with others of its structure, a plain function with itself.
+        shares its compiled update with others of its structure, a plain function with itself. Weight
+        decay that the recipe has in the loss is added here.
       state: from `start`, or a resume state; its `opt_state` is used up.
       data: batch of all training examples, examples on the leading axis.
       recipe: Recipe.
-      key: typed random key of the order of the examples; unused with the full batch.
-      evaluate: evaluate(params) -> the training loss on all examples, which mini-batches need.
-        With the full batch, None takes the loss of the update itself.
+      key: typed random key of the order of the examples and of every random part of a step; unused with
+        the full batch where nothing is random.
+      evaluate: evaluate(params) -> the training loss on all examples, without decay (it is added here),
+        which mini-batches and random steps need. With the full batch, None takes the loss of the
+        update itself. With `loss_at` it is called as evaluate(params, step).
       observer: hears of losses, snapshots and resume states.
+      augment: augment(images, *, key) -> images, applied to batch["image"] inside the compiled update.
+        Pass the same function object to runs that shall share the compiled update.
+      random: whether the loss takes a fresh `key=` at each step, for dropout or stochastic depth.
+      loss_at: loss_at(step) -> the loss of that step's update, such as one with a gate that closes: of
+        the structure of `loss`, with other arrays, so that nothing compiles again. None is `loss`.
+      devices: devices that share a batch which they divide, None for all local ones; else the first
+        does all the work.
 
     Returns:
       Fit.
 
     Raises:
-      ValueError: if the batch is larger than the data, or mini-batches come without `evaluate`.
+      ValueError: if the batch is larger than the data, mini-batches or random steps come without
+        `evaluate`, or images are to be changed and the data has none.
     """
     num_examples = jax.tree.leaves(data)[0].shape[0]
     recipe.check_size(num_examples)
-    if recipe.batch_size and evaluate is None:
-        raise ValueError(
-            "`evaluate` is missing: with mini-batches the loss on all training examples has to be "
-            "measured. Pass a function of the parameters that returns it."
-        )
-    if jax.tree_util.all_leaves([loss]):
-        loss = jax.tree_util.Partial(loss)
-    judge = _Judge(recipe, state, observer or Observer())
-    update = _update(loss, jax.tree.map(jnp.asarray, data), recipe, num_examples, key, state.params)
-    for event in _events(update, state, recipe, evaluate):
+    mesh = placing.mesh_of(recipe.batch_size or num_examples, devices)
+    plan = Plan(
+        direction_of(recipe), recipe.batch_size, recipe.ema, recipe.mixup, augment, random, mesh
+    )
+    _check(plan, data, evaluate)
+    place = functools.partial(placing.replicate, mesh=mesh)
+    objective = place(recipe.objective(loss))
+    losses = (lambda step: objective) if loss_at is None else _scheduled(recipe, loss_at)
+    data = jax.tree.map(jnp.asarray, data)
+    data = place(data) if recipe.batch_size else placing.split(data, mesh)
+    state = dataclasses.replace(
+        state,
+        params=place(state.params),
+        opt_state=place(state.opt_state),
+        average=place(state.average),
+    )
+    measure = _measure(recipe, evaluate, scheduled=loss_at is not None)
+    judge = Judge(recipe, state, observer or Observer(), num_examples)
+    update = _update(plan, losses, data, recipe, num_examples, key, state.params)
+    for event in _events(update, state, recipe, judge, measure):
         if isinstance(event, State):
             judge.observer.on_state(dataclasses.replace(event, reached=list(judge.reached)))
         elif judge.ends(*event):
             break
-    return judge.result()
+    return judge.result(measure or (lambda params, step: _value(losses(step), params, data)))
 
 
-def _update(loss, data, recipe, num_examples, key, params):
+def _check(plan, data, evaluate):
+    if (plan.batch_size or plan.is_random) and evaluate is None:
+        raise ValueError(
+            "`evaluate` is missing: with mini-batches, augmentation, mixup or a random loss the loss on all "
+            "training examples has to be measured. Pass a function of the parameters that returns it."
+        )
+    needed = [("image", plan.augment or plan.mixup), ("label", plan.mixup)]
+    for name, wanted in needed:
+        if wanted and not (isinstance(data, dict) and name in data):
+            raise ValueError(
+                f"`augment` and `mixup` change data[{name!r}], but the data has no such entry. Pass a dict "
+                "with 'image' and 'label', or leave them out."
+            )
+
+
+def _scheduled(recipe, loss_at):
+    return lambda step: recipe.objective(loss_at(step))
+
+
+def _measure(recipe, evaluate, scheduled):
+    # The training loss as a function of the parameters and the step, its decay included.
+    if evaluate is None:
+        return None
+
+    def measure(params, step):
+        value = evaluate(params, step) if scheduled else evaluate(params)
+        return float(value) + recipe.penalty(params)
+
+    return measure
+
+
+@jax.jit
+def _value(loss, params, data):
+    return loss(params, data)
+
+
+def _update(plan, losses, data, recipe, num_examples, key, params):
     # A function of a state that returns the next one and the loss before the step.
-    compiled = update_function(recipe.optimizer, recipe.batch_size)
-    learning_rate = jnp.asarray(recipe.learning_rate, jax.tree.leaves(params)[0].dtype)
-    orders = functools.lru_cache(1)(lambda epoch: epoch_order(key, num_examples, np.int32(epoch)))
+    compiled = update_function(plan)
+    # One more, for the update of the full batch that is not kept.
+    rates = np.append(recipe.rates(), 0).astype(jax.tree.leaves(params)[0].dtype)
     per_epoch = num_examples // recipe.batch_size if recipe.batch_size else 0
+    step_key = jax.random.fold_in(key, STEP_STREAM) if plan.is_random else None
+
+    @functools.lru_cache(1)
+    def orders(epoch):
+        return placing.replicate(epoch_order(key, num_examples, np.int32(epoch)), plan.mesh)
 
     def update(state):
         order = start = None
         if per_epoch:
             epoch, position = divmod(state.step, per_epoch)
             order, start = orders(epoch), np.int32(position * recipe.batch_size)
-        params, opt_state, value = compiled(
-            state.params, state.opt_state, loss, data, learning_rate, order, start
+        step = np.int32(state.step) if plan.is_random else None
+        *after, value = compiled(
+            state.params,
+            state.opt_state,
+            state.average,
+            losses(state.step),
+            data,
+            rates[state.step],
+            order,
+            start,
+            step_key,
+            step,
         )
-        return State(params, opt_state, state.step + 1, state.reached), value
+        params, opt_state, average = after
+        return State(params, opt_state, state.step + 1, state.reached, average), value
 
     return update
 
 
-def _events(update, state, recipe, evaluate):
-    # States to save, and triples (step, training loss, parameters), in the order of the steps.
+def _events(update, state, recipe, judge, measure):
+    # States to save, and triples (state, loss, whether it is the loss on all training examples), in the
+    # order of the steps. The loss of the last state is that of an update that is not kept.
     first, last = state.step, recipe.max_steps
     pending = collections.deque()
     for step in range(first, last + 1):
         if recipe.save_every and step % recipe.save_every == 0 and step > first:
             yield from _read(pending, 0)
             yield state
-        if evaluate is not None and (step % recipe.eval_every == 0 or step == last):
-            yield step, float(evaluate(state.params)), state.params
-        if evaluate is not None and step == last:
+        if measure is not None and judge.measures(step):
+            yield from _read(pending, 0)
+            yield state, measure(state.params, step), True
+        if measure is not None and step == last:
             return
-        params = state.params
+        before = state
         state, value = update(state)
-        if evaluate is None:
-            pending.append((step, value, params))
-            yield from _read(pending, LAG)
+        pending.append((before, value, measure is None))
+        yield from _read(pending, LAG)
     yield from _read(pending, 0)
 
 
 def _read(pending, keep):
     while len(pending) > keep:
-        step, value, params = pending.popleft()
-        yield step, float(value), params
-
-
-class _Judge:
-    """Hears every measured loss in order, reports snapshots, and says when to end."""
-
-    def __init__(self, recipe, state, observer):
-        self.recipe, self.observer = recipe, observer
-        self.reached = list(state.reached)
-        self.end = ("trained", state.step, math.nan, state.params)
-
-    def ends(self, step, loss, params):
-        if step == 0:
-            self.observer.on_snapshot("init", step, loss, params)
-        status = self._status(step, loss)
-        if status or step % self.recipe.eval_every == 0:
-            self.observer.on_loss(step, loss)
-        if status == "diverged":
-            self.end = (status, step, loss, self.end[-1])
-            return True
-        for i, level in enumerate(self.recipe.levels):
-            if self.reached[i] < 0 and loss <= level:
-                self.reached[i] = step
-                self.observer.on_snapshot(f"loss_{level}", step, loss, params)
-        self.end = (status, step, loss, params)
-        if status:
-            self.observer.on_snapshot("end", step, loss, params)
-        return bool(status)
-
-    def _status(self, step, loss):
-        if not math.isfinite(loss):
-            return "diverged"
-        if self.recipe.stop_loss and loss <= self.recipe.stop_loss:
-            return "stopped"
-        return "trained" if step == self.recipe.max_steps else ""
-
-    def result(self):
-        status, step, loss, params = self.end
-        return Fit(params, status, step, loss, tuple(self.reached))
+        state, value, is_measured = pending.popleft()
+        yield state, float(value), is_measured

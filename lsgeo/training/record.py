@@ -1,13 +1,15 @@
 """Training into a run's directory: metrics, checkpoints, resume states."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 
 from lsgeo.runs import Run
 from lsgeo.training import storage
-from lsgeo.training.loop import Fit, Observer, fit, start
+from lsgeo.training.events import Events
+from lsgeo.training.judge import Fit, Observer
+from lsgeo.training.loop import Loss, fit, start
 from lsgeo.training.recipes import Recipe
 
 PyTree = Any
@@ -16,16 +18,21 @@ Progress = Callable[[int, int, str], None]
 
 def fit_run(
     run: Run,
-    loss: Callable[[PyTree, PyTree], jax.Array],
+    loss: Loss,
     params: PyTree,
     data: PyTree,
     recipe: Recipe,
     *,
     key: jax.Array,
-    evaluate: Callable[[PyTree], float] | None = None,
+    evaluate: Callable[..., float] | None = None,
     constants: Callable[[PyTree], dict[str, PyTree]] | None = None,
     save_checkpoints: bool = True,
     progress: Progress | None = None,
+    tensorboard: bool = False,
+    augment: Callable[..., jax.Array] | None = None,
+    random: bool = False,
+    loss_at: Callable[[int], Loss] | None = None,
+    devices: Sequence[jax.Device] | None = None,
 ) -> Fit:
     """Trains like `fit`, from the newest resume state of the run if it has one.
 
@@ -40,26 +47,60 @@ def fit_run(
       key: as in `fit`.
       evaluate: as in `fit`.
       constants: constants(params) -> {"batch_stats": ...} to store beside the parameters.
-      save_checkpoints: whether "init", "loss_LEVEL" and "end" are written.
+      save_checkpoints: whether the snapshots of the recipe are written.
       progress: progress(step, max_steps, text), called at every logged loss.
+      tensorboard: whether the metrics are written as TensorBoard event files too, to WORKDIR/events.
+      augment: as in `fit`.
+      random: as in `fit`.
+      loss_at: as in `fit`.
+      devices: as in `fit`.
 
     Returns:
       Fit.
+
+    Raises:
+      ValueError: as `fit`; if a resume state is of another architecture or recipe; if `tensorboard` is
+        asked for and tensorboardX is not installed.
     """
     state = start(params, recipe)
     state = storage.load_state(run.path, state) or state
     run.truncate_metrics(state.step)
-    recorder = _Recorder(run, recipe, constants, save_checkpoints, progress)
-    return fit(loss, state, data, recipe, key=key, evaluate=evaluate, observer=recorder)
+    events = Events(run.path, first_step=state.step) if tensorboard else None
+    recorder = _Recorder(run, recipe, constants, save_checkpoints, progress, events)
+    try:
+        return fit(
+            loss,
+            state,
+            data,
+            recipe,
+            key=key,
+            evaluate=evaluate,
+            observer=recorder,
+            augment=augment,
+            random=random,
+            loss_at=loss_at,
+            devices=devices,
+        )
+    finally:
+        if events is not None:
+            events.close()
 
 
 class _Recorder(Observer):
-    def __init__(self, run, recipe, constants, save_checkpoints, progress):
+    def __init__(self, run, recipe, constants, save_checkpoints, progress, events):
         self._run, self._recipe, self._constants = run, recipe, constants
         self._save_checkpoints, self._progress = save_checkpoints, progress
+        self._events = events
+        # A constant rate is in the configuration.
+        self._rates = recipe.rates() if recipe.schedule != "constant" or recipe.warmup_steps else ()
 
     def on_loss(self, step, loss):
-        self._run.log({"step": step, "loss": loss})
+        record = {"step": step, "loss": loss}
+        if len(self._rates):
+            record["learning_rate"] = float(self._rates[min(step, len(self._rates) - 1)])
+        self._run.log(record)
+        if self._events is not None:
+            self._events.log(record)
         if self._progress is not None:
             self._progress(step, self._recipe.max_steps, f"loss {loss:.4g}")
 

@@ -1,22 +1,23 @@
 """Checkpoints of a run as Orbax directories, each of which appears whole or not at all.
 
 WORKDIR/checkpoints/NAME holds {"params", "batch_stats", "step", "loss"}; WORKDIR/resume/STEP holds
-the whole training state until the run ends.
+the whole training state until the run ends. A newer checkpoint of a name takes the older one's place
+once it is whole: a kill at any moment leaves one of the two.
 """
 
-import functools
+import json
 import os
 import pathlib
 import shutil
 from typing import Any
 
-import absl.logging
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 
-from lsgeo.training.loop import State
+from lsgeo import trees
+from lsgeo.training import folders
+from lsgeo.training.judge import State
 
 PyTree = Any
 
@@ -34,7 +35,7 @@ def save_checkpoint(
 
     Args:
       workdir: the run's directory.
-      name: "init", "loss_LEVEL" or "end".
+      name: one of `Recipe.snapshot_names`.
       params: dict of parameters.
       batch_stats: dict of batch norm statistics; {} without batch norm.
       step: number of updates made.
@@ -42,33 +43,39 @@ def save_checkpoint(
     """
     tree = {"params": params, "batch_stats": batch_stats}
     tree |= {"step": np.int64(step), "loss": np.float64(loss)}
-    _save(_folder(workdir) / name, tree)
+    folders.replace(_folder(workdir) / name, tree)
 
 
-def load_checkpoint(workdir: str | os.PathLike, name: str) -> dict[str, Any]:
+def load_checkpoint(
+    workdir: str | os.PathLike, name: str, *, like: PyTree | None = None
+) -> dict[str, Any]:
     """Reads a checkpoint.
 
     Args:
       workdir: the run's directory.
       name: one of `checkpoints(workdir)`.
+      like: parameters of the architecture that they are for (arrays, or `jax.ShapeDtypeStruct` from
+        `jax.eval_shape`), whose names and shapes must agree; None takes what there is.
 
     Returns:
       {"params": ..., "batch_stats": ..., "step": int, "loss": float}, the arrays as JAX arrays.
 
     Raises:
       ValueError: if there is no such checkpoint (the text lists those there are), it is damaged,
-        or a parameter is not finite (the text names the leaf).
+        is of another architecture (the text names the first leaf that differs, and both shapes), or a
+        parameter is not finite (the text names the leaf).
     """
-    path = _folder(workdir) / name
+    path = folders.present(_folder(workdir) / name)
     if not path.is_dir():
         there = ", ".join(checkpoints(workdir)) or "none"
         raise ValueError(f"There is no checkpoint {name!r} in {workdir}; there are: {there}.")
-    tree = _restore(path)
+    tree = folders.restore(path)
+    if like is not None:
+        _refuse_other(path, _layout(tree["params"], dtypes=False), _layout(like, dtypes=False))
     for keys, leaf in jax.tree_util.tree_leaves_with_path(tree["params"]):
         if not np.isfinite(leaf).all():
-            leaf_name = jax.tree_util.keystr(keys, simple=True, separator="/")
             raise ValueError(
-                f"The parameter {leaf_name} of {path} has values that are not finite: training "
+                f"The parameter {trees.path_name(keys)} of {path} has values that are not finite: training "
                 "diverged there. Use an earlier checkpoint or a smaller learning rate."
             )
     arrays = jax.tree.map(jnp.asarray, {k: tree.get(k) or {} for k in ("params", "batch_stats")})
@@ -76,18 +83,16 @@ def load_checkpoint(workdir: str | os.PathLike, name: str) -> dict[str, Any]:
 
 
 def checkpoints(workdir: str | os.PathLike) -> list[str]:
-    """Lists a run's checkpoints in the order of training: init, the loss levels, end."""
+    """Lists a run's checkpoints: init, the steps, the epochs, the loss levels, end, average."""
     folder = _folder(workdir)
     if not folder.is_dir():
         return []
-    # Orbax writes into NAME.orbax-checkpoint-tmp... and renames it at the end.
-    names = [path.name for path in folder.iterdir() if "orbax-checkpoint-tmp" not in path.name]
-    return sorted(names, key=_place)
+    return sorted(folders.names(folder), key=_place)
 
 
 def save_state(workdir: str | os.PathLike, state: State) -> None:
     """Writes the state a killed run continues from, then deletes the older ones."""
-    _save(_resume(workdir) / str(state.step), _pack(state))
+    folders.save(_resume(workdir) / str(state.step), _pack(state))
     for path in _resume(workdir).iterdir():
         if path.name != str(state.step):
             shutil.rmtree(path)
@@ -101,7 +106,8 @@ def load_state(workdir: str | os.PathLike, like: State) -> State | None:
       like: a state of the same run, for the structure and the shapes.
 
     Raises:
-      ValueError: if the state is damaged.
+      ValueError: if the state is damaged, or of another architecture or recipe than `like`; the text
+        names the first leaf that differs, and what it is on both sides.
     """
     folder = _resume(workdir)
     steps = (
@@ -111,10 +117,12 @@ def load_state(workdir: str | os.PathLike, like: State) -> State | None:
     )
     if not steps:
         return None
-    tree = _restore(folder / str(max(steps)))
-    params, opt_state = _unpack(tree, like)
+    path = folder / str(max(steps))
+    tree = folders.restore(path)
+    _refuse_other(path, json.loads(tree["layout"].tobytes()), _layout(_arrays(like)))
+    params, opt_state, average = _unpack(tree, like)
     step, *reached = (int(step) for step in tree["steps"])
-    return State(params, opt_state, step, reached)
+    return State(params, opt_state, step, reached, average)
 
 
 def delete_states(workdir: str | os.PathLike) -> None:
@@ -131,22 +139,46 @@ def _resume(workdir):
 
 
 def _place(name):
-    if name.startswith("loss_"):
-        return (1, -float(name.removeprefix("loss_")))
-    return (0 if name == "init" else 2, 0.0)
+    kind, _, value = name.partition("_")
+    kinds = ("init", "step", "epoch", "loss", "end", "average")
+    number = float(value) if value else 0.0
+    return kinds.index(kind), -number if kind == "loss" else number
+
+
+def _arrays(state):
+    return {"params": state.params, "opt_state": state.opt_state, "average": state.average}
+
+
+def _layout(tree, dtypes=True):
+    # What each leaf is, by its path.
+    flat = jax.tree_util.tree_leaves_with_path(tree)
+    kinds = {path: f"{np.dtype(leaf.dtype).name} " if dtypes else "" for path, leaf in flat}
+    return {trees.path_name(path): f"{kinds[path]}{list(leaf.shape)}" for path, leaf in flat}
+
+
+def _refuse_other(path, there, here):
+    for name in sorted(there.keys() | here.keys()):
+        one, other = there.get(name, "missing"), here.get(name, "missing")
+        if one != other:
+            raise ValueError(
+                f"{path} is of another architecture or recipe: {name} is {one} there and {other} here. "
+                "Load it into the model that it was written by, or use another directory."
+            )
 
 
 def _pack(state):
     # Orbax takes a millisecond for each array and refuses empty ones: one array for each dtype.
     steps = np.asarray([state.step, *state.reached], np.int64)
+    layout = np.frombuffer(json.dumps(_layout(_arrays(state))).encode(), np.uint8)
     packed = {}
-    for leaf in jax.tree.leaves((state.params, state.opt_state)):
+    for leaf in jax.tree.leaves((state.params, state.opt_state, state.average)):
         packed.setdefault(np.dtype(leaf.dtype).name, []).append(np.ravel(leaf))
-    return {"steps": steps} | {f"all_{name}": np.concatenate(v) for name, v in packed.items()}
+    joined = {f"all_{name}": np.concatenate(parts) for name, parts in packed.items()}
+    return {"steps": steps, "layout": layout, **joined}
 
 
 def _unpack(tree, like):
-    leaves, treedef = jax.tree.flatten((like.params, like.opt_state))
+    leaves, treedef = jax.tree.flatten((like.params, like.opt_state, like.average))
     used = dict.fromkeys(tree, 0)
     for i, leaf in enumerate(leaves):
         name = f"all_{np.dtype(leaf.dtype).name}"
@@ -154,36 +186,3 @@ def _unpack(tree, like):
         used[name] += leaf.size
         leaves[i] = jnp.array(part.reshape(leaf.shape))
     return jax.tree.unflatten(treedef, leaves)
-
-
-@functools.cache
-def _checkpointer():
-    return ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
-
-
-def _save(path, tree):
-    # Host arrays: Orbax writes them in half the time it takes for device arrays.
-    tree = jax.tree.map(np.asarray, tree)
-    with _Quiet():
-        _checkpointer().save(path, args=ocp.args.PyTreeSave(tree), force=True)
-
-
-def _restore(path):
-    try:
-        with _Quiet():
-            return _checkpointer().restore(path, args=ocp.args.PyTreeRestore())
-    except Exception as error:  # Orbax raises what its storage layers raise: no common class.
-        raise ValueError(
-            f"{path} is damaged ({type(error).__name__}). Delete it and run the same command again."
-        ) from error
-
-
-class _Quiet:
-    """Hides Orbax's progress reports, which go through absl's logger."""
-
-    def __enter__(self):
-        self._verbosity = absl.logging.get_verbosity()
-        absl.logging.set_verbosity(absl.logging.ERROR)
-
-    def __exit__(self, kind, error, trace):
-        absl.logging.set_verbosity(self._verbosity)

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from configs.train import get_config
-from experiments.train import Config, _evaluate, create_model, load_data, run
+from experiments._measure import evaluate
+from experiments.train import Config, create_model, load_data, make_recipe, run
 from lsgeo import models
 from lsgeo.training import checkpoints, load_checkpoint
-from lsgeo.training.steps import update_function
+from lsgeo.training.optimizers import direction_of
+from lsgeo.training.steps import Plan, update_function
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = Config(num_train=60, num_test=40, depth=2, width=8, learning_rate=0.03, max_steps=30)
@@ -27,7 +29,7 @@ def loss_of(config, stored, part="train"):
     dataset = load_data(config)
     constants = {"batch_stats": stored["batch_stats"]} if stored["batch_stats"] else {}
     predict = models.Logits(create_model(config, dataset), constants)
-    return _evaluate(predict, stored["params"], getattr(dataset, part))
+    return evaluate(predict, stored["params"], getattr(dataset, part))
 
 
 @pytest.mark.parametrize("config", [TINY, BATCHES], ids=["full-batch", "mini-batch-norm"])
@@ -93,7 +95,7 @@ def test_twins_start_from_the_same_weights_and_see_the_same_order(tmp_path):
 def test_runs_that_differ_in_seed_or_learning_rate_share_the_compiled_update(tmp_path):
     config = dataclasses.replace(TINY, depth=1, max_steps=3, checkpoints=False)
     run(config, tmp_path / "a")
-    update = update_function("adam", 0)
+    update = update_function(Plan(direction_of(make_recipe(config))))
     before = update._cache_size()
     run(dataclasses.replace(config, seed=1, learning_rate=0.02), tmp_path / "b")
     assert update._cache_size() == before

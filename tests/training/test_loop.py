@@ -202,7 +202,7 @@ def test_learning_rates_and_loss_values_share_one_trace():
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"optimizer": "lion"}, "Unknown `optimizer`: 'lion'. Choose one of: adam, momentum, sgd"),
+        ({"optimizer": "lion"}, "Unknown `optimizer`: 'lion'. Choose one of: adam, adamw, momentum, nesterov, sgd"),
         ({"learning_rate": 0.0}, "`learning_rate` must be positive; got 0.0"),
         ({"learning_rate": math.nan}, "`learning_rate` must be positive; got nan"),
         ({"loss_levels": (1.0, -0.5)}, "`loss_levels` must be positive"),
