@@ -59,9 +59,10 @@ def measure(config, model, constants, params, batch):
 def constants(config, model, variables, batch, params):
     """Batch statistics of all training images ("re-estimated"); {} without batch norm."""
     images = [part["image"] for part in parts(batch, config.eval_batch_size)]
-    return models.reestimate_batch_stats(
+    stats = models.reestimate_batch_stats(
         model,
         {"params": params, **variables},
         images[0] if len(images) == 1 else images,
         passes=config.stats_passes,
     )
+    return {**variables, **stats}

@@ -52,10 +52,11 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
         raise ValueError(f"`num_examples` must be 0 to {there}; got {num_examples}.")
     count = num_examples or there
     batch = {name: jnp.asarray(part[:count]) for name, part in dataset.train.items()}
-    stats = stored["batch_stats"]
-    constants = {"batch_stats": stats} if stats else {}
+    fields = ("params", "step", "loss")
+    constants = {name: part for name, part in stored.items() if name not in fields and part}
     loss = train.create_loss(trained, train.create_model(trained, dataset), constants)
-    digest = _problem.fingerprint(stored["params"], stored["batch_stats"])
+    others = [part for name, part in sorted(constants.items()) if name != "batch_stats"]
+    digest = _problem.fingerprint(stored["params"], stored["batch_stats"], *others)
     return Network(
         loss,
         stored["params"],

@@ -13,8 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import _main, _measure
+from experiments import _augmentation, _main, _measure
 from lsgeo import data, models, runs, training
+
+RANDOM_SKIPS = ("dropout", "stochastic_depth")  # They draw random numbers in training.
 
 
 @dataclasses.dataclass
@@ -33,6 +35,8 @@ class Config:
       activation: "relu" or "tanh" for an MLP; a ResNet has "relu".
       loss: "cross_entropy" or "squared_error" (1/2 ||f - onehot||^2, averaged over examples only).
       label_smoothing: of the cross-entropy, in every measured loss too.
+      augment: "none", "crop-flip" (zero padding of 4, random crop, flip) or "reflect-flip"; in training alone.
+      mixup: alpha of mixup; 0 is none.
       optimizer: "sgd", "momentum" (heavy ball), "nesterov", "adam" or "adamw".
       learning_rate: of the constant schedule, and the peak of the others.
       momentum: of "momentum" and "nesterov".
@@ -48,7 +52,6 @@ class Config:
       ema: decay of the moving average of the weights, kept as the checkpoint "average"; 0 is none.
       rate_leaves: globs over the parameters with a learning rate of their own.
       rate_factors: what it is multiplied by, one for each glob.
-      mixup: alpha of mixup; 0 is none.
       batch_size: 0 is the full batch.
       eval_batch_size: examples per part of a measurement on all of them, for data that does not fit in
         one; 0 is one part, exact also for batch statistics, which in parts take `stats_passes`.
@@ -79,6 +82,8 @@ class Config:
     activation: str = "relu"
     loss: str = "cross_entropy"
     label_smoothing: float = 0.0
+    augment: str = "none"
+    mixup: float = 0.0
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
@@ -93,7 +98,6 @@ class Config:
     ema: float = 0.0
     rate_leaves: tuple[str, ...] = ()
     rate_factors: tuple[float, ...] = ()
-    mixup: float = 0.0
     batch_size: int = 0
     eval_batch_size: int = 0
     stats_passes: int = 2
@@ -135,6 +139,11 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     recipe.check_size(len(dataset.train["label"]))
     model = create_model(config, dataset)
     _measure.data_loss(config, model, {})
+    changes = {
+        "augment": _augmentation.augment(config.augment),
+        "mix": _augmentation.mix(config.mixup, dataset.num_classes),
+        "random": config.skip.startswith(RANDOM_SKIPS),
+    }
     opened = runs.open_run(workdir, config, provenance={"data_sha256": dataset.sha256})
     if opened.has("summary"):
         return opened
@@ -145,6 +154,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     params = variables.pop("params")
     constants = functools.partial(_measure.constants, config, model, variables, batch)
     measure = functools.partial(_measure.measure, config, model, constants)
+    measured = config.batch_size or any(changes.values())
     result = training.fit_run(
         opened,
         _measure.data_loss(config, model, variables, train=True),
@@ -152,11 +162,12 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         batch,
         recipe,
         key=order_key,
-        evaluate=(lambda p: measure(p, batch)[0]) if config.batch_size or config.mixup else None,
+        evaluate=(lambda p: measure(p, batch)[0]) if measured else None,
         constants=constants,
         save_checkpoints=config.checkpoints,
         progress=progress,
         tensorboard=config.tensorboard,
+        **changes,
     )
     summary = _summary(config, result, measure, dataset)
     seconds = time.monotonic() - started

@@ -107,12 +107,12 @@ def cross_entropy(outputs: jax.Array, batch: Batch, *, smoothing: float = 0.0) -
 
     Args:
       outputs: logits [N, classes].
-      batch: {"label": [N] whole numbers}; with mixup (Zhang et al. 2018) also "other_label" [N] and
-        "share", the scalar part that "label" keeps of q.
-      smoothing: s of Szegedy et al. (2016): q = (1 - s) onehot + s / classes.
+      batch: {"label": [N] whole numbers}, of which q is the one-hot vector; or {"target": [N, classes]
+        class probabilities q}, such as those of mixed examples.
+      smoothing: s of Szegedy et al. (2016, section 7): q becomes (1 - s) q + s / classes.
     """
-    if smoothing or "share" in batch:
-        targets = (1 - smoothing) * _one_hot(outputs, batch) + smoothing / outputs.shape[-1]
+    if smoothing or "target" in batch:
+        targets = (1 - smoothing) * _targets(outputs, batch) + smoothing / outputs.shape[-1]
         return -(targets * jax.nn.log_softmax(outputs)).sum(-1).mean()
     # A mask, not a gather: the gather's transpose is a scatter, which is slow on every backend.
     true_class = batch["label"][:, None] == jnp.arange(outputs.shape[-1])[None, :]
@@ -126,8 +126,7 @@ def squared_error(outputs: jax.Array, batch: Batch) -> jax.Array:
       outputs: [N, K].
       batch: {"target": y [N, K]}, or without it "label" [N], of which y is the one-hot vector.
     """
-    targets = batch["target"] if "target" in batch else _one_hot(outputs, batch)
-    return ((outputs - targets) ** 2).sum(-1).mean() / 2
+    return ((outputs - _targets(outputs, batch)) ** 2).sum(-1).mean() / 2
 
 
 def accuracy(outputs: jax.Array, batch: Batch) -> jax.Array:
@@ -156,9 +155,7 @@ def check_labels(labels: np.ndarray, num_classes: int) -> None:
         )
 
 
-def _one_hot(outputs, batch):
-    targets = jax.nn.one_hot(batch["label"], outputs.shape[-1], dtype=outputs.dtype)
-    if "share" not in batch:
-        return targets
-    other = jax.nn.one_hot(batch["other_label"], outputs.shape[-1], dtype=outputs.dtype)
-    return batch["share"] * targets + (1 - batch["share"]) * other
+def _targets(outputs, batch):
+    if "target" in batch:
+        return batch["target"]
+    return jax.nn.one_hot(batch["label"], outputs.shape[-1], dtype=outputs.dtype)

@@ -51,6 +51,7 @@ def fit(
     evaluate: Callable[..., float] | None = None,
     observer: Observer | None = None,
     augment: Callable[..., jax.Array] | None = None,
+    mix: Callable[..., PyTree] | None = None,
     random: bool = False,
     loss_at: Callable[[int], Loss] | None = None,
     devices: Sequence[jax.Device] | None = None,
@@ -75,6 +76,7 @@ def fit(
       observer: hears of losses, snapshots and resume states.
       augment: augment(images, *, key) -> images, applied to batch["image"] inside the compiled update.
         Pass the same function object to runs that shall share the compiled update.
+      mix: mix(batch, *, key) -> batch, applied after `augment`: mixup, for instance. As for `augment`.
       random: whether the loss takes a fresh `key=` at each step, for dropout or stochastic depth.
       loss_at: loss_at(step) -> the loss of that step's update, such as one with a gate that closes: of
         the structure of `loss`, with other arrays, so that nothing compiles again. None is `loss`.
@@ -86,14 +88,12 @@ def fit(
 
     Raises:
       ValueError: if the batch is larger than the data, mini-batches or random steps come without
-        `evaluate`, or images are to be changed and the data has none.
+        `evaluate`, or images are to be augmented and the data has none.
     """
     num_examples = jax.tree.leaves(data)[0].shape[0]
     recipe.check_size(num_examples)
     mesh = placing.mesh_of(recipe.batch_size or num_examples, devices)
-    plan = Plan(
-        direction_of(recipe), recipe.batch_size, recipe.ema, recipe.mixup, augment, random, mesh
-    )
+    plan = Plan(direction_of(recipe), recipe.batch_size, recipe.ema, augment, mix, random, mesh)
     _check(plan, data, evaluate)
     place = functools.partial(placing.replicate, mesh=mesh)
     objective = place(recipe.objective(loss))
@@ -120,16 +120,14 @@ def fit(
 def _check(plan, data, evaluate):
     if (plan.batch_size or plan.is_random) and evaluate is None:
         raise ValueError(
-            "`evaluate` is missing: with mini-batches, augmentation, mixup or a random loss the loss on all "
+            "`evaluate` is missing: with mini-batches, `augment`, `mix` or a random loss the loss on all "
             "training examples has to be measured. Pass a function of the parameters that returns it."
         )
-    needed = [("image", plan.augment or plan.mixup), ("label", plan.mixup)]
-    for name, wanted in needed:
-        if wanted and not (isinstance(data, dict) and name in data):
-            raise ValueError(
-                f"`augment` and `mixup` change data[{name!r}], but the data has no such entry. Pass a dict "
-                "with 'image' and 'label', or leave them out."
-            )
+    if plan.augment is not None and not (isinstance(data, dict) and "image" in data):
+        raise ValueError(
+            "`augment` changes data['image'], but the data has no such entry. Pass a dict with it, or leave "
+            "`augment` out."
+        )
 
 
 def _scheduled(recipe, loss_at):

@@ -15,7 +15,7 @@ from lsgeo.training.schedules import SCHEDULES, rate_factors
 PyTree = Any
 _LEAST = {"batch_size": 0, "max_steps": 0, "eval_every": 1, "save_every": 0, "warmup_steps": 0}
 _SHARES = ("momentum", "ema")
-_NOT_NEGATIVE = ("stop_loss", "weight_decay", "clip_norm", "mixup")
+_NOT_NEGATIVE = ("stop_loss", "weight_decay", "clip_norm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +45,6 @@ class Recipe:
         ones (no bias correction); 0 keeps none.
       rate_leaves: globs over the paths of parameters with a learning rate of their own.
       rate_factors: what their learning rate is multiplied by, one for each glob.
-      mixup: alpha of mixup (Zhang et al. 2018): one Beta(alpha, alpha) share for each mini-batch,
-        images and targets mixed alike; 0 is none.
       batch_size: examples per step; 0 takes all of them. A last incomplete batch of an epoch is
         left out; what it would have held changes with every epoch's permutation.
       max_steps: updates at most.
@@ -73,7 +71,6 @@ class Recipe:
     ema: float = 0.0
     rate_leaves: tuple[str, ...] = ()
     rate_factors: tuple[float, ...] = ()
-    mixup: float = 0.0
     batch_size: int = 0
     max_steps: int = 1000
     loss_levels: tuple[float, ...] = ()

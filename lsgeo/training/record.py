@@ -30,6 +30,7 @@ def fit_run(
     progress: Progress | None = None,
     tensorboard: bool = False,
     augment: Callable[..., jax.Array] | None = None,
+    mix: Callable[..., PyTree] | None = None,
     random: bool = False,
     loss_at: Callable[[int], Loss] | None = None,
     devices: Sequence[jax.Device] | None = None,
@@ -46,11 +47,12 @@ def fit_run(
       recipe: Recipe.
       key: as in `fit`.
       evaluate: as in `fit`.
-      constants: constants(params) -> {"batch_stats": ...} to store beside the parameters.
+      constants: constants(params) -> collections to store beside the parameters, such as "batch_stats".
       save_checkpoints: whether the snapshots of the recipe are written.
       progress: progress(step, max_steps, text), called at every logged loss.
       tensorboard: whether the metrics are written as TensorBoard event files too, to WORKDIR/events.
       augment: as in `fit`.
+      mix: as in `fit`.
       random: as in `fit`.
       loss_at: as in `fit`.
       devices: as in `fit`.
@@ -77,6 +79,7 @@ def fit_run(
             evaluate=evaluate,
             observer=recorder,
             augment=augment,
+            mix=mix,
             random=random,
             loss_at=loss_at,
             devices=devices,
@@ -107,10 +110,9 @@ class _Recorder(Observer):
     def on_snapshot(self, name, step, loss, params):
         if not self._save_checkpoints:
             return
-        constants = self._constants(params) if self._constants else {}
-        stats = constants.get("batch_stats", {})
+        constants = {"batch_stats": {}, **(self._constants(params) if self._constants else {})}
         storage.save_checkpoint(
-            self._run.path, name, params=params, batch_stats=stats, step=step, loss=loss
+            self._run.path, name, params=params, step=step, loss=loss, **constants
         )
 
     def on_state(self, state):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from lsgeo.training.optimizers import Direction
@@ -28,8 +27,8 @@ class Plan:
       direction: Direction.
       batch_size: 0 for all examples.
       ema: as in `Recipe`.
-      mixup: as in `Recipe`.
       augment: augment(images, *, key) -> images, or None; told apart by identity.
+      mix: mix(batch, *, key) -> batch, or None; told apart by identity.
       random: whether the loss takes a `key`.
       mesh: devices that share the batch, or None for one.
     """
@@ -37,15 +36,15 @@ class Plan:
     direction: Direction
     batch_size: int = 0
     ema: float = 0.0
-    mixup: float = 0.0
     augment: Callable | None = None
+    mix: Callable | None = None
     random: bool = False
     mesh: jax.sharding.Mesh | None = None
 
     @property
     def is_random(self) -> bool:
         """Whether a step draws random numbers, so that its loss is not the one to be measured."""
-        return bool(self.augment or self.random or self.mixup)
+        return bool(self.augment or self.mix or self.random)
 
 
 @functools.cache
@@ -97,32 +96,15 @@ def _batch(plan, data, order, start):
 def _augmented(plan, batch, augment_key, mix_key):
     if plan.augment is not None:
         batch = {**batch, "image": plan.augment(batch["image"], key=augment_key)}
-    if plan.mixup:
-        batch = _mixed(batch, plan.mixup, mix_key)
+    if plan.mix is not None:
+        batch = plan.mix(batch, key=mix_key)
     return _split(plan, batch)
 
 
-def _mixed(batch, alpha, key):
-    share_key, partner_key = jax.random.split(key)
-    label = batch["label"]
-    share = jax.random.beta(share_key, alpha, alpha, dtype=batch["image"].dtype)
-    partner = jax.random.permutation(partner_key, len(label))
-    mixed = {
-        name: share.astype(batch[name].dtype) * batch[name]
-        + (1 - share).astype(batch[name].dtype) * batch[name][partner]
-        for name in ("image", "target")
-        if name in batch
-    }
-    return {**batch, **mixed, "other_label": label[partner], "share": share}
-
-
 def _split(plan, batch):
-    # Examples over the devices; scalars, such as a share, are on all of them.
     if plan.mesh is None:
         return batch
-    by_example = jax.NamedSharding(plan.mesh, jax.P("data"))
-    constrain = jax.lax.with_sharding_constraint
-    return jax.tree.map(lambda x: constrain(x, by_example) if jnp.ndim(x) else x, batch)
+    return jax.lax.with_sharding_constraint(batch, jax.NamedSharding(plan.mesh, jax.P("data")))
 
 
 def _replicated(plan, tree):

@@ -30,6 +30,7 @@ def save_checkpoint(
     batch_stats: PyTree,
     step: int,
     loss: float,
+    **collections: PyTree,
 ) -> None:
     """Writes a checkpoint atomically, replacing an older one of that name.
 
@@ -40,8 +41,9 @@ def save_checkpoint(
       batch_stats: dict of batch norm statistics; {} without batch norm.
       step: number of updates made.
       loss: training loss of these parameters.
+      **collections: what else the model needs beside its parameters, such as gates={...}.
     """
-    tree = {"params": params, "batch_stats": batch_stats}
+    tree = {"params": params, "batch_stats": batch_stats, **collections}
     tree |= {"step": np.int64(step), "loss": np.float64(loss)}
     folders.replace(_folder(workdir) / name, tree)
 
@@ -58,7 +60,8 @@ def load_checkpoint(
         `jax.eval_shape`), whose names and shapes must agree; None takes what there is.
 
     Returns:
-      {"params": ..., "batch_stats": ..., "step": int, "loss": float}, the arrays as JAX arrays.
+      {"params": ..., "batch_stats": ..., "step": int, "loss": float} and further collections, the arrays as
+      JAX arrays.
 
     Raises:
       ValueError: if there is no such checkpoint (the text lists those there are), it is damaged,
@@ -78,8 +81,10 @@ def load_checkpoint(
                 f"The parameter {trees.path_name(keys)} of {path} has values that are not finite: training "
                 "diverged there. Use an earlier checkpoint or a smaller learning rate."
             )
-    arrays = jax.tree.map(jnp.asarray, {k: tree.get(k) or {} for k in ("params", "batch_stats")})
-    return {**arrays, "step": int(tree["step"]), "loss": float(tree["loss"])}
+    step, loss = int(tree.pop("step")), float(tree.pop("loss"))
+    collections = {name: part or {} for name, part in tree.items()}
+    arrays = jax.tree.map(jnp.asarray, {"batch_stats": {}, **collections})
+    return {**arrays, "step": step, "loss": loss}
 
 
 def checkpoints(workdir: str | os.PathLike) -> list[str]:

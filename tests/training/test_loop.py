@@ -8,30 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.training import Observer, Recipe, fit, start
-
-KEY = jax.random.key(0)
-RNG = np.random.default_rng(0)
-DATA = {"x": RNG.normal(size=(12, 3)), "y": RNG.normal(size=12) + 3}
-
-
-def loss(params, batch):
-    residual = batch["x"] @ params["w"] + params["b"][None] - batch["y"]
-    return (residual**2).mean() / 2
-
-
-def params():
-    return {"w": np.zeros(3), "b": np.zeros(())}
-
-
-def gradient(p, rows=slice(None)):
-    x, y = DATA["x"][rows], DATA["y"][rows]
-    residual = x @ p["w"] + p["b"] - y
-    return {"w": x.T @ residual / len(y), "b": residual.mean()}
-
-
-def numpy_loss(p):
-    return float(np.mean((DATA["x"] @ p["w"] + p["b"] - DATA["y"]) ** 2) / 2)
+from lsgeo import trees
+from lsgeo.training import Recipe, fit, start
+from tests.training.least_squares import DATA, KEY, gradient, loss, numpy_loss, params, run
 
 
 def descent(steps, rate=0.1, momentum=0.0):
@@ -43,27 +22,6 @@ def descent(steps, rate=0.1, momentum=0.0):
         p = {k: p[k] - rate * velocity[k] for k in p}
         path.append(p)
     return path
-
-
-class Notes(Observer):
-    def __init__(self):
-        self.losses, self.snapshots, self.states = {}, {}, []
-
-    def on_loss(self, step, loss):
-        self.losses[step] = loss
-
-    def on_snapshot(self, name, step, loss, params):
-        self.snapshots[name] = (step, loss, jax.tree.map(np.array, params))
-
-    def on_state(self, state):
-        self.states.append(jax.tree.map(np.array, dataclasses.asdict(state)))
-
-
-def run(recipe, evaluate=None, function=loss):
-    notes = Notes()
-    state = start(params(), recipe)
-    result = fit(function, state, DATA, recipe, key=KEY, evaluate=evaluate, observer=notes)
-    return result, notes
 
 
 @pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.0), ("momentum", 0.9)])
@@ -121,7 +79,9 @@ def test_divergence_is_a_result_and_keeps_the_last_finite_parameters():
     result, notes = run(recipe)
     assert result.status == "diverged"
     assert 1 <= result.step < 30 and not math.isfinite(result.loss)
-    assert str(result).startswith(f"diverged at step {result.step}, training loss")
+    begin = f"diverged at step {result.step}, training loss "
+    assert str(result).startswith(begin)
+    assert str(result).endswith(": failed to train, at learning rate 1e+80")
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.params))
     assert "end" not in notes.snapshots and not math.isfinite(notes.losses[result.step])
 
@@ -199,10 +159,80 @@ def test_learning_rates_and_loss_values_share_one_trace():
     assert traces == 1
 
 
+def test_divergence_on_minibatches_is_seen_at_its_step_between_two_measurements():
+    recipe = Recipe(optimizer="sgd", learning_rate=1e80, batch_size=4, max_steps=30, eval_every=25)
+    value = jax.jit(loss)
+    result, notes = run(recipe, lambda p: value(p, DATA))
+    # The gradient grows by 1e80 a step: float64 ends at the second square.
+    assert (result.status, result.step) == ("diverged", 2)
+    assert list(notes.losses) == [0, 2] and not math.isfinite(result.loss)
+    jax.tree.map(np.testing.assert_array_equal, result.params, params())  # Those of step 0.
+
+
+def test_snapshots_come_at_the_steps_and_epochs_asked_for_and_are_measured_there():
+    value = jax.jit(loss)
+    fields = {"snapshot_steps": (5, 2), "snapshot_epochs": (2,), "ema": 0.5}
+    recipe = Recipe(optimizer="sgd", batch_size=4, max_steps=8, eval_every=8, **fields)
+    _, notes = run(recipe, lambda p: value(p, DATA))
+    steps = {name: step for name, (step, _, _) in notes.snapshots.items()}
+    assert steps == {"init": 0, "step_2": 2, "step_5": 5, "epoch_2": 6, "end": 8, "average": 8}
+    assert set(recipe.snapshot_names) == set(steps)
+    for _, measured, kept in notes.snapshots.values():
+        np.testing.assert_allclose(measured, numpy_loss(kept), rtol=1e-12)
+    assert list(notes.losses) == [0, 8]
+    full, seen = run(Recipe(max_steps=4, snapshot_epochs=(3,), snapshot_steps=(3,)))
+    assert seen.snapshots["epoch_3"][:2] == seen.snapshots["step_3"][:2] != (3, full.loss)
+
+
+def test_a_loss_that_follows_the_step_is_traced_once_and_measured_with_its_step():
+    traces = 0
+
+    @trees.register_dataclass
+    @dataclasses.dataclass(frozen=True)
+    class Gated:
+        gate: float
+
+        def __call__(self, p, batch):
+            nonlocal traces
+            traces += 1
+            return self.gate * p["n"] ** 2 / 2
+
+    # p <- p - 0.1 gate(t) p
+    recipe = Recipe(optimizer="sgd", learning_rate=0.1, max_steps=5, eval_every=1)
+    start_at = {"n": np.ones(())}
+    gates = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
+    expected = np.cumprod([1.0, *(1 - 0.1 * gate for gate in gates[:5])])
+    measured = []
+
+    def evaluate(p, step):
+        measured.append((step, float(p["n"])))
+        return 1.0
+
+    for size, given in ((0, None), (3, evaluate)):
+        result = fit(
+            Gated(0.0),
+            start(start_at, recipe),
+            DATA,
+            dataclasses.replace(recipe, batch_size=size),
+            key=KEY,
+            evaluate=given,
+            loss_at=lambda step: Gated(gates[step]),
+        )
+        np.testing.assert_allclose(result.params["n"], expected[-1], rtol=1e-12)
+        if given is None:
+            np.testing.assert_allclose(result.loss, gates[5] * expected[-1] ** 2 / 2, rtol=1e-12)
+    assert traces == 2  # Once for the full batch, once for batches.
+    np.testing.assert_allclose([value for _, value in measured], expected, rtol=1e-12)
+    assert [step for step, _ in measured] == list(range(6))
+
+
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"optimizer": "lion"}, "Unknown `optimizer`: 'lion'. Choose one of: adam, adamw, momentum, nesterov, sgd"),
+        (
+            {"optimizer": "lion"},
+            "Unknown `optimizer`: 'lion'. Choose one of: adam, adamw, m",
+        ),
         ({"learning_rate": 0.0}, "`learning_rate` must be positive; got 0.0"),
         ({"learning_rate": math.nan}, "`learning_rate` must be positive; got nan"),
         ({"loss_levels": (1.0, -0.5)}, "`loss_levels` must be positive"),

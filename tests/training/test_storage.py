@@ -1,9 +1,11 @@
 """Checkpoints and resume states: what is written comes back bit for bit, damage is refused."""
 
 import logging
+import pathlib
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from lsgeo.training import (
@@ -61,6 +63,91 @@ def test_missing_damaged_and_diverged_checkpoints_are_refused(tmp_path):
             path.write_bytes(path.read_bytes()[:10])
     with pytest.raises(ValueError, match=r"init is damaged .*Delete it and run"):
         load_checkpoint(tmp_path, "init")
+
+
+def full(handler, directory):
+    raise OSError("No space left on device")
+
+
+@pytest.mark.parametrize("moment", ["writing", "renaming"])
+def test_an_interrupted_write_leaves_the_last_good_checkpoint(moment, tmp_path, monkeypatch):
+    save(tmp_path, "end")
+    newer = {"a": {"kernel": np.ones((2, 3))}, "b": np.ones(2)}
+    with monkeypatch.context() as patch:
+        if moment == "writing":
+            patch.setattr(ocp.PyTreeCheckpointHandler, "finalize", full)
+        else:  # The older one has made room, and the newer one has not come yet.
+            rename = pathlib.Path.rename
+
+            def killed(path, target):
+                if str(target).endswith("end"):
+                    raise OSError("killed")
+                return rename(path, target)
+
+            patch.setattr(pathlib.Path, "rename", killed)
+        with pytest.raises(OSError, match="No space left|killed"):
+            save(tmp_path, "end", params=newer)
+    assert checkpoints(tmp_path) == ["end"]
+    jax.tree.map(np.testing.assert_array_equal, load_checkpoint(tmp_path, "end")["params"], PARAMS)
+    save(tmp_path, "end", params=newer)
+    jax.tree.map(np.testing.assert_array_equal, load_checkpoint(tmp_path, "end")["params"], newer)
+    assert checkpoints(tmp_path) == ["end"]
+
+
+def test_an_interrupted_state_leaves_the_last_good_one(tmp_path, monkeypatch):
+    state = start(PARAMS, Recipe())
+    state.step = 4
+    save_state(tmp_path, state)
+    with monkeypatch.context() as patch:
+        patch.setattr(ocp.PyTreeCheckpointHandler, "finalize", full)
+        state.step = 8
+        with pytest.raises(OSError, match="No space left"):
+            save_state(tmp_path, state)
+    assert load_state(tmp_path, start(PARAMS, Recipe())).step == 4
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        (
+            {"a": {"kernel": np.ones((3, 2))}, "b": np.ones(2)},
+            r"a/kernel is \[2, 3\] there and \[3, 2\]",
+        ),
+        ({"a": {"kernel": np.ones((2, 3))}}, r"b is \[2\] there and missing here"),
+        ({"c": np.ones(4), **PARAMS}, r"c is missing there and \[4\] here"),
+    ],
+    ids=["shape", "more", "less"],
+)
+def test_checkpoints_of_another_architecture_are_refused_and_both_sides_named(
+    params, text, tmp_path
+):
+    save(tmp_path, "end")
+    shapes = jax.eval_shape(lambda: jax.tree.map(jax.numpy.asarray, params))
+    with pytest.raises(ValueError, match=r"end is of another architecture or recipe: " + text):
+        load_checkpoint(tmp_path, "end", like=shapes)
+    load_checkpoint(tmp_path, "end", like=PARAMS)
+
+
+def test_states_of_another_architecture_or_recipe_are_refused_and_both_sides_named(tmp_path):
+    save_state(tmp_path, start(PARAMS, Recipe(optimizer="momentum")))
+    other = {"a": {"kernel": np.zeros((3, 2))}, "b": PARAMS["b"]}  # As many numbers.
+    with pytest.raises(
+        ValueError,
+        match=r"opt_state/trace/a/kernel is float64 \[2, 3\] there and float64 \[3, 2\] h",
+    ):
+        load_state(tmp_path, start(other, Recipe(optimizer="momentum")))
+    with pytest.raises(ValueError, match="average/a/kernel is missing there and float64"):
+        load_state(tmp_path, start(PARAMS, Recipe(optimizer="momentum", ema=0.9)))
+
+
+def test_further_collections_come_back_and_the_names_have_an_order(tmp_path):
+    gates = {"block": {"gate": np.float32(0.5)}}
+    save_checkpoint(tmp_path, "end", params=PARAMS, batch_stats={}, step=1, loss=0.5, gates=gates)
+    assert load_checkpoint(tmp_path, "end")["gates"]["block"]["gate"] == np.float32(0.5)
+    recipe = Recipe(ema=0.9, snapshot_steps=(10, 9), snapshot_epochs=(10, 9), loss_levels=(0.1, 1))
+    for name in sorted(recipe.snapshot_names):
+        (tmp_path / "checkpoints" / name).mkdir(exist_ok=True)
+    assert checkpoints(tmp_path) == list(recipe.snapshot_names)
 
 
 @pytest.mark.parametrize(("optimizer", "levels"), [("adam", (1.0, 0.5)), ("sgd", ())])
