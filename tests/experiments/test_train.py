@@ -11,10 +11,12 @@ import jax
 import numpy as np
 import pytest
 
+from configs import recipes
 from configs.train import get_config
+from experiments import _network, train
 from experiments._measure import evaluate
 from experiments.train import Config, create_model, load_data, make_recipe, run
-from lsgeo import models
+from lsgeo import models, training
 from lsgeo.training import checkpoints, load_checkpoint
 from lsgeo.training.optimizers import direction_of
 from lsgeo.training.steps import Plan, update_function
@@ -54,6 +56,53 @@ def test_checkpoints_and_summary_agree_with_losses_measured_afresh(config, tmp_p
     np.testing.assert_allclose(summary["train_loss"], stored["loss"], rtol=1e-5)
     assert [record["step"] for record in opened.metrics()] == [0, 5, 10, 15, 20, 25, 30]
     assert not (tmp_path / "resume").exists()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {
+            "label_smoothing": 0.1,
+            "eval_batch_size": 25,
+            "batch_size": 16,
+            "decay_leaves": ("**/kernel",),
+            "ema": 0.5,
+        },
+        {"loss": "squared_error"},
+    ],
+    ids=["cross-entropy-in-parts", "squared-error"],
+)
+def test_decay_in_the_loss_is_in_every_measured_loss_and_in_the_landscape(fields, tmp_path):
+    decayed = {"weight_decay": 0.1, "decay": "loss", "snapshot_epochs": (1,), "loss_levels": ()}
+    config = dataclasses.replace(TINY, depth=1, max_steps=4, **decayed, **fields)
+    summary = run(config, tmp_path).load("summary")
+    assert _network.choose(tmp_path, ()) == list(make_recipe(config).snapshot_names)
+    for name in checkpoints(tmp_path):
+        stored = load_checkpoint(tmp_path, name)
+        network = _network.load(tmp_path, name)
+        # Another program computes the same sums: a few float32 roundings.
+        np.testing.assert_allclose(network.value(), stored["loss"], rtol=1e-5)
+        kernels = "kernel" if fields.get("decay_leaves") else ""
+        squares = sum(
+            np.sum(np.square(leaf, dtype=np.float64))
+            for path, leaf in jax.tree_util.tree_leaves_with_path(stored["params"])
+            if kernels in jax.tree_util.keystr(path)
+        )
+        bare = network.loss.loss(network.params, network.batch)
+        np.testing.assert_allclose(network.value(), bare + 0.05 * squares, rtol=1e-5)
+        if name in ("end", "average"):
+            prefix = "average_" if name == "average" else ""
+            np.testing.assert_allclose(summary[f"{prefix}train_loss"], stored["loss"], rtol=1e-5)
+            np.testing.assert_allclose(summary[f"{prefix}penalty"], 0.05 * squares, rtol=1e-5)
+
+
+def test_labels_outside_the_classes_are_refused_before_anything_is_written(tmp_path, monkeypatch):
+    dataset = load_data(TINY)
+    wrong = {**dataset.test, "label": dataset.test["label"] + 1}
+    monkeypatch.setattr(train, "load_data", lambda _: dataclasses.replace(dataset, test=wrong))
+    with pytest.raises(ValueError, match="`labels` must be 0 to 9, for 10 classes; example"):
+        run(TINY, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
 
 
 class Kill(Exception):
@@ -123,6 +172,13 @@ def test_divergence_is_recorded_and_has_no_end(tmp_path):
         ({"model": "resnet", "depth": 9, "norm": "batch"}, "`depth` of a resnet must be 6 n"),
         ({"model": "resnet", "depth": 8, "activation": "tanh"}, "`activation` must be 'relu'"),
         ({"batch_size": 61}, "`batch_size` is 61, but there are 60 training examples"),
+        ({"loss": "hinge"}, "Unknown `loss`: 'hinge'. Choose one of: cross_entropy, squared_error"),
+        (
+            {"loss": "squared_error", "label_smoothing": 0.1},
+            "`label_smoothing` is 0.1, but `loss` is 'squared_error', which has none",
+        ),
+        ({"augment": "flip"}, "Unknown `augment`: 'flip'. Choose one of: none, crop-flip"),
+        ({"mixup": -1.0}, "`mixup` must be 0 or positive; got -1.0"),
         ({"num_train": 5000}, "`num_train` must be between 1 and 1347; got 5000"),
     ],
 )
@@ -138,8 +194,12 @@ def test_the_directory_of_another_configuration_is_refused(tmp_path):
         run(dataclasses.replace(TINY, max_steps=0, seed=1), tmp_path)
 
 
-def test_the_config_file_gives_a_config():
+def test_the_config_files_give_configs():
     assert get_config() == Config()
+    for name, paper in training.PAPER_RECIPES.items():
+        config = recipes.get_config(name)
+        assert make_recipe(config) == paper.recipe
+        assert (config.augment, config.loss) == (paper.augment, paper.loss)
 
 
 @pytest.mark.parametrize(
