@@ -3,7 +3,10 @@
     recipe = Recipe(optimizer="adam", learning_rate=1e-3, max_steps=500, loss_levels=(1.0, 0.1))
     result = fit(loss, start(params, recipe), data, recipe, key=jax.random.key(0))
 
-`fit_run` does the same into a run's directory, and continues there after a kill.
+`fit_run` does the same into a run's directory, and continues there after a kill. A published recipe
+comes by name, with its source and what is uncertain of it:
+
+    paper = paper_recipe("li", num_train=50_000)  # paper.recipe, paper.augment, paper.uncertain
 """
 
 from lsgeo.training.judge import Fit as Fit
