@@ -5,7 +5,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from lsgeo.models import initializers, norms, skips
+from lsgeo.models import initializers, norms, residual_blocks, resnet, shortcuts, skips
 from lsgeo.models.mlp import ACTIVATIONS, BLOCKS, MLP
 from lsgeo.models.published import PUBLISHED
 from lsgeo.models.resnet import ResNet
@@ -17,7 +17,14 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "initializer": initializers.INITS,
     "activation": tuple(ACTIVATIONS),
 }
-_FAMILY_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {"mlp": {"block": tuple(BLOCKS)}}
+_FAMILY_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
+    "mlp": {"block": tuple(BLOCKS)},
+    "resnet": {
+        "stem": resnet.STEMS,
+        "shortcut": shortcuts.SHORTCUTS,
+        "shared_activation": residual_blocks.SHARED,
+    },
+}
 
 
 def create(name: str, **options: Any) -> nn.Module:

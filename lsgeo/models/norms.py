@@ -24,25 +24,28 @@ class Norm(nn.Module):
         the root mean square of the channels of each position and has no bias.
       momentum: the fraction of the running batch statistics that a training step keeps.
       epsilon: added to the variance.
+      scale: what the learned scale starts with; 0 makes a branch that ends with the norm zero.
     """
 
     kind: str
     momentum: float = MOMENTUM
     epsilon: float = EPSILON
+    scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Normalises activations [N, ..., C]; "none" gives them back unchanged."""
+        shared = {
+            "epsilon": self.epsilon,
+            "scale_init": nn.initializers.constant(self.scale),
+            "name": self.kind,
+        }
         if self.kind == "batch":
-            norm = nn.BatchNorm(
-                not train, momentum=self.momentum, epsilon=self.epsilon, name="batch"
-            )
-            return norm(x)
+            return nn.BatchNorm(not train, momentum=self.momentum, **shared)(x)
         if self.kind == "layer":
-            return nn.LayerNorm(epsilon=self.epsilon, name="layer")(x)
+            return nn.LayerNorm(**shared)(x)
         if self.kind == "group":
-            groups = math.gcd(_GROUPS, x.shape[-1])
-            return nn.GroupNorm(groups, epsilon=self.epsilon, name="group")(x)
+            return nn.GroupNorm(math.gcd(_GROUPS, x.shape[-1]), **shared)(x)
         if self.kind == "rms":
-            return nn.RMSNorm(epsilon=self.epsilon, name="rms")(x)
+            return nn.RMSNorm(**shared)(x)
         return x
