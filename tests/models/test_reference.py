@@ -65,7 +65,6 @@ CASES = {
     "imagenet14": small_bottleneck(),
     "imagenet14-strided-3x3": small_bottleneck(strided_3x3=True),
     "preactivation20-a-never": Case("resnet", {"preactivation": True}, single=True),
-    "preactivation20-a-changed": preactivation(shortcut="a"),
     "preactivation20-a-first": preactivation(shortcut="a", shared_activation="first"),
     "preactivation29-never": preactivation(
         depth=29, bottleneck=True, shared_activation="never", single=True
@@ -73,7 +72,6 @@ CASES = {
     "preactivation29-changed-strided-3x3": preactivation(
         depth=29, bottleneck=True, strided_3x3=True
     ),
-    "wrn16-1-changed": preactivation(depth=16),
     "wrn10-2-changed": preactivation(depth=10, widen=2),
 }
 

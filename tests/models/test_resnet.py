@@ -214,35 +214,22 @@ def hessian_product(loss, params, data, vector):
     return jit(along)(params, vector)
 
 
-def operator_product(loss, params, data, vector):
-    return jit(jax.grad(loss))(params, data), operators.hessian(loss, params, data) @ vector
-
-
-@pytest.mark.parametrize(
-    ("options", "product"),
-    [
-        ({"skip": "scaled"}, operator_product),
-        ({"preactivation": True, "norm": "group", "shortcut": "c"}, hessian_product),
-    ],
-    ids=["post-activation", "pre-activation"],
-)
-def test_scanned_and_rematerialised_twin_has_the_same_gradient_and_hessian_product(
-    options, product
-):
-    model, data = create(**TINY, **options), batch(2, 4)
+def test_scanned_and_rematerialised_twin_has_the_same_gradient_and_hessian_product():
+    model, data = create(**TINY, skip="scaled"), batch(2, 4)
     twin = model.clone(scan=True, remat=True)
     like = models.shapes(twin, data["image"])
     assert {"stage_0_block_0", "stage_0_blocks"} < like["params"].keys()
     variables = random_variables(model, data["image"])
     vector = random_variables(model, data["image"], seed=2)["params"]
     stacked = models.stack(variables, like)
+    along = models.stack({"params": vector}, {"params": like["params"]})["params"]
     loss, twin_loss = (
-        models.CrossEntropy(net, {k: v for k, v in own.items() if k != "params"})
+        models.CrossEntropy(net, {"batch_stats": own["batch_stats"]})
         for net, own in ((model, variables), (twin, stacked))
     )
-    along = models.stack({"params": vector}, {"params": like["params"]})["params"]
     expected = hessian_product(loss, variables["params"], data, vector)
-    actual = product(twin_loss, stacked["params"], data, along)
+    hessian = operators.hessian(twin_loss, stacked["params"], data)
+    actual = jit(jax.grad(twin_loss))(stacked["params"], data), hessian @ along
     for one, other in zip(expected, actual, strict=True):
         other = models.unstack({"params": other})["params"]
         jax.tree.map(
