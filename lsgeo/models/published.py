@@ -54,7 +54,7 @@ def _cifar_resnets():
 
 def _preactivation_resnets():
     he, wide = "He et al. 2016b", "Zagoruyko and Komodakis 2016"
-    shared = {"preactivation": True, "shortcut": "conv", "shared_activation": "changed"}
+    shared = {"preactivation": True, "shortcut": "b", "shared_activation": "changed"}
     rows = {
         "preresnet-110": ({"depth": 110, "preactivation": True}, 1_727_962, he),
         "preresnet-164": ({"depth": 164, "bottleneck": True, **shared}, 1_703_258, he),

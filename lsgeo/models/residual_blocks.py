@@ -102,7 +102,7 @@ class Block(nn.Module):
             self.shortcut,
             channels,
             self.stride,
-            self.norm,
+            "none" if self.preactivation else self.norm,
             self.momentum,
             self._kernel("shortcut"),
             self.initializer == "fixup",

@@ -44,7 +44,7 @@ class ResNet(nn.Module):
       stem: "3x3"; or "7x7" with stride 2 and a 3x3 max pooling of stride 2, for large images.
       preactivation: whether the norm and ReLU precede the convolutions.
       bottleneck: whether a branch has three layers in place of two.
-      shortcut: "a", "b", "c" or "conv", see `shortcuts.Shortcut`.
+      shortcut: "a", "b" or "c", see `shortcuts.Shortcut`.
       shared_activation: pre-activation blocks whose shortcut starts from sigma(N(x)), as the branch does,
         and not from x: "never", "changed" (where the shape changes, as wide ResNets do) or "first" (in the
         first block of each stage).

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from lsgeo.models import convolutions, norms
 
-SHORTCUTS = ("a", "b", "c", "conv")
+SHORTCUTS = ("a", "b", "c")
 
 
 class Shortcut(nn.Module):
@@ -16,15 +16,16 @@ class Shortcut(nn.Module):
 
     - "a": every second pixel, and zeros for the missing channels (`pad`); no parameters.
     - "b": a 1x1 convolution with the stride, and a norm.
-    - "c": the same as "b", and in every block, whether the shape changes or not.
-    - "conv": a 1x1 convolution with the stride, without a norm, as pre-activation networks have it
-      (He et al. 2016b; Zagoruyko and Komodakis 2016).
+    - "c": the same in every block, whether the shape changes or not.
+
+    In a pre-activation network the convolution has no norm (He et al. 2016b; Zagoruyko and Komodakis
+    2016): the next norm would remove its bias, which leaves a dead parameter.
 
     Attributes:
       option: one of `SHORTCUTS`.
       channels: of the result.
       stride: in both directions.
-      norm: a name of `norms.NORMS`, for "b" and "c".
+      norm: a name of `norms.NORMS`.
       momentum: of the norm.
       kernel: initialiser of the convolution.
       shift: whether a learned scalar is added to what goes into the convolution (Fixup).
@@ -51,9 +52,7 @@ class Shortcut(nn.Module):
         conv = convolutions.conv(
             self.channels, 1, stride=self.stride, kernel=self.kernel, name="conv"
         )
-        norm = norms.Norm(
-            "none" if self.option == "conv" else self.norm, self.momentum, name="norm"
-        )
+        norm = norms.Norm(self.norm, self.momentum, name="norm")
         return convolutions.on_images(lambda h: norm(conv(h), train), x)
 
 

@@ -53,7 +53,7 @@ def small_bottleneck(**options):
 
 
 def preactivation(single=False, **options):
-    shared = {"preactivation": True, "shortcut": "conv", "shared_activation": "changed"}
+    shared = {"preactivation": True, "shortcut": "b", "shared_activation": "changed"}
     return Case("resnet", {**shared, **options}, single=single)
 
 
