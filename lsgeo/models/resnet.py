@@ -22,10 +22,9 @@ class ResNet(nn.Module):
 
     where the skip type joins S(x) and the branch; "none" has no shortcut anywhere, at the transitions
     neither. A bottleneck is 1x1, 3x3 and 1x1 with four times the channels. From stage to stage the
-    channels double and the first convolution of a block, and its shortcut, have stride 2. A norm
+    channels double, and the first convolution of the first block and its shortcut have stride 2. A norm
     and ReLU come between the stem and post-activation blocks, and between pre-activation blocks and the
-    pooling.
-    No convolution has a bias, with or without a norm.
+    pooling. No convolution has a bias, with or without a norm.
 
     With initializer="fixup" (Zhang et al. 2019) a learned scalar is added before each convolution but
     the stem's, before each ReLU and before the head, and another multiplies each branch.

@@ -224,6 +224,15 @@ class Numbered(skips.Skip):
         return shortcut(x) + branch(x) / (1 + index)
 
 
+def test_blocks_are_numbered_through_all_stages(monkeypatch):
+    monkeypatch.setitem(skips.SKIPS, "numbered", Numbered)
+    model = create(depth=8, blocks=(1, 2), width=2, preactivation=True, skip="numbered")
+    found = seen(model, random_variables(model, images()), images())
+    before, after = (found[f"stage_1_block_{i}/stream"] for i in range(2))
+    branch = found["stage_1_block_1/branch"]
+    np.testing.assert_allclose(after - before, branch / 3, rtol=1e-10, atol=1e-12)
+
+
 def test_scanned_and_rematerialised_twin_has_the_same_gradient_and_hessian_product(monkeypatch):
     monkeypatch.setitem(skips.SKIPS, "numbered", Numbered)
     model, data = create(**TINY, skip="numbered"), batch(2, 4)
