@@ -13,6 +13,7 @@ from lsgeo.models.blocks import block_inputs as block_inputs
 from lsgeo.models.blocks import blocks as blocks
 from lsgeo.models.blocks import reorder as reorder
 from lsgeo.models.blocks import stream_gradient as stream_gradient
+from lsgeo.models.densenet import DenseNet as DenseNet
 from lsgeo.models.depth import stack as stack
 from lsgeo.models.depth import unstack as unstack
 from lsgeo.models.factory import create as create
@@ -23,9 +24,12 @@ from lsgeo.models.losses import accuracy as accuracy
 from lsgeo.models.losses import check_labels as check_labels
 from lsgeo.models.losses import cross_entropy as cross_entropy
 from lsgeo.models.losses import squared_error as squared_error
+from lsgeo.models.mixer import Mixer as Mixer
 from lsgeo.models.mlp import MLP as MLP
 from lsgeo.models.published import PUBLISHED as PUBLISHED
 from lsgeo.models.resnet import ResNet as ResNet
+from lsgeo.models.transformer import Decoder as Decoder
+from lsgeo.models.transformer import ViT as ViT
 from lsgeo.models.variables import activations as activations
 from lsgeo.models.variables import count_parameters as count_parameters
 from lsgeo.models.variables import init as init

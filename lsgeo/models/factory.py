@@ -5,12 +5,35 @@ from typing import Any
 
 import flax.linen as nn
 
-from lsgeo.models import initializers, norms, residual_blocks, resnet, shortcuts, skips
+from lsgeo.models import (
+    densenet,
+    initializers,
+    norms,
+    residual_blocks,
+    resnet,
+    shortcuts,
+    skips,
+    tokens,
+)
+from lsgeo.models.densenet import DenseNet
+from lsgeo.models.mixer import Mixer
 from lsgeo.models.mlp import ACTIVATIONS, BLOCKS, MLP
 from lsgeo.models.published import PUBLISHED
 from lsgeo.models.resnet import ResNet
+from lsgeo.models.transformer import CAUSAL_NORMS, Decoder, ViT
 
-MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "resnet": ResNet}
+MODELS: dict[str, type[nn.Module]] = {
+    "mlp": MLP,
+    "resnet": ResNet,
+    "densenet": DenseNet,
+    "vit": ViT,
+    "decoder": Decoder,
+    "mixer": Mixer,
+}
+# Families that are another one with options.
+PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "highway": ("mlp", {"block": "post", "skip": "highway(bias=-2)"}),
+}
 # Values that an option can have, for every family or for one; numbers are checked by their type.
 _CHOICES: dict[str, tuple[str, ...]] = {
     "norm": norms.NORMS,
@@ -24,7 +47,12 @@ _FAMILY_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "shortcut": shortcuts.SHORTCUTS,
         "shared_activation": residual_blocks.SHARED,
     },
+    "densenet": {"initializer": densenet.INITS},
+    "vit": {"block": tokens.BLOCKS},
+    "decoder": {"block": tokens.BLOCKS, "norm": CAUSAL_NORMS},
+    "mixer": {"block": tokens.BLOCKS},
 }
+_SKIPS = ("skip", "attention_skip", "mlp_skip", "token_skip", "channel_skip")
 
 
 def create(name: str, **options: Any) -> nn.Module:
@@ -34,7 +62,7 @@ def create(name: str, **options: Any) -> nn.Module:
     model as a static argument are shared between runs.
 
     Args:
-      name: a family ("mlp", "resnet", ...), or a published network ("resnet-20", "wrn-28-10", ...) of
+      name: a family ("mlp", "resnet", "vit", ...), or a published network ("resnet-20", "wrn-28-10", ...) of
         `published.PUBLISHED`, which is a family with its options.
       **options: the attributes of the family's class; what is left out keeps its default.
 
@@ -51,8 +79,11 @@ def create(name: str, **options: Any) -> nn.Module:
     if name in PUBLISHED:
         published = PUBLISHED[name]
         return create(published.family, **{**published.options, **options})
+    if name in PRESETS:
+        family, preset = PRESETS[name]
+        return create(family, **{**preset, **options})
     if name not in MODELS:
-        known = ", ".join([*sorted(MODELS), *PUBLISHED])
+        known = ", ".join([*sorted([*MODELS, *PRESETS]), *PUBLISHED])
         raise ValueError(f"Unknown model: {name!r}. Choose one of: {known}.")
     model = MODELS[name]
     fields = {f.name: f for f in dataclasses.fields(model) if f.name not in ("parent", "name")}
@@ -63,7 +94,7 @@ def create(name: str, **options: Any) -> nn.Module:
     for option, known in {**_CHOICES, **_FAMILY_CHOICES.get(name, {})}.items():
         if option in fields:
             _check(f"{option} of the model {name}", getattr(made, option), known)
-    for option in ("skip", "attention_skip"):
+    for option in _SKIPS if name != "densenet" else ():  # Its skip, a concatenation, is no module.
         if option in fields and getattr(made, option) is not None:
             skips.parse(getattr(made, option))
     made.check()

@@ -106,7 +106,7 @@ def cross_entropy(outputs: jax.Array, batch: Batch, *, smoothing: float = 0.0) -
     """Mean over the examples of -sum_k q_k log softmax(outputs)_k, in nats.
 
     Args:
-      outputs: logits [N, classes].
+      outputs: logits [N, classes], or [N, T, classes] with labels [N, T]: then the mean over all positions.
       batch: {"label": [N] whole numbers}, of which q is the one-hot vector; or {"target": [N, classes]
         class probabilities q}, such as those of mixed examples.
       smoothing: s of Szegedy et al. (2016, section 7): q becomes (1 - s) q + s / classes.
@@ -115,7 +115,8 @@ def cross_entropy(outputs: jax.Array, batch: Batch, *, smoothing: float = 0.0) -
         targets = (1 - smoothing) * _targets(outputs, batch) + smoothing / outputs.shape[-1]
         return -(targets * jax.nn.log_softmax(outputs)).sum(-1).mean()
     # A mask, not a gather: the gather's transpose is a scatter, which is slow on every backend.
-    true_class = batch["label"][:, None] == jnp.arange(outputs.shape[-1])[None, :]
+    classes = jnp.arange(outputs.shape[-1]).reshape((1,) * (outputs.ndim - 1) + (-1,))
+    true_class = batch["label"][..., None] == classes
     return -jnp.where(true_class, jax.nn.log_softmax(outputs), 0).sum(-1).mean()
 
 

@@ -14,7 +14,9 @@ from lsgeo.models import depth
 PyTree = Any
 
 
-def init(model: nn.Module, images: jax.Array, *, key: jax.Array) -> dict[str, PyTree]:
+def init(
+    model: nn.Module, images: jax.Array, *, key: jax.Array, dtype: Any = None
+) -> dict[str, PyTree]:
     """Initialises a model.
 
     The weights depend on the key and on each parameter's place in the model alone, so that models
@@ -22,24 +24,27 @@ def init(model: nn.Module, images: jax.Array, *, key: jax.Array) -> dict[str, Py
 
     Args:
       model: a Flax Linen module.
-      images: floating array [N, ...]; only the example's shape and the dtype matter.
+      images: floating array [N, ...], or tokens [N, T] for a model that takes those; only the example's
+        shape and the dtype matter.
       key: typed random key.
+      dtype: of every leaf; by default that of `images`, and float32 with tokens.
 
     Returns:
-      {"params": ...} and, with batch norm, "batch_stats"; every leaf has the dtype of `images`.
+      {"params": ...} and, with batch norm, "batch_stats".
 
     Raises:
-      ValueError: if `images` is not a floating array.
+      ValueError: if `images` is not a floating array, or for tokens not of whole numbers.
     """
-    dtype = jnp.dtype(images.dtype)
-    if not jnp.issubdtype(dtype, jnp.floating):
+    tokens = getattr(model, "takes_tokens", False)
+    if not tokens and not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(
-            f"`images` must be a floating array, whose dtype the parameters take; got {dtype}. "
+            f"`images` must be a floating array, whose dtype the parameters take; got {images.dtype}. "
             "Convert it first, e.g. with astype(np.float32)."
         )
+    dtype = dtype or (jnp.float32 if tokens else images.dtype)
     # Not under jit: XLA takes seconds for the samplers of each model in one program, but one by one
     # they are compiled once for each shape, for all models.
-    example = jnp.zeros((1, *images.shape[1:]), jnp.float32)
+    example = jnp.zeros((1, *images.shape[1:]), images.dtype if tokens else jnp.float32)
     single = model.clone(scan=False) if getattr(model, "scan", False) else model
     variables = dict(single.init(key, example))
     if single is not model:
