@@ -94,75 +94,64 @@ PUBLISHED: dict[str, Published] = {
     **_imagenet_resnets(),
 }
 
-_HUANG = "Huang et al. 2017, table 2"
-PUBLISHED |= {
-    f"densenet-{depth}-{growth}": Published(
-        "densenet", {"depth": depth, "growth": growth}, count, _HUANG
-    )
-    for depth, growth, count in (
-        (40, 12, 1_019_722),
-        (100, 12, 6_979_642),
-        (100, 24, 27_249_082),
-    )
-}
-PUBLISHED |= {
-    f"densenet-bc-{depth}-{growth}": Published(
-        "densenet",
-        {
-            "depth": depth,
-            "growth": growth,
-            "bottleneck": True,
-            "compression": 0.5,
-            "width": 2 * growth,
-        },
-        count,
-        _HUANG,
-    )
-    for depth, growth, count in (
-        (40, 12, 176_122),
-        (100, 12, 769_162),
-        (250, 24, 15_324_406),
-        (190, 40, 25_624_430),
-    )
-}
 
-_IMAGENET = (224, 224, 3)
-
-
-def _vit(width, patch, count, source, input_shape=(32, 32, 3), **options):
-    shared = {"depth": 12, "width": width, "heads": width // 64, "patch": patch}
-    published = {"qkv_bias": True, "epsilon": 1e-6, **options}
-    return Published("vit", shared | published, count, source, input_shape)
-
-
-_TOUVRON = "Touvron et al. 2021, Training data-efficient image transformers, table 1"
-PUBLISHED |= {
-    "vit-ti-4": _vit(192, 4, 5_362_762, _TOUVRON),
-    "vit-s-4": _vit(384, 4, 21_342_346, _TOUVRON),
-    # Park and Kim 2022, How do vision transformers work?, on CIFAR-100.
-    "vit-ti-2": _vit(192, 2, 5_403_172, "Park and Kim 2022", num_classes=100, qkv_bias=False),
-    "vit-ti-16": _vit(192, 16, 5_717_416, _TOUVRON, _IMAGENET, num_classes=1000),
-    "vit-s-16": _vit(384, 16, 22_050_664, _TOUVRON, _IMAGENET, num_classes=1000),
-    "vit-b-16": _vit(
-        768, 16, 86_567_656, "Dosovitskiy et al. 2021, table 1", _IMAGENET, num_classes=1000
-    ),
-}
-
-
-def _mixer(depth, width, count):
-    options = {
-        "depth": depth,
-        "width": width,
-        "patch": 16,
-        "token_width": width // 2,
-        "token_bias": True,
-        "epsilon": 1e-6,
-        "num_classes": 1000,
+def _densenets():
+    plain = {(40, 12): 1_019_722, (100, 12): 6_979_642, (100, 24): 27_249_082}
+    compressed = {
+        (40, 12): 176_122,
+        (100, 12): 769_162,
+        (250, 24): 15_324_406,
+        (190, 40): 25_624_430,
     }
-    return Published("mixer", options, count, "Tolstikhin et al. 2021, table 1", _IMAGENET)
+    source = "Huang et al. 2017, table 2"
+    networks = {}
+    for (depth, growth), count in plain.items():
+        options = {"depth": depth, "growth": growth}
+        networks[f"densenet-{depth}-{growth}"] = Published("densenet", options, count, source)
+    for (depth, growth), count in compressed.items():
+        options = {"depth": depth, "growth": growth, "width": 2 * growth}
+        options |= {"bottleneck": True, "compression": 0.5}
+        networks[f"densenet-bc-{depth}-{growth}"] = Published("densenet", options, count, source)
+    return networks
 
 
-PUBLISHED |= {
-    "mixer-s-16": _mixer(8, 512, 18_528_264),
-    "mixer-b-16": _mixer(12, 768, 59_880_472),
-}
+def _vision_transformers():
+    tiny, small, base = ({"width": 64 * heads, "heads": heads} for heads in (3, 6, 12))
+    cifar, imagenet = {"shape": (32, 32, 3)}, {"shape": (224, 224, 3), "num_classes": 1000}
+    deit, park = "Touvron et al. 2021, table 1", "Park and Kim 2022"
+    rows = {
+        "vit-ti-4": ({**tiny, **cifar, "patch": 4}, 5_362_762, deit),
+        "vit-s-4": ({**small, **cifar, "patch": 4}, 21_342_346, deit),
+        # Of CIFAR-100.
+        "vit-ti-2": (
+            {**tiny, **cifar, "patch": 2, "num_classes": 100, "qkv_bias": False},
+            5_403_172,
+            park,
+        ),
+        "vit-ti-16": ({**tiny, **imagenet, "patch": 16}, 5_717_416, deit),
+        "vit-s-16": ({**small, **imagenet, "patch": 16}, 22_050_664, deit),
+        "vit-b-16": (
+            {**base, **imagenet, "patch": 16},
+            86_567_656,
+            "Dosovitskiy et al. 2021, table 1",
+        ),
+    }
+    networks = {}
+    for name, (options, count, source) in rows.items():
+        shape = options.pop("shape")
+        options = {"depth": 12, "qkv_bias": True, "epsilon": 1e-6, **options}
+        networks[name] = Published("vit", options, count, source, shape)
+    return networks
+
+
+def _mixers():
+    networks = {}
+    for size, depth, width, count in (("s", 8, 512, 18_528_264), ("b", 12, 768, 59_880_472)):
+        options = {"depth": depth, "width": width, "token_width": width // 2, "token_bias": True}
+        options |= {"patch": 16, "num_classes": 1000, "epsilon": 1e-6}
+        source = "Tolstikhin et al. 2021, table 1"
+        networks[f"mixer-{size}-16"] = Published("mixer", options, count, source, (224, 224, 3))
+    return networks
+
+
+PUBLISHED |= {**_densenets(), **_vision_transformers(), **_mixers()}

@@ -207,6 +207,11 @@ def check(model: Any, names: tuple[str, str]) -> None:
     depth.check(model.scan, first)
     depth.check(model.scan, second)
     initializers.check(model.initializer, model.norm, branch_layers=2)
+    if first.stages is not None or second.stages is not None:
+        raise ValueError(
+            "The skip names `stages`, but a network on tokens has none. Choose its blocks by `every`, or "
+            "its layers by the options NAME_skip."
+        )
     if first.streams != second.streams:
         raise ValueError(
             f"`{names[0]}_skip` carries {first.streams} streams and `{names[1]}_skip` {second.streams}; "
