@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from lsgeo.models import depth, initializers, norms, skips
 
 BLOCKS = ("pre", "post")
+_OPTIONS = ("mlp_ratio", "block", "norm", "initializer", "epsilon", "momentum")
 # A block's two branches have one parameter where they have the same of these types: Bachlechner et
 # al. 2021, section 4.
 _SHARED = ("rezero",)
@@ -91,6 +92,9 @@ class Attention(nn.Module):
 
 class Block(nn.Module):
     """x = skip(x, F(norm(x))) ("pre") or x = norm(skip(x, F(x))) ("post"), for each of two layers F.
+
+    It leaves "branch_0" and "stream_0" of the first layer, "branch_1" and "stream" of the second, and what
+    these leave below their names: "attention/weights" [N, heads, T, T], "mlp/preactivation".
 
     Attributes:
       names: of the layers.
@@ -173,8 +177,7 @@ def run(
     Returns:
       Tokens [N, T, C].
     """
-    names_shared = ("mlp_ratio", "block", "norm", "initializer", "epsilon", "momentum")
-    options = {name: getattr(model, name) for name in names_shared}
+    options = {name: getattr(model, name) for name in _OPTIONS}
 
     def make(name, place):
         return Block(names, mix, model.choices, 2 * model.depth, place=place, name=name, **options)
