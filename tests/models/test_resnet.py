@@ -163,6 +163,7 @@ def test_zero_branches_leave_the_stream_as_it_is(preactivation):
 
 LIVE = {
     "option b": {**TWO_STAGES, "shortcut": "b"},
+    "plain without norm": {**TWO_STAGES, "norm": "none", "skip": "none"},
     "option c without skip": {**TWO_STAGES, "shortcut": "c", "skip": "none", "norm": "layer"},
     "bottleneck, option c": {**BOTTLENECK, "shortcut": "c", "norm": "group"},
     "wide": {**TWO_STAGES, **WIDE},
