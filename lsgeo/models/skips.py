@@ -10,93 +10,31 @@ A skip type is written as text, a name with options: "identity", "constant(scale
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models import spelling
-
-Branch = Callable[[jax.Array], jax.Array]
-
-
-def straight(x: jax.Array) -> jax.Array:
-    """The shortcut of a block that keeps the stream's shape."""
-    return x
-
-
-class Skip(nn.Module):
-    """What all skip types share.
-
-    A type is called as skip(x, branch, shortcut, index, train): x the stream [N, ..., C], `branch`
-    and `shortcut` functions of it, `index` the block's number from 0 (traced in a scanned network).
-
-    Attributes:
-      num_blocks: blocks of the network, L; a class that has no use for it leaves it alone.
-    """
-
-    num_blocks: int = 1
-
-    # Streams that the network carries between its blocks; a type with more has an attribute for it.
-    streams: ClassVar[int] = 1
-
-    def check(self) -> None:
-        """Raises a ValueError for an option out of its range."""
-
-
-class NoSkip(Skip):
-    """F(x): the plain twin. A shortcut's projection is not even built."""
-
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
-        """Returns the branch alone."""
-        return branch(x)
-
-
-class Identity(Skip):
-    """S(x) + F(x) (He et al. 2016)."""
-
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
-        """Returns the sum."""
-        return shortcut(x) + branch(x)
-
-
-class Scaled(Skip):
-    """S(x) + F(x) / sqrt(L), the only non-trivial scale for independent weights (Hayou et al. 2021)."""
-
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
-        """Returns the sum with the branch scaled down."""
-        return shortcut(x) + branch(x) * self.num_blocks**-0.5
-
-
-class Gated(Skip):
-    """g S(x) + F(x), g a number from outside: how much skip does the network need?
-
-    g is a variable of the collection "gates", not a parameter: `models.set_gates` changes it after
-    or during training, block by block if wanted, and nothing is compiled again.
-
-    Attributes:
-      gate: the value that g starts with; 1 is the identity skip, 0 the plain network.
-    """
-
-    gate: float = 1.0
-
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
-        """Returns the sum with the shortcut times the gate."""
-        gate = self.variable("gates", "gate", lambda: jnp.asarray(self.gate, jnp.float32)).value
-        return gate.astype(x.dtype) * shortcut(x) + branch(x)
-
+from lsgeo.models import gates, joins, spelling, streams
+from lsgeo.models.joins import Skip
 
 SKIPS: dict[str, type[Skip]] = {
-    "none": NoSkip,
-    "identity": Identity,
-    "scaled": Scaled,
-    "gated": Gated,
+    "none": joins.NoSkip,
+    "identity": joins.Identity,
+    "constant": joins.Constant,
+    "scaled": joins.Scaled,
+    "gated": joins.Gated,
+    "rezero": joins.ReZero,
+    "skipinit": joins.SkipInit,
+    "layerscale": joins.LayerScale,
+    "highway": gates.Highway,
+    "exclusive_gate": gates.ExclusiveGate,
+    "shortcut_gate": gates.ShortcutGate,
+    "projection": gates.Projection,
+    "dropout": gates.Dropout,
+    "stochastic_depth": gates.StochasticDepth,
+    "hyper": streams.Hyper,
+    "mhc": streams.ManifoldHyper,
 }
 
 
@@ -134,7 +72,7 @@ class Choice:
             (index + 1) % self.every or (self.stages is not None and stage not in self.stages)
         )
         if absent:
-            return NoSkip(num_blocks, **module)
+            return joins.NoSkip(num_blocks, **module)
         return SKIPS[self.kind](num_blocks, **dict(self.options), **module)
 
 
@@ -149,10 +87,11 @@ def parse(text: str) -> Choice:
     """
     kind, options = spelling.call("skip", text, {k: _options(v) for k, v in SKIPS.items()})
     every, stages = options.pop("every", 1), options.pop("stages", None)
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-        raise ValueError(f"`every` of the skip {text!r} must be a whole number of at least 1.")
+    joins.require(every >= 1, "every", every, "at least 1")
     if stages is not None:
-        stages = stages if isinstance(stages, tuple) else (stages,)
+        given, stages = stages, stages if isinstance(stages, tuple) else (stages,)
+        numbers = stages and all(type(stage) is int and stage >= 0 for stage in stages)
+        joins.require(numbers, "stages", given, "a stage's number from 0, or a tuple of such")
     choice = Choice(kind, tuple(sorted(options.items())), every, stages)
     choice.at(parent=None).check()
     if choice.partial and choice.streams > 1:

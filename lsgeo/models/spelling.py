@@ -18,7 +18,8 @@ def call(what: str, text: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[
       becomes one.
 
     Raises:
-      ValueError: for a text of another form, a name or an option that does not exist.
+      ValueError: for a text of another form, a name or an option that does not exist, or a value of
+        another type than the default's; a default None takes any.
     """
     name, keywords = _split(what, text)
     if name not in known:
@@ -28,8 +29,7 @@ def call(what: str, text: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[
         if keyword not in known[name]:
             there = ", ".join(sorted(known[name])) or "no option"
             raise ValueError(f"Unknown option of the {what} {name}: {keyword!r}. It has: {there}.")
-        default = known[name][keyword]
-        given[keyword] = float(value) if _is_whole(value) and isinstance(default, float) else value
+        given[keyword] = _typed(what, name, keyword, value, known[name][keyword])
     return name, given
 
 
@@ -52,10 +52,20 @@ def _split(what, text):
             return node.id, {}
         if not isinstance(node, ast.Call) or node.args or not isinstance(node.func, ast.Name):
             raise ValueError
-        return node.func.id, {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+        keywords = {k.arg: ast.literal_eval(k.value) for k in node.keywords}
+        if None in keywords or len(keywords) < len(node.keywords):
+            raise ValueError
+        return node.func.id, keywords
     except (SyntaxError, ValueError):
         raise ValueError(form) from None
 
 
-def _is_whole(value):
-    return isinstance(value, int) and not isinstance(value, bool)
+def _typed(what, name, option, value, default):
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if default is not None and type(value) is not type(default):
+        kind = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+        raise ValueError(
+            f"`{option}` of the {what} {name} must be {kind[type(default)]}; got {value!r}."
+        )
+    return value
