@@ -5,6 +5,7 @@ block reads one mixture of the streams, mixes them, and writes its branch to eac
 shape, all streams go through its shortcut as one batch.
 """
 
+import functools
 import math
 
 import flax.linen as nn
@@ -126,6 +127,7 @@ class ManifoldHyper(Skip):
         require(known, "start", self.start, "'published' or 'identity'")
 
 
+@functools.partial(jax.jit, static_argnums=1)
 def sinkhorn(logits: jax.Array, iterations: int = 20) -> jax.Array:
     """Makes a matrix doubly stochastic: exp(logits), its columns and rows divided by their sums in turn.
 
