@@ -30,6 +30,7 @@ from lsgeo.models.published import PUBLISHED as PUBLISHED
 from lsgeo.models.resnet import ResNet as ResNet
 from lsgeo.models.transformer import Decoder as Decoder
 from lsgeo.models.transformer import ViT as ViT
+from lsgeo.models.streams import sinkhorn as sinkhorn
 from lsgeo.models.variables import activations as activations
 from lsgeo.models.variables import count_parameters as count_parameters
 from lsgeo.models.variables import init as init

@@ -102,7 +102,7 @@ class Dropout(Skip):
 
 
 class StochasticDepth(Skip):
-    """S(x) + b F(x), b = 1 with probability p_l, else 0 (Huang et al. 2016, eq. 2, 4 and 5).
+    """S(x) + b F(x), b = 1 with probability p_l, else 0 (Huang et al. 2016, section 3).
 
     p_l = 1 - (l + 1) / L (1 - p_L) for block l from 0. One draw per block and mini-batch, in training
     mode with a key for the collection "dropout"; otherwise S(x) + p_l F(x), the mean. The branch of a

@@ -124,10 +124,9 @@ class Gated(Skip):
 
 
 class ReZero(Skip):
-    """S(x) + alpha F(x), alpha a parameter that starts at 0 (Bachlechner et al. 2021, eq. 3).
+    """S(x) + alpha F(x), alpha a parameter that starts at 0 (Bachlechner et al. 2021).
 
-    Each block has its own alpha; in a transformer so has each half of a block, where the paper has one
-    for both.
+    Each block has its own alpha. In a transformer the two halves of a block share it, as in the paper.
     """
 
     @nn.compact
@@ -137,7 +136,7 @@ class ReZero(Skip):
 
 
 class SkipInit(Skip):
-    """S(x) + alpha F(x), alpha a parameter that starts at 0 or at 1 / sqrt(L) (De and Smith 2020, 3).
+    """S(x) + alpha F(x), alpha a parameter that starts at 0 or at 1 / sqrt(L) (De and Smith 2020).
 
     For networks without normalisation.
 
@@ -155,7 +154,7 @@ class SkipInit(Skip):
 
 
 class LayerScale(Skip):
-    """S(x) + gamma * F(x), gamma a parameter [C], one number per channel (Touvron et al. 2021, eq. 4).
+    """S(x) + gamma * F(x), gamma a parameter [C], one number per channel (Touvron et al. 2021).
 
     Attributes:
       start: value that gamma starts with; the paper goes from 1e-1 to 1e-6 as networks get deeper.

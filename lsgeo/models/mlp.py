@@ -127,7 +127,12 @@ class MLP(nn.Module):
 
     def check(self) -> None:
         """Raises a ValueError for options that contradict each other."""
-        depth.check(self.scan, skips.parse(self.skip))
+        skip = skips.parse(self.skip)
+        if skip.stages is not None:
+            raise ValueError(
+                f"`skip` is {self.skip!r}, but an mlp has no stages. Choose its blocks by `every`."
+            )
+        depth.check(self.scan, skip)
         initializers.check(self.initializer, self.norm, branch_layers=BLOCKS[self.block])
 
 

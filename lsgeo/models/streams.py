@@ -20,11 +20,11 @@ _STRONG = 8.0
 
 
 class Hyper(Skip):
-    """Hyper-connections: X' = A_r^T S(X) + B^T F(A_m^T X) (Zhu et al. 2025, eq. 2 and 14).
+    """Hyper-connections: X' = A_r^T S(X) + B^T F(A_m^T X) (Zhu et al. 2025, section 2).
 
     X [n, C] are the streams of a position; A_r [n, n] mixes them, A_m [n] reads, B [n] writes. They
     start with A_r = I, B = 1 and A_m = e_{l mod n} for block l: then each stream is that of the network
-    with "identity". The dynamic form (eq. 10 to 13) adds s_a tanh(norm(S(X)) W_r),
+    with "identity". The dynamic form (section 2.2) adds s_a tanh(norm(S(X)) W_r),
     s_a tanh(norm(X) W_m) and s_b tanh(norm(S(X)) W_b) at each position, with W zero and s 0.01 at first;
     norm divides by the root mean square over C, and a scale of its own would be W's.
 

@@ -1,13 +1,15 @@
 """Each skip type against its equation in NumPy and its limits; how types are written, and refused."""
 
 import functools
+import pathlib
+import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.models import CrossEntropy, activations, create, init, set_gates, skips
+from lsgeo.models import PUBLISHED, CrossEntropy, activations, create, init, set_gates, skips
 
 KEY = jax.random.key(0)
 BLOCKS = 4
@@ -268,3 +270,19 @@ def test_skips_that_do_not_exist_or_make_no_sense_are_refused_by_name(text, mess
     with pytest.raises(ValueError) as error:
         skips.parse(text)
     assert message in str(error.value)
+
+
+def test_stages_of_a_network_without_are_refused():
+    with pytest.raises(
+        ValueError, match=r"'identity\(stages=1\)', but an mlp has no stages.*`every`"
+    ):
+        mlp("identity(stages=1)")
+
+
+def test_page_has_a_config_line_for_each_type_and_the_published_counts():
+    page = pathlib.Path(__file__).parents[2] / "docs" / "models.md"
+    text = page.read_text(encoding="utf-8")
+    lines = [skips.parse(line) for line in re.findall(r'--config\.skip="(.*?)"', text)]
+    assert {line.kind for line in lines} == set(skips.SKIPS)
+    for name, network in PUBLISHED.items():
+        assert re.search(rf"\| `{name}` \|.*\| {network.num_parameters:,} \|", text), name

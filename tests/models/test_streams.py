@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.models import activations, create, init, skips
-from lsgeo.models.streams import sinkhorn
+from lsgeo.models import activations, create, init, sinkhorn, skips
 
 KEY = jax.random.key(0)
 
@@ -89,7 +88,7 @@ def sigmoid(z):
 
 
 def hyper_matrices(p, x, dynamic):
-    """A_m, B and A_r of the streams x [n, C] of one position (Zhu et al. 2025, eq. 10 to 13)."""
+    """A_m, B and A_r of the streams x [n, C] of one position (Zhu et al. 2025, section 2)."""
     read, write, mix = p["read"], p["write"], p["mix"]
     if dynamic:
         for name in ("read", "write", "mix"):
