@@ -28,9 +28,9 @@ from lsgeo.models.mixer import Mixer as Mixer
 from lsgeo.models.mlp import MLP as MLP
 from lsgeo.models.published import PUBLISHED as PUBLISHED
 from lsgeo.models.resnet import ResNet as ResNet
+from lsgeo.models.streams import sinkhorn as sinkhorn
 from lsgeo.models.transformer import Decoder as Decoder
 from lsgeo.models.transformer import ViT as ViT
-from lsgeo.models.streams import sinkhorn as sinkhorn
 from lsgeo.models.variables import activations as activations
 from lsgeo.models.variables import count_parameters as count_parameters
 from lsgeo.models.variables import init as init
