@@ -6,13 +6,18 @@ WORKDIR ?= runs/study
 BENCH := $(VENV)/bench
 BENCH_OUTPUT ?= runs/bench/results.json
 
-.PHONY: study test lint bench clean
+.PHONY: study test train-smoke lint bench clean
 
 study: $(VENV)/installed
 	$(BIN)/python -m experiments.study --config=configs/study.py --workdir=$(WORKDIR)
 
 test: $(VENV)/tested
 	JAX_PLATFORMS=cpu $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile $(ARGS)
+
+# One small member of every family of networks, to over 95 % on the digits: under 10 minutes on two cores.
+train-smoke: $(VENV)/installed
+	rm -rf runs/train-smoke
+	JAX_PLATFORMS=cpu $(BIN)/python -m experiments.train_smoke --workdir=runs/train-smoke
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .

@@ -12,4 +12,4 @@ from experiments.train import Config
 
 def get_config() -> Config:
     """Returns the configuration."""
-    return Config()
+    return Config(depth=16, width=32, norm="layer")

@@ -6,8 +6,7 @@ import os
 import pathlib
 
 from experiments import saddles, spectrum, surface, train
-
-SKIPS = ("none", "identity")
+from lsgeo import study
 
 
 @dataclasses.dataclass
@@ -15,8 +14,11 @@ class Family:
     """One family of networks and how it is trained and measured.
 
     Attributes:
-      model: "mlp" or "resnet".
-      norm: normalisation, the same in both twins.
+      model: a family of `lsgeo.models`.
+      norm: normalisation, the same in all arms, as are activation, initializer and options.
+      activation: "" is the family's default.
+      initializer: of the arms that have none of their own; "" is the family's default.
+      options: what only one family has, "option=value, ...".
       depths: depths of the twins; () leaves the family out.
       width: units, or channels of the first stage.
       num_train: training examples.
@@ -41,6 +43,9 @@ class Family:
 
     model: str = "mlp"
     norm: str = "layer"
+    activation: str = ""
+    initializer: str = ""
+    options: str = ""
     depths: tuple[int, ...] = (4, 8, 16)
     width: int = 16
     num_train: int = 400
@@ -64,22 +69,28 @@ class Family:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """All runs of one network: a family, a depth, a skip type and a seed."""
+    """All runs of one network: one arm of the twins of a family, a depth and a seed."""
 
     family: str
     settings: Family
     depth: int
-    skip: str
-    seed: int
+    twins: study.Twins
+    arm: study.Arm
     root: pathlib.Path
+
+    @property
+    def seed(self) -> int:
+        """Seed of the twins."""
+        return self.twins.seed
 
     @property
     def path(self) -> pathlib.Path:
         """Directory of the cell's runs."""
-        return self.root / "runs" / f"{self.family}-depth{self.depth}-{self.skip}-seed{self.seed}"
+        name = f"{self.family}-depth{self.depth}-{self.arm.folder}-seed{self.seed}"
+        return self.root / "runs" / name
 
     def __str__(self) -> str:
-        return f"{self.family} depth {self.depth}, skip {self.skip}, seed {self.seed}"
+        return f"{self.family} depth {self.depth}, {self.arm}, seed {self.seed}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,12 +125,13 @@ _EXPERIMENTS = {
 
 
 def cells(config, root: str | os.PathLike) -> list[Cell]:
-    """Lists the networks of a study, in order of family, depth, skip and seed."""
+    """Lists the networks of a study, in order of family, depth, arm and seed."""
+    arms, root = study.parse_arms(config.arms), pathlib.Path(root)
     return [
-        Cell(family, settings, depth, skip, seed, pathlib.Path(root))
+        Cell(family, settings, depth, _twins(settings, depth, arms, seed), study.ARMS[arm], root)
         for family, settings in config.families().items()
         for depth in settings.depths
-        for skip in SKIPS
+        for arm in arms
         for seed in range(config.num_seeds)
     ]
 
@@ -134,7 +146,7 @@ def jobs(cell: Cell, matched_loss: float) -> list[Job]:
     half = s.surface_range
     speeds = [
         Job(cell, f"speed-lr{rate:g}", "train", _speed_config(cell, rate, matched_loss), unit)
-        for rate in s.learning_rates
+        for rate in cell.twins.learning_rates
     ]
     classified = saddles.Config(checkpoints=checkpoints[1:2], **common)
     points = [Job(cell, "saddles", "saddles", classified, 2 * unit)] if s.saddles else []
@@ -206,8 +218,22 @@ def _speed_config(cell, learning_rate, matched_loss):
     )
 
 
+def _twins(settings, depth, arms, seed):
+    return study.Twins(
+        settings.model,
+        train.model_options(settings, depth=depth),
+        arms=arms,
+        seed=seed,
+        num_train=settings.num_train,
+        learning_rates=settings.learning_rates,
+    )
+
+
 def _network(cell):
-    s = cell.settings
-    names = ("model", "norm", "width", "num_train", "batch_size", "eval_every", "optimizer")
-    shared = {name: getattr(s, name) for name in names}
-    return {**shared, "depth": cell.depth, "skip": cell.skip, "seed": cell.seed}
+    twins, s = cell.twins, cell.settings
+    names = ("batch_size", "eval_every", "optimizer")
+    return {
+        **{name: getattr(s, name) for name in names},
+        **{name: getattr(twins, name) for name in ("dataset", "num_train", "data_seed", "seed")},
+        **train.model_fields(twins.model, twins.arm_options(cell.arm.name)),
+    }

@@ -9,23 +9,46 @@ import jax
 import jax.numpy as jnp
 
 from experiments import _problem, train
-from lsgeo import runs, training
+from lsgeo import models, runs, study, training, trees
 from lsgeo.geometry import surfaces
+from lsgeo.models import skips
 
-ARMS = {"none": "no skip", "identity": "skip", "scaled": "scaled skip"}
+# How plots call a network by its skip type, where its weights start as usual.
+ARMS = {
+    arm.skip: arm.label
+    for arm in study.ARMS.values()
+    if arm.skip in skips.SKIPS and not arm.initializer
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
     """One checkpoint of a training run, with the data that its loss is measured on."""
 
-    loss: Callable[[Any, Any], jax.Array]
+    config: train.Config
+    model: Any
+    constants: dict[str, Any]  # the collections beside the parameters
     params: Any
     batch: dict[str, jax.Array]
     num_classes: int
-    arm: str  # how plots call its skip type
     step: int
     sha256: str  # of the weights and batch statistics
+
+    @property
+    def loss(self) -> Callable[[Any, Any], jax.Array]:
+        """The loss in evaluation mode, with the weight decay that the landscape contains."""
+        return train.create_loss(self.config, self.model, self.constants)
+
+    @property
+    def predict(self) -> models.Logits:
+        """The logits in evaluation mode."""
+        return models.Logits(self.model, self.constants)
+
+    @property
+    def arm(self) -> str:
+        """How plots call it."""
+        found = study.arm_of(self.model.skip, getattr(self.model, "initializer", ""))
+        return found.label if found else "network"
 
     @property
     def data(self) -> dict[str, Any]:
@@ -41,10 +64,10 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     """Loads a checkpoint and the first `num_examples` training examples (0 takes all).
 
     Raises:
-      ValueError: if `run` is no training run, the checkpoint is not there or damaged, or there are not
-        so many examples.
+      ValueError: if `run` is no training run, the checkpoint is not there, damaged or of another
+        architecture than the run's configuration, or there are not so many examples.
     """
-    trained = _training_config(run)
+    trained = training_config(run)
     stored = training.load_checkpoint(run, checkpoint)
     dataset = train.load_data(trained)
     there = len(dataset.train["label"])
@@ -54,18 +77,37 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     batch = {name: jnp.asarray(part[:count]) for name, part in dataset.train.items()}
     fields = ("params", "step", "loss")
     constants = {name: part for name, part in stored.items() if name not in fields and part}
-    loss = train.create_loss(trained, train.create_model(trained, dataset), constants)
+    model = train.create_model(trained, dataset)
+    _check_shapes(f"{run}, checkpoint {checkpoint}", stored, models.shapes(model, batch["image"]))
     others = [part for name, part in sorted(constants.items()) if name != "batch_stats"]
     digest = _problem.fingerprint(stored["params"], stored["batch_stats"], *others)
     return Network(
-        loss,
+        trained,
+        model,
+        constants,
         stored["params"],
         batch,
         num_classes=dataset.num_classes,
-        arm=ARMS[trained.skip],
         step=stored["step"],
         sha256=digest,
     )
+
+
+def _check_shapes(where, stored, like):
+    for collection in ("params", "batch_stats"):
+        there, here = (_shapes(side.get(collection, {})) for side in (stored, like))
+        for name in sorted(there.keys() | here.keys()):
+            one, other = there.get(name, "missing"), here.get(name, "missing")
+            if one != other:
+                raise ValueError(
+                    f"{where} is of another architecture than the run's configuration: {name} is {one} in "
+                    f"the checkpoint and {other} in the model. Train the run again in a new directory."
+                )
+
+
+def _shapes(tree):
+    flat = jax.tree_util.tree_leaves_with_path(tree)
+    return {trees.path_name(path): str(list(leaf.shape)) for path, leaf in flat}
 
 
 def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
@@ -76,7 +118,7 @@ def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
     Raises:
       ValueError: if `run` is no training run, has none of them, or a name can be no checkpoint's.
     """
-    config = _training_config(run)
+    config = training_config(run)
     possible = train.make_recipe(config).snapshot_names
     for name in wanted:
         if name not in possible:
@@ -94,7 +136,12 @@ def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
     return chosen
 
 
-def _training_config(run):
+def training_config(run: str | os.PathLike) -> train.Config:
+    """Reads the configuration of a training run.
+
+    Raises:
+      ValueError: if `run` is no training run.
+    """
     if not run:
         raise ValueError("`run` must be the directory of a training run; got nothing.")
     try:

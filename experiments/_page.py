@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import _grid, _results, spectrum, surface
-from experiments._network import ARMS
+from experiments import _answers, _contracts, _grid, _results, spectrum, surface
 from lsgeo import plotting, report, runs, study
 
 UNIT = "nats / parameter²"
@@ -19,14 +18,15 @@ def write(
     path: str | os.PathLike,
     cells: Sequence[_grid.Cell],
     rows: Sequence[_results.Row],
+    contracts: Sequence[_contracts.Pair],
     verdicts: Sequence[study.Verdict],
     config,
     provenance: dict,
 ) -> str:
     """Writes the page and returns its headline."""
-    headline = _headline(verdicts, config)
-    table = [_verdict_row(verdict) for verdict in verdicts]
-    figures = [_effects(table)]
+    headline = _answers.headline(verdicts, config)
+    table = [_answers.row(verdict) for verdict in verdicts]
+    figures = _answers.effects(verdicts)
     for family, settings in config.families().items():
         mine = [cell for cell in cells if cell.family == family]
         ours = [row for row in rows if row["family"] == family]
@@ -34,7 +34,7 @@ def write(
         figures += [
             _densities(family, depth, mine, config),
             _by_depth(family, ours),
-            _curves(family, depth, mine, config),
+            _curves(family, depth, mine, contracts, config),
         ]
         figures += _surfaces(family, depth, mine)
     page = report.render(
@@ -55,66 +55,6 @@ def write(
     return "\n".join(headline)
 
 
-def _verdict_row(verdict):
-    effect = verdict.effect
-    return report.VerdictRow(
-        claim=verdict.claim.name,
-        statement=verdict.claim.statement,
-        family=f"{verdict.family}, depth {verdict.depth}",
-        metric=verdict.claim.metric_name,
-        effect=effect.value,
-        lower=effect.lower,
-        upper=effect.upper,
-        num_seeds=effect.num_pairs,
-        threshold=verdict.threshold,
-        verdict=verdict.decision,
-        note=verdict.note,
-    )
-
-
-def _headline(verdicts, config):
-    sentences = []
-    for family, settings in config.families().items():
-        mine = [verdict for verdict in verdicts if verdict.family == family]
-        parts = [_part(decision, mine) for decision in report.VERDICTS]
-        parts = [part for part in parts if part]
-        sentences.append(
-            f"{family} of depth {max(settings.depths)}, at a training loss of "
-            f"{config.matched_loss:g}. Without skip connections, {'; '.join(parts)}."
-        )
-    return sentences
-
-
-def _part(decision, verdicts):
-    chosen = [verdict for verdict in verdicts if verdict.decision == decision]
-    if not chosen:
-        return ""
-    if decision == "undecided":
-        names = [verdict.claim.metric_name.split(",")[0] for verdict in chosen]
-        return f"undecided at this size: {', '.join(names)}"
-    lead = "as claimed: " if decision == "supported" else "against the claim: "
-    return lead + ", ".join(_change(verdict) for verdict in chosen)
-
-
-def _change(verdict):
-    name = verdict.claim.metric_name.split(",")[0]
-    return f"{name} ×{math.exp(verdict.effect.value):.2g}"
-
-
-def _effects(table):
-    figure, ax = plotting.new_figure(height=1.2 + 0.38 * len(table))
-    plotting.effect_forest(table, ax)
-    return report.Figure(
-        "Effect of removing the skip connections",
-        "One line for each claim and family. The dot is the mean over pairs of twins of log(without "
-        "skip / with skip), the bar its 95 % interval. Right of ×1 the figure is larger without skips, "
-        "as every claim here predicts. A claim is supported where the whole bar lies beyond the threshold on "
-        "the right, contradicted where it lies beyond the one on the left.",
-        plotting.to_svg(figure),
-        "Forest plot of the effects in the table of verdicts.",
-    )
-
-
 def _densities(family, depth, cells, config):
     names = {"init": "init", "matched": _grid.matched_name(config.matched_loss), "end": "end"}
     figure, axes = plotting.new_figure(height=7.6, rows=3)
@@ -124,7 +64,7 @@ def _densities(family, depth, cells, config):
             run = runs.Run(cell.path / "spectrum")
             if cell.depth == depth and run.has(name):
                 found = spectrum.load_density(run.load(name))
-                arms.setdefault(ARMS[cell.skip], []).append(found)
+                arms.setdefault(cell.arm.label, []).append(found)
         if arms:
             plotting.spectral_densities(arms, ax, unit=UNIT, x_scale="symlog")
         ax.set_title(ROLES[role], fontsize=9, loc="left")
@@ -152,7 +92,9 @@ def _by_depth(family, rows):
         values = {}
         for row in rows:
             if row["checkpoint"] == "":
-                arm = values.setdefault(ARMS[row["skip"]], {}).setdefault(row["depth"], [])
+                arm = values.setdefault(study.ARMS[row["arm"]].label, {}).setdefault(
+                    row["depth"], []
+                )
                 arm.append(_at_matched(rows, row, metric))
         if np.isfinite(
             [v for arm in values.values() for depth in arm.values() for v in depth]
@@ -171,14 +113,14 @@ def _by_depth(family, rows):
 
 
 def _at_matched(rows, row, metric):
-    keys = ("depth", "skip", "seed")
+    keys = ("depth", "arm", "seed")
     for other in rows:
         if other["checkpoint"] == "matched" and all(other[k] == row[k] for k in keys):
             return other[metric]
     return math.nan
 
 
-def _curves(family, depth, cells, config):
+def _curves(family, depth, cells, contracts, config):
     curves = []
     for cell in cells:
         if cell.depth == depth:
@@ -187,35 +129,45 @@ def _curves(family, depth, cells, config):
             summary = run.load("summary")
             steps, losses = [m["step"] for m in metrics], [m["loss"] for m in metrics]
             failed = summary["status"] == "diverged"
-            curves.append(plotting.TrainingCurve(ARMS[cell.skip], steps, losses, failed))
+            curves.append(plotting.TrainingCurve(cell.arm.label, steps, losses, failed))
     figure, ax = plotting.new_figure()
     plotting.training_curves(curves, ax, levels=(config.matched_loss,))
     settings = cells[0].settings
     return report.Figure(
         f"{family}, depth {depth}: training",
         f"Training loss of every network, with the same learning rate ({settings.learning_rate:g}, "
-        f"{settings.optimizer}) for both arms, and with the same initial weights and order of the data for "
-        "twins. The dotted line is the loss at which they are compared. Training ends at a loss of "
-        f"{settings.end_loss:g} or after {settings.max_steps} steps; a cross marks a network that diverged.",
+        f"{settings.optimizer}). {_common(family, depth, contracts)} The dotted line is the loss at which "
+        f"they are compared. Training ends at a loss of {settings.end_loss:g} or after "
+        f"{settings.max_steps} steps; a cross marks a network that diverged.",
         plotting.to_svg(figure),
         f"Training curves of {family} networks with and without skips.",
     )
 
 
+def _common(family, depth, contracts):
+    pairs: dict[str, list[_contracts.Pair]] = {}
+    for pair in contracts:
+        if (pair.family, pair.depth) == (family, depth):
+            pairs.setdefault(pair.contract.arm, []).append(pair)
+    return " ".join(_contracts.sentence(mine) for mine in pairs.values())
+
+
 def _surfaces(family, depth, cells):
-    # The first seed of which both twins have a surface.
+    # The first seed of which both twins have a surface; of several arms, the first two.
     found = {}
+    shown = dict.fromkeys(cell.arm for cell in cells)
+    plain, other = list(shown)[:2]
     for cell in cells:
         run = runs.Run(cell.path / "surface")
-        if cell.depth == depth and run.has("summary"):
+        if cell.arm in (plain, other) and cell.depth == depth and run.has("summary"):
             planes = surface.load_surfaces(run)
-            found.setdefault(cell.seed, {})[ARMS[cell.skip]] = planes[0], run.load("summary")
+            found.setdefault(cell.seed, {})[cell.arm.label] = planes[0], run.load("summary")
     pairs = [arms for _, arms in sorted(found.items()) if len(arms) == 2]
     if not pairs:
         return []
-    planes = {arm: pairs[0][arm][0] for arm in ("skip", "no skip")}
+    planes = {arm.label: pairs[0][arm.label][0] for arm in (other, plain)}
     figure, axes = plotting.new_figure(height=3.6, columns=2)
-    num_classes = round(math.exp(pairs[0]["skip"][1]["chance_loss"]))
+    num_classes = round(math.exp(pairs[0][other.label][1]["chance_loss"]))
     plotting.surface_pair(planes, axes, num_classes=num_classes)
     caption = (
         "Loss on a plane through the trained network (cross) along two random directions, the same for both "
@@ -223,7 +175,9 @@ def _surfaces(family, depth, cells):
         "white line is the loss of guessing. One seed and one plane of several: the verdict rests on all of "
         "them, and a random plane shows the average curvature, not the steepest."
     )
-    alt = f"Two loss surfaces of {family} networks, with and without skips, side by side."
+    alt = (
+        f"Two loss surfaces of {family} networks, {other.phrase} and {plain.phrase}, side by side."
+    )
     title = f"{family}, depth {depth}: the loss around the network"
     return [report.Figure(title, caption, plotting.to_svg(figure), alt)]
 
@@ -232,14 +186,14 @@ def _failures(cells, config):
     sentences = []
     for family, settings in config.families().items():
         for depth in settings.depths:
-            for skip in _grid.SKIPS:
-                mine = [c for c in cells if (c.family, c.depth, c.skip) == (family, depth, skip)]
+            for arm in study.parse_arms(config.arms):
+                mine = [c for c in cells if (c.family, c.depth, c.arm.name) == (family, depth, arm)]
                 sentences += _failures_of(mine, config.matched_loss)
     return sentences
 
 
 def _failures_of(cells, matched_loss):
-    name = f"{cells[0].family} of depth {cells[0].depth}, {ARMS[cells[0].skip]}"
+    name = f"{cells[0].family} of depth {cells[0].depth}, {cells[0].arm.label}"
     summaries = [runs.Run(cell.path / "train").load("summary") for cell in cells]
     sentences = []
     diverged = [c.seed for c, s in zip(cells, summaries, strict=True) if s["status"] == "diverged"]

@@ -103,12 +103,12 @@ def _training_row(cell, best_rate):
 
 
 def _identity(cell, role):
-    names = {"family": cell.family, "depth": cell.depth, "skip": cell.skip}
-    return {**names, "seed": cell.seed, "checkpoint": role}
+    names = {"family": cell.family, "depth": cell.depth, "skip": cell.arm.folder}
+    return {**names, "arm": cell.arm.name, "seed": cell.seed, "checkpoint": role}
 
 
 def _arm(cell):
-    return cell.family, cell.depth, cell.skip
+    return cell.family, cell.depth, cell.arm.name
 
 
 def _steps(cell, rate):

@@ -79,7 +79,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 def _take_apart(config, source):
     started = time.monotonic()
     network = _network.load(source, config.checkpoint, config.num_examples)
-    model, constants = network.loss.model, network.loss.constants
+    model, constants = network.model, network.constants
     variables = {"params": network.params, **constants}
     blocks = models.blocks(model, variables, network.batch["image"])
     names = [block.name for block in blocks]
@@ -120,13 +120,13 @@ def _take_apart(config, source):
 
 
 def _paths(network, blocks, variables):
-    if network.loss.model.skip == "none":
+    if network.model.skip == "none":
         return {}  # A stream that is no sum has one path.
     # The chain of blocks above the last change of the stream's shape.
     first = max((i + 1 for i, block in enumerate(blocks) if not block.keeps_shape), default=0)
     chain = blocks[first:]
     inputs = jax.jit(models.block_inputs, static_argnums=0)(
-        network.loss.model, variables, network.batch["image"]
+        network.model, variables, network.batch["image"]
     )
     top = models.stream_gradient(network.loss, network.params, network.batch, blocks[-1].name)
     branches = [lambda x, f=block.function: f(x) - x for block in chain]

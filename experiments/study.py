@@ -1,7 +1,7 @@
 """Answers, with error bars: what did removing the skip connections do to the loss landscape?
 
 Trains twins with and without skips, measures each at initialisation, at matched training loss and at the
-end, and writes report.html, verdicts.json and results.csv.
+end, and writes report.html, verdicts.json, results.csv, and twins.json: what twins have in common.
 
 python -m experiments.study --config=configs/study.py --workdir=runs/study
 """
@@ -15,7 +15,7 @@ import time
 
 import tqdm
 
-from experiments import _grid, _main, _page, _pool, _results
+from experiments import _contracts, _grid, _main, _page, _pool, _results
 from lsgeo import runs, study
 
 
@@ -49,6 +49,8 @@ class Config:
     Attributes:
       mlp: residual MLPs and their plain twins.
       resnet: CIFAR-style ResNets and their plain twins.
+      arms: what is compared: names of `lsgeo.study.ARMS` (plain, residual, scaled, identity-biased,
+        learnable), separated by commas; each of the others with the first, which must be "plain".
       num_seeds: pairs of twins per depth.
       matched_loss: training loss at which twins are compared.
       threshold: smallest |log-ratio| that counts as an effect; fixed before the run.
@@ -58,6 +60,7 @@ class Config:
 
     mlp: _grid.Family = dataclasses.field(default_factory=_mlp)
     resnet: _grid.Family = dataclasses.field(default_factory=_resnet)
+    arms: str = "plain,residual"
     num_seeds: int = 5
     matched_loss: float = 0.5
     threshold: float = 0.1
@@ -75,7 +78,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
     Args:
       config: Config.
-      workdir: the study's directory: runs/, results.csv, verdicts.json, report.html.
+      workdir: the study's directory: runs/, results.csv, twins.json, verdicts.json, report.html.
       progress: None hides the progress bar.
 
     Returns:
@@ -94,6 +97,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     cells = _grid.cells(config, root)
     _fill(cells, config, shown=progress is not None)
     rows = _results.collect(cells, config.matched_loss)
+    contracts = _contracts.measure(cells, config.matched_loss)
+    plain, *others = study.parse_arms(config.arms)
     verdicts = [
         study.decide(
             claim,
@@ -102,14 +107,23 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
             depth=max(settings.depths),
             threshold=config.threshold,
             confidence=config.confidence,
+            arms=(plain, arm),
         )
+        for arm in others
         for claim in study.CLAIMS
         for family, settings in config.families().items()
     ]
     _results.write_csv(root / "results.csv", rows)
     runs.write_json(root / "verdicts.json", [_plain(verdict) for verdict in verdicts])
+    runs.write_json(root / "twins.json", [_contracts.plain(pair) for pair in contracts])
     page = _page.write(
-        root / "report.html", cells, rows, verdicts, config, runs.load_provenance(root)
+        root / "report.html",
+        cells,
+        rows,
+        contracts,
+        verdicts,
+        config,
+        runs.load_provenance(root),
     )
     if progress is not None:
         print(f"{page}\n{time.monotonic() - started:.0f} s; open {root / 'report.html'}")
@@ -127,6 +141,10 @@ def _check(config):
             raise ValueError(f"`{name}` must be positive; got {getattr(config, name)}.")
     if not 0 < config.confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1; got {config.confidence}.")
+    if study.parse_arms(config.arms)[0] != "plain":
+        raise ValueError(
+            f"`arms` must begin with plain, which the others are compared with; got {config.arms!r}."
+        )
     if not config.families():
         raise ValueError("`depths` are empty in every family: there is no network to study.")
 
@@ -134,7 +152,7 @@ def _check(config):
 def _fill(cells, config, *, shown):
     groups: dict[tuple, list[_grid.Job]] = {}
     for cell in cells:
-        group = groups.setdefault((cell.family, cell.depth, cell.skip), [])
+        group = groups.setdefault((cell.family, cell.depth, cell.arm.name), [])
         group += _grid.jobs(cell, config.matched_loss)
     total = sum(job.cost for group in groups.values() for job in group)
     count = sum(len(group) for group in groups.values())
@@ -171,6 +189,7 @@ def _plain(verdict):
         "statement": verdict.claim.statement,
         "family": verdict.family,
         "depth": verdict.depth,
+        "arms": list(verdict.arms),
         "metric": verdict.claim.metric,
         "log_ratio": finite(verdict.effect.value),
         "lower": finite(verdict.effect.lower),

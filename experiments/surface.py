@@ -90,7 +90,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         "chance_loss": chance,
         "checkpoint_step": found.step,
         "num_examples": len(batch["label"]),
-        "batch_stats": "frozen" if loss.constants else "none",
+        "batch_stats": "frozen" if "batch_stats" in found.constants else "none",
     }
     opened.save("summary", {**_statistics(surfaces, chance), **facts})
     return opened

@@ -8,15 +8,19 @@ import functools
 import math
 import os
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import _augmentation, _main, _measure
+from experiments import _augmentation, _main, _measure, _tokens
 from lsgeo import data, models, runs, training
+from lsgeo.models import spelling
 
-RANDOM_SKIPS = ("dropout", "stochastic_depth")  # They draw random numbers in training.
+# Fields that are options of the model, and those that a comparison changes in a published network.
+FIELDS = ("depth", "width", "skip", "norm", "activation", "initializer")
+STUDIED = ("skip", "norm", "activation", "initializer")
 
 
 @dataclasses.dataclass
@@ -24,15 +28,17 @@ class Config:
     """One training run.
 
     Attributes:
-      dataset: name of the data, see `lsgeo.data`.
+      dataset: name of the data, see `lsgeo.data`; or "digits-tokens", for a decoder.
       num_train: training examples; 0 takes all.
       num_test: test examples; 0 takes all.
-      model: "mlp" or "resnet".
-      depth: blocks of an MLP; 6 n + 2 for a ResNet.
-      width: units per block, or channels of the first stage.
-      skip: "none", "identity" or "scaled".
-      norm: "none", "layer" (MLP) or "batch".
-      activation: "relu" or "tanh" for an MLP; a ResNet has "relu".
+      model: a family ("mlp", "resnet", ...) or a published network ("resnet-20", ...) of `lsgeo.models`.
+      depth: blocks or layers, as the family counts them; 0 is the model's default.
+      width: units per block, or channels of the first stage; 0 is the model's default.
+      skip: a skip type with its options, "gated(gate=0.5)"; "" is the model's default, as below.
+      norm: normalisation.
+      activation: nonlinearity.
+      initializer: initial weights.
+      options: what only one family has, "option=value, ...".
       loss: "cross_entropy" or "squared_error" (1/2 ||f - onehot||^2, averaged over examples only).
       label_smoothing: of the cross-entropy, in every measured loss too.
       augment: "none", "crop-flip" (zero padding of 4, random crop, flip) or "reflect-flip"; in training alone.
@@ -75,11 +81,13 @@ class Config:
     num_train: int = 1000
     num_test: int = 0
     model: str = "mlp"
-    depth: int = 16
-    width: int = 32
-    skip: str = "identity"
-    norm: str = "layer"
-    activation: str = "relu"
+    depth: int = 0
+    width: int = 0
+    skip: str = ""
+    norm: str = ""
+    activation: str = ""
+    initializer: str = ""
+    options: str = ""
     loss: str = "cross_entropy"
     label_smoothing: float = 0.0
     augment: str = "none"
@@ -142,7 +150,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     changes = {
         "augment": _augmentation.augment(config.augment),
         "mix": _augmentation.mix(config.mixup, dataset.num_classes),
-        "random": config.skip.startswith(RANDOM_SKIPS),
+        "random": models.is_random(model),
     }
     opened = runs.open_run(workdir, config, provenance={"data_sha256": dataset.sha256})
     if opened.has("summary"):
@@ -185,19 +193,57 @@ def load_data(config: Config) -> data.Dataset:
 
 @functools.lru_cache(4)
 def _load_data(name, num_train, num_test, seed):
-    return data.load(name, num_train=num_train, num_test=num_test, seed=seed)
+    load = _tokens.load if name == _tokens.NAME else data.load
+    return load(name, num_train=num_train, num_test=num_test, seed=seed)
 
 
 def create_model(config: Config, dataset: data.Dataset):
-    """Creates the model of a configuration."""
-    options = {name: getattr(config, name) for name in ("depth", "width", "skip", "norm")}
-    if config.model == "mlp":
-        options["activation"] = config.activation
-    elif config.activation != "relu":
-        raise ValueError(
-            f"`activation` must be 'relu' for the model {config.model}; got {config.activation!r}."
-        )
+    """Creates the model of a configuration.
+
+    Raises:
+      ValueError: for an option that does not exist, is given twice, or contradicts another one or the
+        size that a published network has.
+    """
+    options = model_options(config)
+    published = models.PUBLISHED.get(config.model)
+    for name, value in published.options.items() if published else ():
+        if name not in STUDIED and options.get(name, value) != value:
+            raise ValueError(
+                f"`{name}` is {options[name]!r}, but {config.model} has {value!r}. Leave it out, or set "
+                f"`model` to {published.family!r}."
+            )
     return models.create(config.model, num_classes=dataset.num_classes, **options)
+
+
+def model_options(config, **fields) -> dict[str, Any]:
+    """Reads the model's options out of a configuration: its fields, `options`, and further `fields`.
+
+    Raises:
+      ValueError: if an option is given twice, or is not the configuration's to choose.
+    """
+    options = spelling.options(config.options)
+    if "num_classes" in options:
+        raise ValueError("`options` hold num_classes, which the data decide. Leave it out.")
+    for name in FIELDS:
+        value = fields.get(name, getattr(config, name, ""))
+        if value and name in options:
+            raise ValueError(
+                f"`{name}` is given twice, as {value!r} and in `options` as {options[name]!r}. Leave one "
+                "out."
+            )
+        if value:
+            options[name] = value
+    return options
+
+
+def model_fields(model: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a configuration whose model has these options, see `model_options`."""
+    rest = ", ".join(f"{name}={v!r}" for name, v in options.items() if name not in FIELDS)
+    return {
+        "model": model,
+        **{name: options[name] for name in FIELDS if name in options},
+        "options": rest,
+    }
 
 
 def create_loss(config: Config, model, constants):

@@ -17,6 +17,7 @@ from lsgeo.models.densenet import DenseNet as DenseNet
 from lsgeo.models.depth import stack as stack
 from lsgeo.models.depth import unstack as unstack
 from lsgeo.models.factory import create as create
+from lsgeo.models.factory import is_random as is_random
 from lsgeo.models.losses import CrossEntropy as CrossEntropy
 from lsgeo.models.losses import Logits as Logits
 from lsgeo.models.losses import SquaredError as SquaredError

@@ -94,11 +94,21 @@ def create(name: str, **options: Any) -> nn.Module:
     for option, known in {**_CHOICES, **_FAMILY_CHOICES.get(name, {})}.items():
         if option in fields:
             _check(f"{option} of the model {name}", getattr(made, option), known)
-    for option in _SKIPS if name != "densenet" else ():  # Its skip, a concatenation, is no module.
-        if option in fields and getattr(made, option) is not None:
-            skips.parse(getattr(made, option))
+    _skips(made)
     made.check()
     return made
+
+
+def is_random(model: nn.Module) -> bool:
+    """Whether a model draws random numbers in training, so that a training loss needs a key."""
+    return any(skip.at(parent=None).is_random for skip in _skips(model))
+
+
+def _skips(model):
+    if isinstance(model, DenseNet):  # Its skip, a concatenation, is no module.
+        return []
+    texts = [getattr(model, option, None) for option in _SKIPS]
+    return [skips.parse(text) for text in texts if text is not None]
 
 
 def _check(what, value, known):

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -89,6 +90,7 @@ class Dropout(Skip):
     """
 
     rate: float = 0.5
+    is_random: ClassVar[bool] = True
 
     @nn.compact
     def __call__(self, x, branch, shortcut=straight, index=0, train=False):
@@ -113,6 +115,7 @@ class StochasticDepth(Skip):
     """
 
     survival: float = 0.5
+    is_random: ClassVar[bool] = True
 
     @nn.compact
     def __call__(self, x, branch, shortcut=straight, index=0, train=False):

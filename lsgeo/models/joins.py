@@ -31,6 +31,8 @@ class Skip(nn.Module):
 
     # Streams that the network carries between its blocks; a type with more has an attribute for it.
     streams: ClassVar[int] = 1
+    # Whether it draws random numbers in training.
+    is_random: ClassVar[bool] = False
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""

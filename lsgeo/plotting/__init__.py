@@ -17,6 +17,7 @@ figure.
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.effects import effect_forest
+from lsgeo.plotting.gates import gate_sweep
 from lsgeo.plotting.paths import deletions, lesions, path_shares
 from lsgeo.plotting.planes import surface_pair
 from lsgeo.plotting.style import ARMS, new_figure, to_svg
@@ -26,6 +27,7 @@ __all__ = [
     "TrainingCurve",
     "deletions",
     "effect_forest",
+    "gate_sweep",
     "lesions",
     "metric_by_depth",
     "new_figure",

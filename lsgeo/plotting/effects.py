@@ -25,7 +25,7 @@ class Effect(Protocol):
     verdict: str
 
 
-def effect_forest(rows: Sequence[Effect], ax) -> None:
+def effect_forest(rows: Sequence[Effect], ax, *, against: str = "with skip") -> None:
     """Draws every effect with its interval as a factor, no skip / skip, on a log axis.
 
     Supported claims are discs, contradicted ones crosses, undecided ones open diamonds. The short
@@ -35,6 +35,7 @@ def effect_forest(rows: Sequence[Effect], ax) -> None:
     Args:
       rows: verdicts, from top to bottom.
       ax: matplotlib Axes.
+      against: what the networks without skip are compared with, "with ...".
 
     Raises:
       ValueError: for no row or an unknown verdict.
@@ -51,7 +52,7 @@ def effect_forest(rows: Sequence[Effect], ax) -> None:
     ax.set_xlim(low, high)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_yticks(range(len(rows)), [_label(row) for row in rows])
-    dress(ax, x="effect: value without skip / value with skip (factor)", y="claim", grid="x")
+    dress(ax, x=f"effect: value without skip / value {against} (factor)", y="claim", grid="x")
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"×{factor:g}"))
@@ -59,7 +60,7 @@ def effect_forest(rows: Sequence[Effect], ax) -> None:
     ax.axvline(1, color=INK, linewidth=0.9)
     for place, row in enumerate(rows):
         _draw(row, place, ax, low, high)
-    for text, side in (("← larger with skip", "right"), ("larger without skip →", "left")):
+    for text, side in ((f"← larger {against}", "right"), ("larger without skip →", "left")):
         ax.annotate(
             text,
             (1, 1),

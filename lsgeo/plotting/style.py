@@ -29,6 +29,8 @@ ARMS = {
     "skip": Arm("#0072b2", "o", "-", "--arm-skip"),
     "no skip": Arm("#d55e00", "s", (0, (5, 1.5)), "--arm-no-skip"),
     "scaled skip": Arm("#009e73", "^", (0, (1.5, 1.2)), "--arm-scaled-skip"),
+    "identity-biased": Arm("#e69f00", "v", (0, (4, 1.2, 1, 1.2)), "--arm-identity-biased"),
+    "learnable skip": Arm("#cc79a7", "P", (0, (6, 2, 2, 2)), "--arm-learnable-skip"),
     "network": Arm("#6a3d9a", "D", "-", "--arm-network"),  # one that has no twin
 }
 
@@ -59,7 +61,7 @@ def to_svg(figure: Figure) -> str:
     """Writes a figure as an SVG element for inlining in a page.
 
     The text is the same for the same figure. Ink, grid and arm colours become CSS variables (--ink,
-    --faint, --arm-skip, --arm-no-skip, --arm-scaled-skip, --arm-network) that fall back to the light colours.
+    --faint, --arm-skip, --arm-no-skip and so on, see `ARMS`) that fall back to the light colours.
 
     Args:
       figure: any matplotlib Figure.

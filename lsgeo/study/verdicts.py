@@ -9,6 +9,7 @@ import numpy as np
 
 from lsgeo.study.claims import Claim
 from lsgeo.study.statistics import PairedEffect, paired_effect
+from lsgeo.study.twins import ARMS
 
 Row = Mapping[str, Any]
 
@@ -25,13 +26,15 @@ class Verdict:
     decision: str  # "supported", "contradicted" or "undecided"
     num_missing: int
     num_bounds: int
+    arms: tuple[str, str] = ("plain", "residual")
 
     @property
     def note(self) -> str:
         """Agreement between the seeds, and the pairs that are missing or only bounded."""
-        parts = [
-            f"{self.effect.num_positive} of {self.effect.num_pairs} seeds larger without skips"
-        ]
+        count = f"{self.effect.num_positive} of {self.effect.num_pairs} seeds larger"
+        plain, other = (ARMS[arm] for arm in self.arms)
+        against = "" if other.name == "residual" else f" than {other.phrase}"
+        parts = [f"{count} {plain.phrase}{against}"]
         if -self.threshold < self.effect.lower and self.effect.upper < self.threshold:
             parts.append("any effect is smaller than the threshold")
         if self.num_missing:
@@ -52,6 +55,7 @@ def decide(
     depth: int,
     threshold: float,
     confidence: float = 0.95,
+    arms: tuple[str, str] = ("plain", "residual"),
 ) -> Verdict:
     """Decides one claim from paired rows.
 
@@ -60,12 +64,13 @@ def decide(
 
     Args:
       claim: Claim.
-      rows: one mapping per network and checkpoint, with family, depth, skip ("none" or another), seed,
-        checkpoint and the metrics; "censored" is true where a figure is only a bound.
+      rows: one mapping per network and checkpoint, with family, depth, arm, seed, checkpoint and the
+        metrics; "censored" is true where a figure is only a bound. Other arms' rows are left out.
       family: which networks.
       depth: at which depth.
       threshold: smallest log-ratio that counts.
       confidence: coverage of the interval.
+      arms: the arm without skips and the one that it is compared with.
 
     Returns:
       Verdict.
@@ -74,25 +79,16 @@ def decide(
         row
         for row in rows
         if (row["family"], row["depth"], row["checkpoint"]) == (family, depth, claim.checkpoint)
+        and row["arm"] in arms
     ]
-    arms = {
-        plain: {row["seed"]: row for row in chosen if (row["skip"] == "none") == plain}
-        for plain in (True, False)
-    }
-    seeds = sorted(arms[True].keys() | arms[False].keys())
-    plain, skip = (
-        [_metric(arms[side].get(seed), claim.metric) for seed in seeds] for side in (True, False)
-    )
+    sides = [{row["seed"]: row for row in chosen if row["arm"] == arm} for arm in arms]
+    seeds = sorted(sides[0].keys() | sides[1].keys())
+    plain, skip = ([_metric(side.get(seed), claim.metric) for seed in seeds] for side in sides)
     # Where both twins are only bounded by the last step, their ratio says nothing.
-    both = [
-        all(bool((arms[side].get(seed) or {}).get("censored")) for side in (True, False))
-        for seed in seeds
-    ]
+    both = [all(bool((side.get(seed) or {}).get("censored")) for side in sides) for seed in seeds]
     plain = [math.nan if unknown else value for value, unknown in zip(plain, both, strict=True)]
     floor = [
-        np.nanmax(
-            [_metric(arms[side].get(seed), claim.resolution) for side in (True, False)] + [0.0]
-        )
+        np.nanmax([_metric(side.get(seed), claim.resolution) for side in sides] + [0.0])
         for seed in seeds
     ]
     effect = paired_effect(plain, skip, floor=floor, confidence=confidence)
@@ -103,7 +99,7 @@ def decide(
         decision = "supported"
     elif effect.upper < -threshold:
         decision = "contradicted"
-    return Verdict(claim, family, depth, effect, threshold, decision, missing, bounds)
+    return Verdict(claim, family, depth, effect, threshold, decision, missing, bounds, arms)
 
 
 def _metric(row, name):

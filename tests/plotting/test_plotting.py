@@ -65,7 +65,12 @@ def draw_effects(ax):
     plotting.effect_forest([Row(), Row(effect=math.nan, verdict="undecided")], ax)
 
 
-DRAWINGS = [draw_densities, draw_depths, draw_training, draw_effects]
+def draw_gates(ax):
+    lines = {"network": [9.0, math.nan, 0.1]}
+    plotting.gate_sweep([0, 0.5, 1], lines, ax, label="loss", unit="nats per example", trained=1.0)
+
+
+DRAWINGS = [draw_densities, draw_depths, draw_training, draw_effects, draw_gates]
 
 
 def texts(ax):
@@ -212,6 +217,10 @@ def test_effects_are_drawn_as_factors_and_missing_ones_are_named():
             "Unknown arm: 'skipp'",
         ),
         (lambda ax: plotting.spectral_densities({"skip": []}, ax), "'skip' has none"),
+        (
+            lambda ax: plotting.gate_sweep([0, 1], {"skip": [1]}, ax, label="a", unit="b"),
+            "`values` of skip must be one per gate, 2; got 1",
+        ),
         (
             lambda ax: plotting.spectral_densities({"skip": [density(1)]}, ax, x_scale="log"),
             "`x_scale` must be",

@@ -55,9 +55,9 @@ def test_negative_metrics_and_unequal_lengths_are_refused():
 
 def _rows(plain, skip, **more):
     rows = []
-    for kind, values in (("none", plain), ("identity", skip)):
+    for arm, values in (("plain", plain), ("residual", skip), ("scaled", plain)):
         for seed, value in enumerate(values):
-            row = {"family": "MLP", "depth": 4, "skip": kind, "seed": seed, "checkpoint": "matched"}
+            row = {"family": "MLP", "depth": 4, "arm": arm, "seed": seed, "checkpoint": "matched"}
             rows.append({**row, "lambda_max": value, **more})
     return rows
 
@@ -80,6 +80,16 @@ def test_verdict_needs_the_whole_interval_beyond_the_threshold(plain, skip, deci
     assert ("any effect is smaller than the threshold" in verdict.note) == within
 
 
+def test_a_claim_is_decided_between_the_two_arms_that_are_named_and_the_note_names_the_other():
+    claim = next(claim for claim in CLAIMS if claim.metric == "lambda_max")
+    rows = _rows([8.0, 9.0, 10.0], [1.0, 1.1, 0.9])
+    options = {"family": "MLP", "depth": 4, "threshold": 0.1}
+    verdict = decide(claim, rows, arms=("plain", "scaled"), **options)
+    assert (verdict.effect.value, verdict.effect.num_pairs) == (0.0, 3)
+    assert "0 of 3 seeds larger without skips than with scaled skips" in verdict.note
+    assert "3 of 3 seeds larger without skips;" in f"{decide(claim, rows, **options).note};"
+
+
 def test_a_network_that_never_reached_the_loss_is_counted_as_missing():
     claim = next(claim for claim in CLAIMS if claim.metric == "lambda_max")
     rows = _rows([8.0, 9.0, 10.0], [1.0, 1.1, 0.9, 1.0])
@@ -94,17 +104,18 @@ def test_steps_that_are_only_bounds_are_marked_and_two_bounds_make_no_ratio():
         {
             "family": "MLP",
             "depth": 4,
-            "skip": skip,
+            "arm": arm,
             "seed": seed,
             "checkpoint": "",
             "steps": steps,
             "censored": cut,
         }
-        for skip, seed, steps, cut in [
-            ("none", 0, 300, True),
-            ("none", 1, 300, True),
-            ("identity", 0, 30, False),
-            ("identity", 1, 300, True),
+        for arm, seed, steps, cut in [
+            ("plain", 0, 300, True),
+            ("plain", 1, 300, True),
+            ("residual", 0, 30, False),
+            ("residual", 1, 300, True),
+            ("scaled", 0, 300, True),
         ]
     ]
     verdict = decide(claim, rows, family="MLP", depth=4, threshold=0.1)
@@ -120,13 +131,13 @@ def test_both_twins_get_the_larger_of_their_two_resolutions(plain_open, skip_ope
         {
             "family": "MLP",
             "depth": 4,
-            "skip": skip,
+            "arm": arm,
             "seed": seed,
             "checkpoint": "matched",
             "negative_fraction": value,
             "negative_fraction_open": width,
         }
-        for skip, value, width in [("none", 0.4, plain_open), ("identity", 0.1, skip_open)]
+        for arm, value, width in [("plain", 0.4, plain_open), ("residual", 0.1, skip_open)]
         for seed in range(3)
     ]
     verdict = decide(claim, rows, family="MLP", depth=4, threshold=0.1)

@@ -1,0 +1,147 @@
+"""Twins: what they share by construction, and a contract that notices what they do not."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lsgeo import models, study
+from lsgeo.models.skips import SKIPS
+
+ARMS = [arm for arm in study.ARMS.values() if arm.skip in SKIPS]
+IMAGES = jax.random.normal(jax.random.key(5), (6, 4), jnp.float32)
+BATCH = {"image": IMAGES, "label": jnp.arange(6) % 3}
+
+
+def twins(**changes):
+    fields = {"options": {"depth": 2, "width": 5, "norm": "layer"}, "seed": 3} | changes
+    return study.Twins("mlp", arms=tuple(arm.name for arm in ARMS), **fields)
+
+
+@pytest.fixture(scope="module")
+def starts():
+    return twins().starts(BATCH, num_classes=3)
+
+
+def test_arms_share_all_weights_but_those_that_are_their_own(starts):
+    found = {
+        name: study.contract(start, starts["plain"], BATCH)
+        for name, start in starts.items()
+        if name != "plain"
+    }
+    for name in ("residual", "scaled"):
+        pair = found[name]
+        assert pair.same_tree and pair.same_count and pair.same_weights
+        assert "block_1/dense_0/kernel" in pair.equal_leaves and not pair.same_function
+    biased = found["identity-biased"]
+    assert biased.same_tree and biased.same_count
+    assert biased.different_leaves == ("block_0/dense_0/kernel", "block_1/dense_0/kernel")
+    if "learnable" in found:
+        learnable = found["learnable"]
+        assert learnable.same_weights and not learnable.same_tree and not learnable.same_count
+        assert learnable.own_leaves == ("block_0/skip/alpha", "block_1/skip/alpha")
+        assert (learnable.num_parameters, learnable.missing_leaves) == (
+            learnable.reference_parameters + 2,
+            (),
+        )
+
+
+def test_logit_difference_is_that_of_networks_evaluated_by_hand(starts):
+    # With skips an MLP without hidden nonlinearity is linear: here the plain twin is F, the other x + F.
+    options = {"depth": 1, "width": 4, "activation": "linear"}
+    made = study.Twins("mlp", options, seed=1).starts(BATCH, num_classes=3)
+    params = jax.tree.map(np.float64, made["plain"].params)
+    stem = IMAGES @ params["stem"]["kernel"]
+    branch = stem @ params["block_0"]["dense_0"]["kernel"]
+    head = params["head"]["kernel"]
+    pair = study.contract(made["residual"], made["plain"], BATCH)
+    np.testing.assert_allclose(pair.logit_difference, np.abs(stem @ head).max(), rtol=1e-5)
+    np.testing.assert_allclose(pair.logit_size, np.abs(branch @ head).max(), rtol=1e-5)
+
+
+def test_networks_whose_branches_start_at_zero_are_one_function_with_any_scale_of_the_branch():
+    options = {"depth": 3, "width": 5, "initializer": "zero_branch"}
+    made = study.Twins("mlp", options, arms=("residual", "scaled")).starts(BATCH, num_classes=3)
+    pair = study.contract(made["scaled"], made["residual"], BATCH)
+    assert pair.same_function and pair.logit_difference == 0 and pair.logit_size > 0
+
+
+def test_one_bit_and_one_shape_are_noticed(starts):
+    start = starts["residual"]
+    kernel = start.params["head"]["kernel"]
+    for other in (kernel.at[0, 0].set(jnp.nextafter(kernel[0, 0], 9.0)), kernel[None]):
+        params = {**start.params, "head": {**start.params["head"], "kernel": other}}
+        predict = start.predict if other.ndim == 2 else lambda p, b: jnp.zeros((6, 3))
+        changed = dataclasses.replace(start, params=params, predict=predict)
+        if other.ndim == 3:
+            changed = dataclasses.replace(changed, predict=jax.tree_util.Partial(predict))
+        pair = study.contract(changed, start, BATCH)
+        assert pair.different_leaves == ("head/kernel",) and not pair.same_weights
+
+
+def test_losses_are_compared_relative_to_the_larger_one(starts):
+    pair = study.contract(starts["residual"], starts["plain"], BATCH, loss=0.4, reference_loss=0.5)
+    np.testing.assert_allclose(pair.loss_gap, 0.2)
+    assert "losses 0.4 and 0.5" in str(pair)
+    assert np.isnan(study.contract(starts["residual"], starts["plain"], BATCH).loss_gap)
+
+
+def test_twins_with_batch_norm_are_compared_with_the_statistics_of_the_data():
+    options = {"depth": 1, "width": 4, "norm": "batch"}
+    start = study.Twins("mlp", options).starts(BATCH, num_classes=3)["residual"]
+    training = dataclasses.replace(start.predict, train=True)
+    np.testing.assert_allclose(
+        start.predict(start.params, BATCH), training(start.params, BATCH), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_learnable_arm_is_refused_by_a_registry_without_its_skip_or_starts_as_the_identity():
+    made = study.Twins("mlp", {"depth": 1, "width": 4}, arms=("plain", "learnable"))
+    if study.ARMS["learnable"].skip not in SKIPS:
+        with pytest.raises(ValueError, match="Unknown skip: 'rezero'"):
+            made.create("learnable", 3)
+        return
+    start = made.starts(BATCH, num_classes=3)["learnable"]
+    stem = IMAGES @ start.params["stem"]["kernel"]
+    expected = np.maximum(stem, 0) @ start.params["head"]["kernel"]
+    np.testing.assert_allclose(start.predict(start.params, BATCH), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: study.parse_arms("plain,gated"), "`arms`: 'gated'. Choose from: plain, residual"),
+        (lambda: study.parse_arms("plain"), "at least two arms, each once; got 'plain'"),
+        (lambda: study.parse_arms("plain, plain"), "each once; got 'plain, plain'"),
+        (
+            lambda: twins(options={"skip": "none"}),
+            "`options` hold skip='none', which the arms choose",
+        ),
+        (lambda: twins(options={"deep": 3}).create("plain", 3), "Unknown option .* 'deep'"),
+    ],
+)
+def test_what_is_no_comparison_is_refused(make, text):
+    with pytest.raises(ValueError, match=text):
+        make()
+
+
+def test_an_arm_is_known_by_its_skip_and_its_initialiser():
+    for arm in study.ARMS.values():
+        assert study.arm_of(arm.skip, arm.initializer or "he") is arm
+    assert study.arm_of("identity", "identity").name == "residual"
+    assert study.arm_of("gated", "he") is None
+
+
+def test_every_arm_has_a_look_of_its_own():
+    from lsgeo import plotting
+
+    looks = [plotting.ARMS[arm.label] for arm in study.ARMS.values()]
+    for part in ("color", "marker", "line", "variable"):
+        assert len({str(getattr(look, part)) for look in looks}) == len(study.ARMS)
+
+
+def test_models_of_equal_options_are_equal_so_that_arms_compile_once():
+    assert twins().create("plain", 3) == twins(seed=9).create("plain", 3)
+    assert isinstance(twins().create("residual", 3), models.MLP)
