@@ -32,7 +32,7 @@ ROWS: dict[str, train.Config] = {
     "wide resnet": _row(
         _CONVOLUTIONAL,
         depth=10,
-        options="preactivation=True, widen=2, shortcut='conv', shared_activation='changed'",
+        options="preactivation=True, widen=2, shortcut='b', shared_activation='changed'",
     ),
     "densenet": _row(_CONVOLUTIONAL, model="densenet", depth=13, options="growth=6"),
     "vit": _row(_DENSE, model="vit", num_train=200, depth=2, width=32),
