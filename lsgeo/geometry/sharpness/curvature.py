@@ -1,0 +1,94 @@
+"""Sharpness in the limit of small perturbations: the largest eigenvalue and the trace."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+
+from lsgeo import trees
+from lsgeo.geometry.sharpness import scalings
+from lsgeo.operators import hessian
+from lsgeo.operators.base import Preconditioned
+from lsgeo.spectra import Estimate, extreme_eigenpairs, trace
+from lsgeo.spectra.arguments import check_key
+
+
+@trees.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class HessianSharpness:
+    """The largest eigenvalue and the trace of T H T; see `hessian_sharpness`."""
+
+    largest: float
+    residual: float  # an eigenvalue lies within this of `largest`
+    converged: bool
+    trace: Estimate
+    size: int  # number of parameters
+    num_matvecs: int
+    scaling: str = dataclasses.field(metadata={"static": True})
+    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    def __str__(self) -> str:
+        return (
+            f"lambda_max {self.largest:.4g} ± {self.residual:.1g}"
+            f"{'' if self.converged else ' (not converged)'}, "
+            f"trace {self.trace.value:.4g} ± {self.trace.standard_error:.2g} (scaling {self.scaling}; "
+            f"{scalings.describe(self.invariant_under)}; {self.num_matvecs} products)"
+        )
+
+
+def hessian_sharpness(
+    loss: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    key: jax.Array,
+    scaling: str = "none",
+    tol: float = 1e-3,
+    num_matvecs: int = 64,
+    batches: Iterable | None = None,
+) -> HessianSharpness:
+    """Measures lambda_max and the trace of T H T, with the spectral core.
+
+    They are what worst- and average-case sharpness tend to as the radius does to zero: the increase of the loss
+    is radius^2 lambda_max / 2 and, on average over the sphere, radius^2 tr / (2 n).
+
+    Invariances: those of `average_sharpness`. Without scaling, the block of a layer that is multiplied by a is
+    divided by a^2 (Dinh et al. 2017).
+
+    Args:
+      loss: `loss(params, batch) -> scalar`, the mean over the examples.
+      params: pytree of floating-point arrays.
+      batch: pytree of arrays with the examples on the leading axis.
+      key: typed random key.
+      scaling: "none", "magnitude" or "filter".
+      tol: of the eigenvalue, as in `extreme_eigenpairs`.
+      num_matvecs: products for the trace.
+      batches: instead of `batch`, batches that can be iterated again and again.
+
+    Returns:
+      HessianSharpness in units of loss / parameter^2, or, scaled, of the loss.
+
+    Raises:
+      ValueError: as `hessian`, `extreme_eigenpairs` and `trace`, or if the scaling is unknown.
+    """
+    check_key(key)
+    scales = scalings.scales(params, scaling)
+    op = hessian(loss, params, batch, batches=batches)
+    if scaling != "none":
+        op = Preconditioned(op, _ravel(op.space, scales))
+    pairs = extreme_eigenpairs(op, key=jax.random.fold_in(key, 0), top=1, bottom=0, tol=tol)
+    total = trace(op, key=jax.random.fold_in(key, 1), num_matvecs=num_matvecs)
+    return HessianSharpness(
+        float(pairs.values[-1]),
+        float(pairs.residuals[-1]),
+        bool(pairs.converged[-1]),
+        total,
+        op.shape[0],
+        pairs.num_matvecs + total.num_matvecs,
+        scaling,
+        scalings.INVARIANCES[scaling],
+    )
+
+
+_ravel = jax.jit(trees.ravel, static_argnums=0)

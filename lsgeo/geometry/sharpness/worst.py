@@ -1,0 +1,107 @@
+"""Worst-case sharpness: the most that a perturbation of given size can cost."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from lsgeo import trees
+from lsgeo.geometry.sharpness import scalings
+from lsgeo.geometry.sharpness.ascent import ascend
+from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood, check_ball
+from lsgeo.spectra.arguments import check_count, check_key, check_positive
+
+
+@trees.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class WorstSharpness:
+    """The largest increase of the loss found in a ball, a lower bound; see `worst_sharpness`."""
+
+    value: float
+    starts: np.ndarray  # (num_starts,), the increase that each start reached
+    gap: float  # what a linear loss would still gain within the ball; 0 at a stationary point
+    loss: float  # at the centre
+    radius: float
+    num_gradients: int
+    ball: str = dataclasses.field(metadata={"static": True})
+    scaling: str = dataclasses.field(metadata={"static": True})
+    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    def __str__(self) -> str:
+        return (
+            f"worst-case sharpness at least {self.value:.4g} (starts {self.starts.min():.4g} to "
+            f"{self.starts.max():.4g}, gap {self.gap:.2g}; {self.ball}, radius {self.radius:g}, scaling "
+            f"{self.scaling}; {scalings.describe(self.invariant_under)}; {self.num_gradients} gradients)"
+        )
+
+
+def worst_sharpness(
+    loss: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    key: jax.Array,
+    radius: float,
+    ball: str = "l2",
+    scaling: str = "none",
+    num_starts: int = 4,
+    num_steps: int = 20,
+    batches: Iterable | None = None,
+) -> WorstSharpness:
+    """Bounds max loss(params + T z) - loss(params) over ||z|| <= radius from below.
+
+    Foret et al. (2021); adaptive, with T = |w| or the filters' norms, Kwon et al. (2021).
+    Projected gradient ascent from several starts finds a point of the ball, so the maximum is no lower than
+    the value; that it is no higher is not certain. The spread of `starts` and the `gap` tell how far to trust
+    it: starts that end apart, or a gap that is not small beside the value, ask for more of either. To second
+    order, at a critical point and in the l2 ball, it is radius^2 lambda_max(T H T) / 2.
+
+    Invariances: those of `average_sharpness`.
+
+    Args:
+      loss: `loss(params, batch) -> scalar`, the mean over the examples.
+      params: pytree of floating-point arrays.
+      batch: pytree of arrays with the examples on the leading axis.
+      key: typed random key of the starts.
+      radius: in units of the parameters, or, scaled, of T.
+      ball: "l2" or "linf".
+      scaling: "none", "magnitude" or "filter".
+      num_starts: the steepest step from the centre, and random points of the ball's surface.
+      num_steps: gradients for each start.
+      batches: instead of `batch`, batches that can be iterated again and again.
+
+    Returns:
+      WorstSharpness in units of the loss. A loss that is not finite stays so.
+
+    Raises:
+      ValueError: as `average_sharpness`.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from lsgeo.geometry import worst_sharpness
+      >>> bowl = lambda w, batch: w[0] ** 2 + 0.5 * w[1] ** 2
+      >>> found = worst_sharpness(bowl, jnp.zeros(2), key=jax.random.key(0), radius=0.1)
+      >>> round(float(found.value), 5)
+      0.01
+    """
+    check_key(key)
+    check_positive(radius, "radius")
+    check_count(num_starts, "num_starts")
+    check_count(num_steps, "num_steps")
+    check_ball(ball)
+    at = Neighbourhood(loss, params, batch, batches, scaling)
+    found = ascend(at, key, float(radius), ball, num_starts, num_steps)
+    rises = found.values - at.centre
+    return WorstSharpness(
+        float(np.max(rises)),
+        rises,
+        found.gap,
+        at.centre,
+        float(radius),
+        at.num_gradients,
+        ball,
+        scaling,
+        scalings.INVARIANCES[scaling],
+    )
