@@ -18,7 +18,6 @@ class Ascent:
 
     values: np.ndarray  # (num_starts,)
     gap: float
-    point: Any  # z of the best one
 
 
 def ascend(
@@ -42,14 +41,13 @@ def ascend(
     found = []
     for i in range(num_starts):
         direction = slope if i == 0 else at.normal(jax.random.fold_in(key, i))
-        if not float(trees.norm(direction)):  # a critical point has no steepest step
+        if not float(size(direction)):  # a critical point has no steepest step
             direction = at.normal(jax.random.fold_in(key, 0))
         found.append(_climb(at, steepest(direction, radius, ball), radius, ball, num_steps))
     values = np.array([value for value, _, _ in found])
     # A NaN among them is the maximum, as for NumPy.
     _, z, gradient = found[int(np.argmax(values))]
-    gap = radius * float(dual_norm(gradient, ball)) - float(trees.vdot(gradient, z))
-    return Ascent(values, max(gap, 0.0) if gap == gap else gap, z)
+    return Ascent(values, float(_gap(z, gradient, radius, ball)))
 
 
 def _climb(at, z, radius, ball, num_steps):
@@ -73,8 +71,8 @@ def steepest(gradient: Any, radius: float, ball: str) -> Any:
     """The step of length `radius` along which a linear function of this gradient rises most."""
     if ball == "linf":
         return jax.tree.map(lambda g: (radius * jnp.sign(g)).astype(g.dtype), gradient)
-    size = trees.norm(gradient)
-    unit = radius / jnp.where(size > 0, size, 1)
+    length = trees.norm(gradient)
+    unit = radius / jnp.where(length > 0, length, 1)
     return jax.tree.map(lambda g: (unit * g).astype(g.dtype), gradient)
 
 
@@ -86,11 +84,19 @@ def dual_norm(gradient: Any, ball: str) -> jax.Array:
     return trees.norm(gradient)
 
 
+size = jax.jit(trees.norm)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _gap(z, gradient, radius, ball):
+    return jnp.maximum(0, radius * dual_norm(gradient, ball) - trees.vdot(gradient, z))
+
+
 @functools.partial(jax.jit, static_argnums=4)
 def _moved(z, gradient, step, radius, ball):
     moved = jax.tree.map(jnp.add, z, steepest(gradient, step * radius, ball))
     if ball == "linf":
         return jax.tree.map(lambda x: jnp.clip(x, -radius, radius).astype(x.dtype), moved)
-    size = trees.norm(moved)
-    shrink = jnp.minimum(1, radius / jnp.where(size > 0, size, 1))
+    length = trees.norm(moved)
+    shrink = jnp.minimum(1, radius / jnp.where(length > 0, length, 1))
     return jax.tree.map(lambda x: (shrink * x).astype(x.dtype), moved)

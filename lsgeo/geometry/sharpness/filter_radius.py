@@ -12,6 +12,7 @@ from scipy import stats
 from lsgeo import trees
 from lsgeo.geometry.directions import normalize_filters
 from lsgeo.geometry.sharpness import scalings
+from lsgeo.geometry.sharpness.ascent import size
 from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood
 from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_positive
 
@@ -100,7 +101,7 @@ def filter_radius(
     radii = np.empty(num_directions)
     for i in range(num_directions):
         direction = _normalized(at.normal(jax.random.fold_in(key, i)), at.params)
-        if not i and not float(trees.norm(direction)):
+        if not i and not float(size(direction)):
             raise ValueError(
                 "`params` have no filter: no leaf of rank 2 or more that is not zero. Use "
                 "`pac_bayes_sigma`, which perturbs every parameter."

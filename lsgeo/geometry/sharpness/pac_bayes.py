@@ -129,11 +129,9 @@ def _crossing(function, target):
     # Where the function rises through the target; infinite or zero where it does not.
     def gap(log_sigma):
         value = function(math.exp(log_sigma)) / target
-        return (
-            min(max(math.log(value), -FAR), FAR)
-            if 0 < value < math.inf
-            else math.copysign(FAR, value)
-        )
+        if not 0 < value < math.inf:
+            return FAR if value > 0 else -FAR
+        return min(max(math.log(value), -FAR), FAR)
 
     low = high = math.log(START)
     step = math.log(2)
