@@ -14,12 +14,14 @@ Networks with and without skips have one colour, one marker and one line style e
 figure.
 """
 
+from lsgeo.plotting import metric_by_depth, new_figure, to_svg
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.effects import effect_forest
 from lsgeo.plotting.gates import gate_sweep
 from lsgeo.plotting.paths import deletions, lesions, path_shares
 from lsgeo.plotting.planes import surface_pair
+from lsgeo.plotting.sharpness import sharpness_battery
 from lsgeo.plotting.style import ARMS, new_figure, to_svg
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "metric_by_depth",
     "new_figure",
     "path_shares",
+    "sharpness_battery",
     "spectral_densities",
     "surface_pair",
     "to_svg",

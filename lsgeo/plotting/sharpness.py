@@ -1,0 +1,121 @@
+"""All measures of sharpness of twins, each relative to the first one's."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress
+
+MARGIN = 1.6
+
+
+class Measure(Protocol):
+    """What is drawn of a measure: a positive number, the larger the sharper, and its interval."""
+
+    measure: str
+    value: float
+    lower: float
+    upper: float
+    invariant_under: tuple[str, ...]
+
+
+def sharpness_battery(arms: Mapping[str, Sequence[Measure]], ax) -> None:
+    """Draws every measure of every network as a factor of the first network's value.
+
+    Filled markers are measures that stay under a rescaling of layers, open ones move with it although the
+    network's function does not. A value that is not positive, or not finite, has no factor: it is named on the
+    right. An end of an interval that is not positive runs to the edge.
+
+    Args:
+      arms: arm -> its measures; the first one is the unit.
+      ax: matplotlib Axes.
+
+    Raises:
+      ValueError: for an unknown arm, no arm, or an arm without a measure.
+    """
+    if not arms or not all(arms.values()):
+        raise ValueError("`arms` must hold at least one arm, each with a measure; got none.")
+    styles = {name: arm_style(name) for name in arms}
+    first, *_ = arms.values()
+    units = {row.measure: row.value for row in first if _positive(row.value)}
+    names = list(dict.fromkeys(row.measure for rows in arms.values() for row in rows))
+    ax.set_xscale("log")
+    factors = [
+        row.value / units[row.measure]
+        for rows in arms.values()
+        for row in rows
+        if row.measure in units and _positive(row.value)
+    ]
+    low, high = min([1 / MARGIN, *factors]) / MARGIN, max([MARGIN, *factors]) * MARGIN
+    ax.set_xlim(low, high)
+    for rank, (name, rows) in enumerate(arms.items()):
+        offset = 0.24 * (rank - (len(arms) - 1) / 2)
+        for row in rows:
+            _draw(row, names.index(row.measure) + offset, units, styles[name], ax)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_yticks(range(len(names)), names)
+    unit = next(iter(arms))
+    dress(ax, x=f"sharpness relative to {unit} (factor)", y="measure", grid="x")
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"×{factor:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.axvline(1, color=INK, linewidth=0.9)
+    note = "filled: the same after layers are rescaled; open: moves with the rescaling"
+    ax.set_title(note, fontsize=SMALL_SIZE, color=INK, loc="left")
+    _legend(styles, ax)
+
+
+def _draw(row, place, units, style, ax):
+    unit = units.get(row.measure)
+    if unit is None or not _positive(row.value):
+        ax.annotate(
+            f"{row.value:.3g}",
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            color=style.color,
+            fontsize=SMALL_SIZE,
+            annotation_clip=False,
+        )
+        return
+    low, high = ax.get_xlim()
+    ends = [_end(row.lower / unit, low, low, high), _end(row.upper / unit, high, low, high)]
+    ax.plot(ends, [place, place], color=style.color, linewidth=1.2)
+    ax.plot(
+        row.value / unit,
+        place,
+        marker=style.marker,
+        markersize=5.5,
+        color=style.color,
+        markerfacecolor=style.color if row.invariant_under else "none",
+        markeredgewidth=1.2,
+    )
+
+
+def _end(factor, edge, low, high):
+    return float(np.clip(factor, low, high)) if _positive(factor) else edge
+
+
+def _positive(value):
+    return bool(np.isfinite(value) and value > 0)
+
+
+def _legend(styles, ax):
+    for rank, (name, style) in enumerate(styles.items()):
+        ax.annotate(
+            name,
+            (1, 1),
+            xycoords="axes fraction",
+            xytext=(-2, -12 * rank - 4),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=style.color,
+            fontsize=SMALL_SIZE,
+            fontweight="bold",
+        )
