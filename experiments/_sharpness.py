@@ -120,7 +120,7 @@ def pac_bayes(subject: Subject) -> dict[str, Any]:
             num_pairs=subject.config.num_pairs,
         )
         ends = _inverse_squares(found.sigma, found.upper, found.lower)
-        rows.append(Row(_named("1 / sigma²", scaling), *ends, found.invariant_under))
+        rows.append(Row(_named("PAC-Bayes 1 / σ²", scaling), *ends, found.invariant_under))
         texts.append(str(found))
     return _stored(rows, texts)
 

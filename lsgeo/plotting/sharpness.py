@@ -59,7 +59,7 @@ def sharpness_battery(arms: Mapping[str, Sequence[Measure]], ax) -> None:
     unit = next(iter(arms))
     dress(ax, x=f"sharpness relative to {unit} (factor)", y="measure", grid="x")
     ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"×{factor:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.axvline(1, color=INK, linewidth=0.9)
