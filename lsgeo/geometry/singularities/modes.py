@@ -1,7 +1,6 @@
 """Zero modes of the Hessian that symmetries of the network force, tested one by one and counted."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -84,13 +83,13 @@ def symmetry_modes(
         )
     _, gradient, op = value_gradient_hessian(loss, params, batch, batches=batches)
     largest = _largest(op)
+    weights, slope = (_ravel(op.space, tree) for tree in (params, gradient))
     rows = []
     for symmetry, count in zip(symmetries, counts, strict=True):
         for member in range(count):
-            v = _applied(symmetry, op.space, member, params)
-            slope = _applied(symmetry, op.space, member, gradient)
-            hv = op.flat_product(v)
-            rows.append(np.asarray(_figures(v, slope, hv, _ravel(op.space, params)), np.float64))
+            signs = jnp.asarray(_signs(symmetry, shapes, member), op.dtype)
+            hv = op.flat_product(_times(signs, weights))
+            rows.append(np.asarray(_figures(signs, weights, slope, hv), np.float64))
     length, along, size, miss, form = np.array(rows).T
     safe = np.where(length > 0, length, 1)
     relative = np.abs(along) / np.where(size > 0, safe * size, 1)
@@ -125,41 +124,22 @@ def _unit(w):
 
 
 @jax.jit
-def _figures(v, slope, hv, w):
-    # v'g = w'(Ag), as A is diagonal.
-    return jnp.stack(
-        [
-            trees.norm(v),
-            trees.vdot(w, slope),
-            trees.norm(slope),
-            trees.norm(hv + slope),
-            trees.vdot(v, hv),
-        ]
-    )
+def _figures(signs, weights, slope, hv):
+    v, moved = signs * weights, signs * slope
+    parts = trees.norm(v), trees.vdot(v, slope), trees.norm(moved), trees.norm(hv + moved)
+    return jnp.stack([*parts, trees.vdot(v, hv)])
 
 
-def _masked(symmetry, member, path, leaf):
-    total = jnp.zeros_like(leaf)
-    for name, axis, sign in symmetry.parts:
-        if name == path and axis is None:
-            total = total + sign * leaf
-        elif name == path:
-            shape = [1] * leaf.ndim
-            shape[axis] = leaf.shape[axis]
-            mask = (jnp.arange(leaf.shape[axis]) == member).reshape(shape)
-            total = total + jnp.where(mask, sign * leaf, 0)
-    return total
+def _signs(symmetry, shapes, member):
+    # The diagonal of A for one member, flat.
+    leaves = {path: np.zeros(shape, np.int8) for path, shape in shapes.items()}
+    for path, axis, sign in symmetry.parts:
+        place = ... if axis is None else (*[slice(None)] * (axis % leaves[path].ndim), member)
+        leaves[path][place] += sign
+    return np.concatenate([leaf.reshape(-1) for leaf in leaves.values()])
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _applied(symmetry, space, member, tree):
-    # A times a tree, as a flat vector.
-    masked = jax.tree_util.tree_map_with_path(
-        lambda path, leaf: _masked(symmetry, member, trees.path_name(path), leaf), tree
-    )
-    return trees.ravel(space, masked)
-
-
+_times = jax.jit(jnp.multiply)
 _ravel = jax.jit(trees.ravel, static_argnums=0)
 
 
