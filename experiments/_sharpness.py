@@ -140,7 +140,8 @@ def filter_radius(subject: Subject) -> dict[str, Any]:
 
 def fisher_rao(subject: Subject) -> dict[str, Any]:
     """The square of the Fisher-Rao norm, labels from the model."""
-    loss, params, batch = subject.problem
+    _, params, batch = subject.problem
+    loss = _loss_of_data(subject.network)
     found = geometry.fisher_rao_norm(models.Logits(loss.model, loss.constants), params, batch)
     width = 1.96 * found.standard_error
     ends = (found.squared - width, found.squared + width)
@@ -167,7 +168,9 @@ def singularities(subject: Subject) -> dict[str, Any]:
     found = geometry.symmetry_modes(loss, params, batch, symmetries=chain)
     overlaps = [geometry.unit_overlap(params, one) for one in chain]
     strengths = [geometry.unit_elimination(params, one).strengths for one in chain]
-    seen = models.activations(loss.model, {"params": params, **loss.constants}, batch["image"])
+    network = _loss_of_data(subject.network)
+    variables = {"params": params, **network.constants}
+    seen = models.activations(network.model, variables, batch["image"])
     active = [
         geometry.linear_dependence(np.maximum(value, 0))
         for name, value in seen.items()
@@ -195,10 +198,13 @@ def singularities(subject: Subject) -> dict[str, Any]:
 
 def can_measure(network: _network.Network, stage: str) -> bool:
     """Says whether a stage is defined for this network."""
-    model = network.loss.model
-    if stage != "singularities":
-        return True
-    return isinstance(model, models.MLP) and model.activation == "relu" and not model.scan
+    loss = _loss_of_data(network)
+    if stage == "fisher_rao":
+        return isinstance(loss, models.CrossEntropy)
+    if stage == "singularities":
+        model = loss.model
+        return isinstance(model, models.MLP) and model.activation == "relu" and not model.scan
+    return True
 
 
 def rows_of(stored: dict[str, Any]) -> list[Row]:
@@ -214,6 +220,11 @@ def rows_of(stored: dict[str, Any]) -> list[Row]:
         )
         for name, v, low, high, under in zip(*map(np.atleast_1d, columns), strict=True)
     ]
+
+
+def _loss_of_data(network):
+    # A loss with weight decay in it has that of the data inside.
+    return getattr(network.loss, "loss", network.loss)
 
 
 def _stored(rows, texts):

@@ -1,7 +1,7 @@
 """Measures the sharpness of a trained network, and of its twin, in every way of the literature.
 
 python -m experiments.sharpness --config=configs/sharpness.py --config.run=runs/skip
-  --config.other=runs/no-skip --workdir=runs/sharpness
+  --config.twin=runs/no-skip --workdir=runs/sharpness
 """
 
 import dataclasses
@@ -21,11 +21,11 @@ class Config:
 
     Attributes:
       run: directory of a run of experiments.train.
-      other: directory of its twin's, measured with the same draws; "" for none.
+      twin: directory of its twin's, measured with the same draws; "" for none.
       checkpoints: names such as "init", "loss_0.5", "end"; () takes all. With a twin, those that both have.
       stages: what is measured: "hessian" (lambda_max, trace), "average", "worst" (and Keskar's), "sam",
-        "pac_bayes", "filter_radius", "fisher_rao", "learning_coefficient", "singularities" (of MLPs with
-        ReLU); () takes all that the network has.
+        "pac_bayes", "filter_radius", "fisher_rao" (with cross-entropy), "learning_coefficient",
+        "singularities" (of MLPs with ReLU); () takes all that the network has.
       num_examples: training examples of the loss, the first ones; 0 takes all.
       radius: of the ball of "worst" and "sam", in units of the parameters.
       relative_radius: the same where the perturbation is in proportion to |w|.
@@ -42,7 +42,7 @@ class Config:
     """
 
     run: str = ""
-    other: str = ""
+    twin: str = ""
     checkpoints: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
     num_examples: int = 256
@@ -70,7 +70,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
     Returns:
       The Run. An entry has measures, values, lowers, uppers and invariances, one per figure of sharpness (the
-      larger, the sharper), text, loss, step, arm, seconds; those of the twin are called other_....
+      larger, the sharper), text, loss, step, arm, seconds; those of the twin are called twin_....
 
     Raises:
       ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
@@ -82,7 +82,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
             )
     names = _names(config)
     opened = runs.open_run(workdir, config)
-    sides = [("", config.run)] + ([("other_", config.other)] if config.other else [])
+    sides = [("", config.run)] + ([("twin_", config.twin)] if config.twin else [])
     points = [(name, prefix, path) for name in names for prefix, path in sides]
     stages = config.stages or tuple(STAGES)
     total = len(points) * len(stages)
@@ -103,7 +103,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
 
 def load_rows(sharpness_run: runs.Run, checkpoint: str, prefix: str = "") -> list[Row]:
-    """Reads all figures of a checkpoint, in the order of the stages; prefix "other_" for the twin's."""
+    """Reads all figures of a checkpoint, in the order of the stages; prefix "twin_" for the twin's."""
     files = [f"{prefix}{checkpoint}_{stage}" for stage in STAGES]
     return [
         row
@@ -115,12 +115,12 @@ def load_rows(sharpness_run: runs.Run, checkpoint: str, prefix: str = "") -> lis
 
 def _names(config):
     names = _network.choose(config.run, tuple(config.checkpoints))
-    if not config.other:
+    if not config.twin:
         return names
-    both = [n for n in names if n in _network.choose(config.other, tuple(config.checkpoints))]
+    both = [n for n in names if n in _network.choose(config.twin, tuple(config.checkpoints))]
     if not both:
         raise ValueError(
-            f"`run` {config.run} and `other` {config.other} have no checkpoint in common; compare them at "
+            f"`run` {config.run} and `twin` {config.twin} have no checkpoint in common; compare them at "
             "another one, such as 'end'."
         )
     return both
@@ -138,8 +138,8 @@ def _measure(opened, file, config, network, stage):
     if not can_measure(network, stage):
         if config.stages:
             raise ValueError(
-                f"`stages` holds {stage!r}, which is for MLPs with ReLU, not scanned; leave it out for "
-                f"{network.arm}."
+                f'`stages` holds {stage!r}, which this network does not have: "singularities" is for MLPs '
+                'with ReLU, not scanned, "fisher_rao" for networks with cross-entropy. Leave it out.'
             )
         return
     started = time.monotonic()

@@ -36,7 +36,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def config(trained):
     # Its own twin: with the same draws, everything is the same.
-    return sharpness.Config(run=trained, other=trained, checkpoints=("end",), **TINY)
+    return sharpness.Config(run=trained, twin=trained, checkpoints=("end",), **TINY)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_every_stage_gives_rows_within_their_intervals_and_twins_get_the_same_dr
     assert all(row.lower <= row.value <= row.upper for row in rows)
     adaptive = [row for row in rows if row.measure.endswith("|w|")]
     assert len(adaptive) == 6 and all("unit rescaling" in row.invariant_under for row in adaptive)
-    assert rows == sharpness.load_rows(measured, "end", "other_")
+    assert rows == sharpness.load_rows(measured, "end", "twin_")
 
 
 def test_a_plain_relu_network_has_one_zero_mode_for_each_hidden_unit(measured):
@@ -64,7 +64,7 @@ def test_a_plain_relu_network_has_one_zero_mode_for_each_hidden_unit(measured):
 
 
 def test_a_killed_run_continues_and_ends_with_the_same_arrays(config, measured, tmp_path):
-    short = dataclasses.replace(config, other="", stages=("sam", "fisher_rao"), figure=False)
+    short = dataclasses.replace(config, twin="", stages=("sam", "fisher_rao"), figure=False)
 
     def kill(done, total, text):
         if done == 1:

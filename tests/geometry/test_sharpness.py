@@ -292,6 +292,16 @@ def test_fisher_rao_norm_of_a_residual_net_misses_the_homogeneous_form():
     assert found.misfit > 0.01
 
 
+def test_a_loss_that_is_not_finite_within_the_ball_stays_so():
+    walled = lambda w, _: jnp.where(w[0] > 0.05, jnp.nan, w[0])  # noqa: E731
+    for measure in (geometry.average_sharpness, geometry.worst_sharpness):
+        assert math.isnan(measure(walled, jnp.zeros(2), key=KEY, radius=0.5).value)
+    assert math.isnan(geometry.sam_sharpness(walled, jnp.zeros(2), radius=0.5).value)
+    pole = lambda w, _: 1 / jnp.maximum(0.0, 0.1 - w[0])  # noqa: E731
+    found = geometry.worst_sharpness(pole, jnp.zeros(2), key=KEY, radius=0.5)
+    assert found.value == math.inf
+
+
 @pytest.mark.parametrize(
     ("measure", "message"),
     [

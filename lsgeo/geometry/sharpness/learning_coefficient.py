@@ -68,9 +68,9 @@ def learning_coefficient(
     """Estimates n beta (E[loss(w)] - loss(params)) for w about params, distributed by the tempered posterior.
 
     Its density is proportional to exp(-n beta loss(w) - localization ||w - params||^2 / 2), with beta =
-    1 / ln n (Lau et al. 2023). At a regular minimum it is half the number of parameters; a
-    singular one has less: w^(2a) gives 1 / (2a). The localization keeps the chains near and takes its part: a
-    direction of curvature h counts n beta h / (n beta h + localization) / 2, a flat one nothing.
+    1 / ln n (Lau et al. 2023). At a regular minimum it is half the number of parameters; a singular one has
+    less: w^(2a) gives 1 / (2a). The localization keeps the chains near and takes its part: a direction of
+    curvature h counts n beta h / (n beta h + localization) / 2, a flat one nothing.
 
     The paper's stochastic gradient Langevin dynamics has a bias of the order of its step. Here the gradient
     is that of all the data and each step passes the test of Metropolis, which removes it; the drift is
