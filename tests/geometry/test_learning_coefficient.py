@@ -80,6 +80,8 @@ def test_the_scale_is_the_number_of_examples_over_its_logarithm():
         loss, params, batch, key=KEY, num_chains=2, num_burn_in=1, num_draws=2
     )
     np.testing.assert_allclose(found.scale, 40 / np.log(40))
+    # Three steps do not find a step size: a chain that never moved leaves nothing known.
+    assert not found.acceptance.all() and (found.lower, found.upper) == (-np.inf, np.inf)
     with pytest.raises(ValueError, match="without data, `scale`"):
         geometry.learning_coefficient(bowl, jnp.zeros(4), key=KEY)
     with pytest.raises(ValueError, match="`num_chains` must be an integer of at least 2; got 1"):

@@ -77,7 +77,8 @@ def learning_coefficient(
     truncated (Roberts and Tweedie 1996), without which a chain in w^4 stands still for thousands of steps.
     The step size is tuned to an acceptance of 0.574 in the burn-in alone. Chains start at params, independent
     of each other; Student's interval is that of their spread. It does not cover a burn-in that is too short,
-    nor chains that hardly move: a `drift` beyond about 3, or acceptances far apart, say so. A negative value
+    nor chains that hardly move: a `drift` beyond about 3, or acceptances far apart, say so; where a chain never
+    moved it is the whole line. A negative value
     says that params is no minimum.
 
     Invariances: the learning coefficient itself is invariant under every smooth change of the parameters, this
@@ -130,7 +131,8 @@ def learning_coefficient(
 def _summary(traces, rates, at, scale, localization, confidence):
     chains = traces.mean(axis=1)
     count = len(chains)
-    error = float(chains.std(ddof=1) / math.sqrt(count))
+    # A chain that never moved is no draw, and the chains' agreement no evidence.
+    error = float(chains.std(ddof=1) / math.sqrt(count)) if rates.all() else math.inf
     width = error * float(stats.t.ppf(0.5 + confidence / 2, count - 1))
     half = traces.shape[1] // 2
     change = traces[:, half:].mean(axis=1) - traces[:, :half].mean(axis=1)
