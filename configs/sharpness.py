@@ -10,10 +10,10 @@ are several. Command, for the networks of `configs/train.py` and their twins:
 
 Expected: the network without skips is the sharper one by most measures, by a factor that is not the same for
 those that move with a rescaling of the layers and those that do not.
-Seen for one seed of the default MLPs, with layer norm: a factor of 17 to 53, but 0.95 for the Fisher-Rao norm and
-2.6 for the learning coefficient. Their layer norm leaves no rescaling symmetry. Without it (--config.norm=none
---config.depth=6 in training) all 224 hidden units of the plain network had their exact zero mode, and 5 of 224
-with skips, all of them dead.
+Seen for one seed of the default MLPs, with layer norm: a factor of 17 to 53, but 0.95 for the Fisher-Rao norm
+and 2.6 for the learning coefficient. Their layer norm leaves no rescaling symmetry. Without it
+(--config.norm=none --config.depth=6 in training) all 224 hidden units of the plain network had their exact
+zero mode, and 5 of 224 with skips, all of them dead.
 Run time: about 2 minutes of processor time for both networks.
 """
 
