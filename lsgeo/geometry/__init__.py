@@ -1,16 +1,23 @@
 """Geometry of a loss around a point: what needs no more than `loss(params, batch)`."""
 
+from lsgeo.geometry.activation_matching import match_activations
+from lsgeo.geometry.barriers import Barrier, barrier_along, linear_barrier
 from lsgeo.geometry.confusion import GradientConfusion, gradient_confusion
+from lsgeo.geometry.connecting_curves import FittedCurve, fit_curve
 from lsgeo.geometry.correlation_maps import relu_correlations, tanh_gradient_growth
 from lsgeo.geometry.critical_points import CriticalPoint, classify_critical_point
+from lsgeo.geometry.curve_curvature import CurveCurvature, curvature_along
+from lsgeo.geometry.curves import Curve
 from lsgeo.geometry.directions import (
     filter_normalized_directions,
     normalize_filters,
     random_direction,
 )
+from lsgeo.geometry.elastic_band import ElasticBand, nudged_elastic_band
 from lsgeo.geometry.gradient_norms import GradientNorms, gradient_norms
 from lsgeo.geometry.jacobians import JacobianSpectrum, jacobian_spectrum
 from lsgeo.geometry.path_lengths import PathEnergies, gradient_path_energies, path_length_law
+from lsgeo.geometry.permutation_groups import PermutationGroups, permutation_groups
 from lsgeo.geometry.rank_collapse import rank_one_residual
 from lsgeo.geometry.sharpness import (
     AverageSharpness,
@@ -48,12 +55,18 @@ from lsgeo.geometry.singularities import (
     unit_overlap,
 )
 from lsgeo.geometry.surfaces import Surface, surface
+from lsgeo.geometry.weight_matching import Matching, match_weights
 
 __all__ = [
     "AverageSharpness",
+    "Barrier",
     "CriticalPoint",
+    "Curve",
+    "CurveCurvature",
+    "ElasticBand",
     "FilterRadius",
     "FisherRaoNorm",
+    "FittedCurve",
     "GradientConfusion",
     "GradientNorms",
     "HessianSharpness",
@@ -62,8 +75,10 @@ __all__ = [
     "KeskarSharpness",
     "LearningCoefficient",
     "LinearDependence",
+    "Matching",
     "PACBayesSigma",
     "PathEnergies",
+    "PermutationGroups",
     "SAMSharpness",
     "Surface",
     "Symmetry",
@@ -72,11 +87,14 @@ __all__ = [
     "UnitOverlap",
     "WorstSharpness",
     "average_sharpness",
+    "barrier_along",
     "classify_critical_point",
+    "curvature_along",
     "dense_chain",
     "filter_normalized_directions",
     "filter_radius",
     "fisher_rao_norm",
+    "fit_curve",
     "gradient_confusion",
     "gradient_norms",
     "gradient_path_energies",
@@ -85,11 +103,16 @@ __all__ = [
     "jacobian_spectrum",
     "keskar_sharpness",
     "learning_coefficient",
+    "linear_barrier",
     "linear_dependence",
+    "match_activations",
+    "match_weights",
     "normalize_filters",
     "normalized",
+    "nudged_elastic_band",
     "pac_bayes_sigma",
     "path_length_law",
+    "permutation_groups",
     "random_direction",
     "rank_one_residual",
     "relu_correlations",
