@@ -230,6 +230,21 @@ def _along(parameter: str) -> Callable:
     return rule
 
 
+def _gather(u, eqn, operands):
+    # The axes that are taken whole, such as the channels of an embedding, go through.
+    numbers, sizes = eqn.params["dimension_numbers"], eqn.params["slice_sizes"]
+    gone = (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims)
+    kept = [i for i in range(len(sizes)) if i not in gone]
+    out = list(_fixed(eqn.outvars[0]))
+    u.freeze(*operands[1], *(operands[0][i] for i in gone))
+    for place, i in zip(numbers.offset_dims, kept, strict=True):
+        if sizes[i] == operands[0][i].size:
+            out[place] = operands[0][i]
+        else:
+            u.freeze(operands[0][i])
+    return [tuple(out)]
+
+
 def _transpose(u, eqn, operands):
     return [tuple(operands[0][i] for i in eqn.params["permutation"])]
 
@@ -243,6 +258,7 @@ _RULES = {
     "concatenate": _concatenate,
     "conv_general_dilated": _convolution,
     "dot_general": _dot,
+    "gather": _gather,
     "pad": _pad,
     "reshape": _reshape,
     "slice": _slice,

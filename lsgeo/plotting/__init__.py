@@ -15,6 +15,7 @@ figure.
 """
 
 from lsgeo.plotting import metric_by_depth, new_figure, to_svg
+from lsgeo.plotting.connections import curvature_profile, loss_profiles
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.effects import effect_forest
@@ -27,10 +28,12 @@ from lsgeo.plotting.style import ARMS, new_figure, to_svg
 __all__ = [
     "ARMS",
     "TrainingCurve",
+    "curvature_profile",
     "deletions",
     "effect_forest",
     "gate_sweep",
     "lesions",
+    "loss_profiles",
     "metric_by_depth",
     "new_figure",
     "path_shares",

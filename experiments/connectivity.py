@@ -1,0 +1,267 @@
+"""Looks for paths of low loss between two runs of one configuration that differ in their seed.
+
+The straight line before and after the units of one network are matched to the other's, a fitted curve
+before and after, a nudged elastic band, and the curvature along the matched curve.
+
+python -m experiments.connectivity --config=configs/connectivity.py --config.run=runs/a \
+  --config.other=runs/b --workdir=runs/connectivity
+"""
+
+import dataclasses
+import functools
+import os
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments import _main, _network
+from lsgeo import geometry, models, plotting, runs, trees
+
+PATHS = {
+    "line": "straight line",
+    "line_matched": "straight line, units matched",
+    "curve": "fitted curve",
+    "curve_matched": "fitted curve, units matched",
+    "band_matched": "elastic band, units matched",
+}
+
+
+@dataclasses.dataclass
+class Config:
+    """Paths between two networks.
+
+    Attributes:
+      run: directory of a run of experiments.train.
+      other: directory of another run, of the same configuration but for the seed.
+      checkpoint: "init", "loss_LEVEL" or "end".
+      num_examples: training examples of the loss, the first ones; 0 takes all.
+      num_starts: starts of the weight matching.
+      curve: "bezier" or "polygonal".
+      num_bends: inner control points of the curve.
+      curve_steps: updates of the curve.
+      curve_learning_rate: of Adam.
+      batch_size: examples of an update of the curve; 0 takes all.
+      num_pivots: networks of the elastic band between the ends.
+      band_steps: updates of the band, each with one gradient of all examples per pivot.
+      band_learning_rate: of plain gradient descent.
+      num_points: points of every path, both ends included.
+      curvature_points: points of the matched curve whose curvature is measured.
+      seed: of matching, curve and curvature.
+    """
+
+    run: str = ""
+    other: str = ""
+    checkpoint: str = "end"
+    num_examples: int = 0
+    num_starts: int = 10
+    curve: str = "bezier"
+    num_bends: int = 1
+    curve_steps: int = 1000
+    curve_learning_rate: float = 1e-2
+    batch_size: int = 100
+    num_pivots: int = 5
+    band_steps: int = 100
+    band_learning_rate: float = 0.1
+    num_points: int = 25
+    curvature_points: int = 5
+    seed: int = 0
+
+
+def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+    """Measures every path into arrays/NAME.npz and draws connectivity.png; what is there is kept.
+
+    Args:
+      config: Config.
+      workdir: the run's directory.
+      progress: progress(stages done, stages, text).
+
+    Returns:
+      The Run. "matching" has the permutations, distances and sizes of the groups. Each of the paths "line",
+      "line_matched", "curve", "curve_matched" and "band_matched" has ts, losses, lengths, distance,
+      above_mean, above_chord, resolution, num_evaluations, message. "curvature" has ts, lowest, highest,
+      residuals.
+
+    Raises:
+      ValueError: for a bad field, runs that differ in more than the seed, or another configuration's
+        directory.
+    """
+    _check_twins(config)
+    pair = _Pair(config)
+    opened = runs.open_run(workdir, config)
+    stages = ("matching", *PATHS, "curvature")
+    for done, name in enumerate(stages):
+        if not opened.has(name):
+            started = time.monotonic()
+            measured = _measure(config, pair, opened, name)
+            seconds = time.monotonic() - started
+            opened.save(name, {**measured, "networks": pair.sha256, "seconds": seconds})
+        elif opened.load(name)["networks"] != pair.sha256:
+            raise ValueError(
+                f"`workdir` {opened.path} holds {name} of other weights: a training run was repeated "
+                "since. Use another --workdir, or delete that directory."
+            )
+        if progress is not None:
+            progress(done + 1, len(stages), opened.load(name)["message"])
+    _draw(opened, pair.one.arm)
+    return opened
+
+
+def load_barrier(opened: runs.Run, name: str) -> geometry.Barrier:
+    """Reads the loss along a path of `PATHS`."""
+    arrays = opened.load(name)
+    fields = [field.name for field in dataclasses.fields(geometry.Barrier)]
+    return geometry.Barrier(*(arrays[field] for field in fields))
+
+
+def load_curvature(opened: runs.Run) -> geometry.CurveCurvature:
+    """Reads the curvature along the matched curve."""
+    arrays = opened.load("curvature")
+    fields = [field.name for field in dataclasses.fields(geometry.CurveCurvature)]
+    return geometry.CurveCurvature(*(arrays[field] for field in fields))
+
+
+class _Pair:
+    # Both networks, and the loss at any point between them.
+
+    def __init__(self, config):
+        load = functools.partial(
+            _network.load, checkpoint=config.checkpoint, num_examples=config.num_examples
+        )
+        self.one, self.other = load(config.run), load(config.other)
+        self.sha256 = f"{self.one.sha256} {self.other.sha256}"
+
+    def at(self, params):
+        # Batch statistics of these parameters; those of the ends mean nothing between them.
+        loss = self.one.loss
+        variables = {"params": params, **loss.constants}
+        stats = models.reestimate_batch_stats(loss.model, variables, self.one.batch["image"])
+        return dataclasses.replace(loss, constants={**loss.constants, **stats})
+
+    @functools.cached_property
+    def groups(self):
+        loss = self.one.loss
+        few = jax.tree.map(lambda leaf: leaf[:16], self.one.batch)
+        predict = models.Logits(loss.model, loss.constants)
+        return geometry.permutation_groups(predict, self.one.params, few, key=jax.random.key(0))
+
+
+def _measure(config, pair, opened, name):
+    key = jax.random.key(config.seed)
+    if name == "matching":
+        return _match(config, pair, key)
+    start, end = pair.one.params, _end(pair, opened, name)
+    if name == "curvature":
+        curve = _curve(config, start, opened.load("curve_matched")["points"])
+        found = geometry.curvature_along(
+            pair.one.loss,
+            curve,
+            pair.one.batch,
+            key=key,
+            num_points=config.curvature_points,
+            at=pair.at,
+        )
+        return {**_fields(found), "message": str(found)}
+    return _path(config, pair, name.split("_")[0], start, end, key)
+
+
+def _path(config, pair, kind, start, end, key):
+    batch, options = pair.one.batch, {"at": pair.at}
+    if kind == "line":
+        barrier = geometry.linear_barrier(
+            pair.one.loss, start, end, batch, num_points=config.num_points, **options
+        )
+        return {**_of_barrier(barrier), "message": f"line: {barrier}"}
+    training = dataclasses.replace(pair.one.loss, train=True)
+    if kind == "curve":
+        found = geometry.fit_curve(
+            training,
+            start,
+            end,
+            batch,
+            key=key,
+            optimizer=optax.adam(config.curve_learning_rate),
+            num_steps=config.curve_steps,
+            kind=config.curve,
+            num_bends=config.num_bends,
+            batch_size=config.batch_size,
+            num_points=config.num_points,
+            **options,
+        )
+        points = jax.vmap(functools.partial(trees.ravel, trees.space_of(start)))(found.curve.points)
+        return {**_of_barrier(found.barrier), "points": points, "message": str(found)}
+    found = geometry.nudged_elastic_band(
+        training,
+        start,
+        end,
+        batch,
+        optimizer=optax.sgd(config.band_learning_rate),
+        num_pivots=config.num_pivots,
+        num_steps=config.band_steps,
+        **options,
+    )
+    return {**_of_barrier(found.barrier), "forces": found.forces, "message": str(found)}
+
+
+def _match(config, pair, key):
+    found = geometry.match_weights(
+        pair.groups, pair.one.params, pair.other.params, key=key, num_starts=config.num_starts
+    )
+    return {
+        "permutations": np.concatenate(found.permutations),
+        "sizes": np.array(pair.groups.sizes),
+        "distances": found.distances,
+        "distance": found.distance,
+        "distance_before": found.distance_before,
+        "message": str(found),
+    }
+
+
+def _end(pair, opened, name):
+    if name in ("line", "curve"):
+        return pair.other.params
+    stored = opened.load("matching")
+    permutations = np.split(stored["permutations"], np.cumsum(stored["sizes"])[:-1])
+    return pair.groups.permute(pair.other.params, permutations)
+
+
+def _curve(config, params, rows):
+    return geometry.Curve(trees.unravel(trees.space_of(params), jnp.asarray(rows)), config.curve)
+
+
+def _fields(result):
+    return {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+
+
+def _of_barrier(barrier):
+    derived = ("above_mean", "above_chord", "resolution", "peak", "detour")
+    return {**_fields(barrier), **{name: getattr(barrier, name) for name in derived}}
+
+
+def _check_twins(config):
+    for name in ("run", "other"):
+        if not getattr(config, name):
+            raise ValueError(f"`{name}` must be the directory of a training run; got nothing.")
+    one, other = runs.load_config(config.run), runs.load_config(config.other)
+    for field in sorted(one.keys() | other.keys()):
+        if field != "seed" and one.get(field) != other.get(field):
+            raise ValueError(
+                f"`other` must be a run of the same configuration as `run` but for the seed; `{field}` is "
+                f"{one.get(field)!r} in {config.run} and {other.get(field)!r} in {config.other}."
+            )
+    if one.get("seed") == other.get("seed"):
+        raise ValueError(f"`run` and `other` have the same seed, {one.get('seed')}.")
+
+
+def _draw(opened, arm):
+    figure, (left, right) = plotting.new_figure(width=9.6, height=3.8, columns=2)
+    profiles = {title: load_barrier(opened, name) for name, title in PATHS.items()}
+    plotting.loss_profiles(profiles, left, arm=arm)
+    plotting.curvature_profile({arm: load_curvature(opened)}, right)
+    figure.savefig(opened.path / "connectivity.png", dpi=150)
+
+
+if __name__ == "__main__":
+    _main.launch(run, config_file="configs/connectivity.py")

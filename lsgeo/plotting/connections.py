@@ -1,0 +1,88 @@
+"""The loss and its curvature along paths between two networks."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress
+
+_LINES = ((0, (1, 1.5)), (0, (5, 1.5)), "-", (0, (6, 1.5, 1, 1.5)), (0, (3, 1.5, 1, 1.5, 1, 1.5)))
+
+
+class Profile(Protocol):
+    """What is drawn of a barrier: places on the path and losses."""
+
+    ts: np.ndarray  # (m,)
+    losses: np.ndarray  # (m,)
+
+
+class Ends(Protocol):
+    """What is drawn of the curvature along a path: places and eigenvalues."""
+
+    ts: np.ndarray  # (m,)
+    lowest: np.ndarray  # (m,)
+    highest: np.ndarray  # (m,)
+
+
+def loss_profiles(profiles: Mapping[str, Profile], ax, *, arm: str) -> None:
+    """Draws the loss along paths between the same two networks, one line style per path.
+
+    Losses that are not finite leave a gap.
+
+    Args:
+      profiles: name of the path -> Barrier, at most five.
+      ax: matplotlib Axes; its y axis becomes logarithmic.
+      arm: kind of network, which gives the colour.
+
+    Raises:
+      ValueError: for an unknown arm, no path or too many, or no positive loss at all.
+    """
+    if not 0 < len(profiles) <= len(_LINES):
+        raise ValueError(f"`profiles` must hold 1 to {len(_LINES)} paths; got {len(profiles)}.")
+    values = np.concatenate([np.ravel(profile.losses) for profile in profiles.values()])
+    if not np.any(np.isfinite(values) & (values > 0)):
+        raise ValueError("`profiles` must hold at least one finite positive loss; got none.")
+    style = arm_style(arm)
+    for line, (name, profile) in zip(_LINES, profiles.items(), strict=False):
+        losses = np.where(np.isfinite(profile.losses), profile.losses, np.nan)
+        ax.plot(profile.ts, losses, color=style.color, linestyle=line, linewidth=1.4, label=name)
+    ax.set_yscale("log")
+    ax.set_xlim(0, 1)
+    dress(ax, x="place on the path, t (share)", y="training loss (nats per example)")
+    ax.set_title(arm, color=style.color, fontsize=SMALL_SIZE + 2, fontweight="bold")
+    ax.legend(fontsize=SMALL_SIZE, frameon=False, labelcolor=INK, handlelength=3)
+
+
+def curvature_profile(curvatures: Mapping[str, Ends], ax) -> None:
+    """Draws the highest and the lowest Hessian eigenvalue along one path per kind of network.
+
+    Args:
+      curvatures: arm -> CurveCurvature.
+      ax: matplotlib Axes; its y axis becomes logarithmic on both sides of a stretch around zero.
+
+    Raises:
+      ValueError: for an unknown arm or no path.
+    """
+    if not curvatures:
+        raise ValueError("`curvatures` must hold at least one CurveCurvature; got none.")
+    sizes = []
+    for arm, ends in curvatures.items():
+        style = arm_style(arm)
+        for values, line, side in ((ends.highest, "-", "highest"), (ends.lowest, ":", "lowest")):
+            sizes += [size for size in np.abs(values) if np.isfinite(size) and size > 0]
+            ax.plot(
+                ends.ts,
+                values,
+                color=style.color,
+                marker=style.marker,
+                markersize=4,
+                linestyle=line,
+                linewidth=1.2,
+                label=f"{arm}, {side}",
+            )
+    ax.axhline(0, color=INK, linewidth=0.6)
+    ax.set_yscale("symlog", linthresh=max(1e-3 * max(sizes, default=1.0), min(sizes, default=1.0)))
+    ax.set_xlim(0, 1)
+    dress(ax, x="place on the path, t (share)", y="eigenvalue (nats / parameter²)")
+    ax.legend(fontsize=SMALL_SIZE, frameon=False, labelcolor=INK, handlelength=3)
