@@ -5,12 +5,12 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from lsgeo import trees
 from lsgeo.geometry import axes
 from lsgeo.geometry.directions import check_like
 from lsgeo.geometry.permutation_groups import PermutationGroups, Permutations, generator
+from lsgeo.geometry.quadratic_assignment import best_assignment, relaxed_assignment
 from lsgeo.spectra.arguments import check_count, check_key
 
 
@@ -62,8 +62,8 @@ def match_weights(
     Weight matching (Ainsworth, Hayase and Srinivasa 2023, algorithm 1): for one group at a time the best
     permutation, the others held, is a linear assignment problem, solved exactly; groups are gone through in
     random order until none improves. A residual stream meets itself in the weights from stream to stream,
-    which makes its problem quadratic; there the linear problem is a proposal, taken if it lowers the
-    distance. The end is a local optimum (the problem is NP-hard), so there are several starts. The
+    which makes its problem quadratic: there a relaxed solution (`quadratic_assignment`) is taken if it
+    lowers the distance. The end is a local optimum (the problem is NP-hard), so there are several starts. The
     first one is not random: it settles each group by those weights alone whose other units are settled,
     from the input, the outputs and the biases inwards. The second one starts where `params` are.
 
@@ -88,16 +88,16 @@ def match_weights(
     for name, tree in (("target", target), ("params", params)):
         trees.check_finite(tree, name)
     permuted = groups.permute(params, groups.identity())
-    random, terms = generator(key), _terms(groups, target)
+    random, goal = generator(key), list(map(_wide, jax.tree.leaves(target)))
+    terms = _terms(groups, goal)
     ends = []
     for start in range(num_starts):
-        search = _Search(groups, terms, permuted)
+        search = _Search(groups, terms, goal, permuted)
         if start == 0:
             search.settle()
         elif start > 1:
             search.jump(random)
         ends.append((search.climb(random, max_sweeps), search))
-    goal = jax.tree.leaves(target)
     distances = np.array([distance(goal, search.leaves) for _, search in ends])
     best = int(np.argmin(distances))
     (sweeps_of_best, found), sweeps = ends[best], sum(end[0] for end in ends)
@@ -120,39 +120,42 @@ class _Term:
     axis: int
     rows: np.ndarray
     target: np.ndarray
-    others: frozenset[int]  # groups in the leaf's other places; this one too if it is there twice
+    others: frozenset[int]  # groups in the leaf's other places; this one too if it is on other axes
+    again: tuple[tuple[int, np.ndarray], ...]  # this group's places on other axes, (axis, rows)
 
 
 def _terms(groups, target):
-    found = []
-    leaves, shapes = list(map(_wide, jax.tree.leaves(target))), groups.layout.params.shapes
-    for k, size in enumerate(groups.sizes):
-        mine = []
-        for leaf, shape in enumerate(shapes):
-            met = [
-                (axis, rows)
-                for axis, structure in enumerate(shape)
-                for rows in axes.places(structure, axes.Atom(size, k))
-            ]
-            others = {atom.number for structure in shape for atom in axes.atoms(structure)}
-            others -= {k} if len(met) == 1 else set()
-            for axis, rows in met:
-                part = _part(leaves[leaf], axis, rows)
-                mine.append(_Term(leaf, axis, rows, part, frozenset(others)))
-        found.append(mine)
-    return found
+    return [[*_terms_of(groups, target, axes.Atom(n, k))] for k, n in enumerate(groups.sizes)]
+
+
+def _terms_of(groups, target, atom):
+    for leaf, shape in enumerate(groups.layout.params.shapes):
+        met = [(i, rows) for i, axis in enumerate(shape) for rows in axes.places(axis, atom)]
+        there = {other.number for axis in shape for other in axes.atoms(axis)} - {atom.number}
+        for axis, rows in met:
+            again = tuple(place for place in met if place[0] != axis)
+            others = frozenset(there | ({atom.number} if again else set()))
+            yield _Term(leaf, axis, rows, _part(target[leaf], axis, rows), others, again)
 
 
 def _part(leaf, axis, rows):
-    moved = np.moveaxis(leaf, axis, 0)[rows]  # [n, m, ...]
-    return moved.reshape(len(rows), -1)
+    return np.moveaxis(leaf, axis, 0)[rows].reshape(len(rows), -1)
+
+
+def _mixed(leaf, places, p):
+    # Units replaced by their mixtures under a doubly stochastic matrix.
+    for axis, rows in places:
+        moved = np.moveaxis(leaf.copy(), axis, 0)
+        moved[rows] = np.tensordot(p, moved[rows], 1)
+        leaf = np.moveaxis(moved, 0, axis)
+    return leaf
 
 
 class _Search:
     """A network on its way: its leaves under the permutations found so far."""
 
-    def __init__(self, groups, terms, params):
-        self._groups, self._terms = groups, terms
+    def __init__(self, groups, terms, target, params):
+        self._groups, self._terms, self._target = groups, terms, target
         self._leaves_of = [sorted({term.leaf for term in mine}) for mine in terms]
         self.leaves = list(map(_wide, jax.tree.leaves(params)))
         self.permutations = list(groups.identity())
@@ -164,7 +167,7 @@ class _Search:
             sizes = [sum(term.target.size for term in mine) for mine in anchored]
             i = int(np.argmax(sizes))
             k = left.pop(i)
-            self._move(k, self._assign(anchored[i] or self._terms[k]))
+            self._move(k, best_assignment(self._scores(anchored[i] or self._terms[k])))
             settled.add(k)
 
     def jump(self, random):
@@ -181,23 +184,33 @@ class _Search:
     def _improve(self, k):
         kept = {i: self.leaves[i] for i in self._leaves_of[k]}, self.permutations[k]
         before = self._similarity(k)
-        self._move(k, self._assign(self._terms[k]))
-        if self._similarity(k) > before + 1e-10 * (abs(before) + 1e-300):
+        self._move(k, self._proposal(k))
+        if self._similarity(k) > before + 1e-10 * abs(before):
             return True
         for i, leaf in kept[0].items():
             self.leaves[i] = leaf
         self.permutations[k] = kept[1]
         return False
 
-    def _similarity(self, k):
-        # Each term holds all of the group's part of a leaf; a leaf that it meets twice counts twice.
-        return sum(
-            np.vdot(t.target, _part(self.leaves[t.leaf], t.axis, t.rows)) for t in self._terms[k]
-        )
+    def _proposal(self, k):
+        once = self._scores([term for term in self._terms[k] if not term.again])
+        twice = [term for term in self._terms[k] if term.again]
+        if not twice:
+            return best_assignment(once)
+        present = np.eye(self._groups.sizes[k])
+        return relaxed_assignment(lambda p: once + self._scores(twice, p), present)
 
-    def _assign(self, terms):
-        scores = sum(t.target @ _part(self.leaves[t.leaf], t.axis, t.rows).T for t in terms)
-        return linear_sum_assignment(scores, maximize=True)[1]
+    def _scores(self, terms, p=None):
+        scores = 0.0
+        for term in terms:
+            leaf = self.leaves[term.leaf]
+            if p is not None:
+                leaf = _mixed(leaf, term.again, p)
+            scores = scores + term.target @ _part(leaf, term.axis, term.rows).T
+        return scores
+
+    def _similarity(self, k):
+        return sum(np.vdot(self._target[i], self.leaves[i]) for i in self._leaves_of[k])
 
     def _move(self, k, step):
         numbered = dict(enumerate(self._groups.identity())) | {k: step}
