@@ -18,6 +18,7 @@ from jax.tree_util import tree_flatten_with_path
 from lsgeo import trees
 from lsgeo.geometry import axes
 from lsgeo.geometry.axis_rules import Shape
+from lsgeo.geometry.surfaces import evaluate
 from lsgeo.geometry.traced_axes import trace_axes
 from lsgeo.spectra.arguments import check_key
 
@@ -201,21 +202,16 @@ def _test(groups, function, params, batch, key):
     # Rounding of the weights is the measure: a deep network makes more of it than a shallow one.
     move, noise = jax.random.split(key)
     permutations = groups.random(key=move)
-    before = jax.tree.leaves(_outputs(function, params, batch))
+    before = _outputs(function, params, batch)
     moved = _permute(params, groups.layout.params, permutations, "params")
     own = _permute(function, groups.layout.function, permutations, "predict")
-    after = jax.tree.leaves(_outputs(own, moved, batch))
-    rounded = jax.tree.leaves(_outputs(function, _rounded(params, noise), batch))
-    scale = max(float(jnp.max(jnp.abs(out), initial=0)) for out in before)
+    scale = _largest(before)
     if not np.isfinite(scale):
         raise ValueError("the outputs of `predict` are not finite. Pass an earlier checkpoint.")
-    scale = scale or 1.0
     change, effect = (
-        max(
-            float(jnp.max(jnp.abs(x - y), initial=0)) / scale
-            for x, y in zip(outs, before, strict=True)
-        )
-        for outs in (after, rounded)
+        _largest([x - y for x, y in zip(_outputs(*case, batch), before, strict=True)])
+        / (scale or 1.0)
+        for case in ((own, moved), (function, _rounded(params, noise)))
     )
     tolerance = _ROUNDINGS * (effect + trees.space_of(params).eps)
     if not change <= tolerance:
@@ -226,7 +222,13 @@ def _test(groups, function, params, batch, key):
     return change, tolerance
 
 
-_outputs = jax.jit(lambda function, params, batch: function(params, batch))
+def _outputs(function, params, batch):
+    results = jax.tree.leaves(evaluate(function, params, batch))
+    return [np.asarray(result, np.float64) for result in results]
+
+
+def _largest(arrays):
+    return max(float(np.max(np.abs(array), initial=0)) for array in arrays)
 
 
 def _rounded(params, key):
@@ -234,7 +236,7 @@ def _rounded(params, key):
 
     def touch(leaf):
         signs = draw.choice([-1, 1], leaf.shape).astype(leaf.dtype)
-        return leaf * (1 + jnp.finfo(leaf.dtype).eps * signs)
+        return jnp.asarray(np.asarray(leaf) * (1 + jnp.finfo(leaf.dtype).eps * signs))
 
     return jax.tree.map(touch, params)
 
