@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from lsgeo import trees
 from lsgeo.geometry import axes
-from lsgeo.geometry.directions import check_like
+from lsgeo.geometry.curves import check_same
 from lsgeo.geometry.permutation_groups import PermutationGroups
 from lsgeo.geometry.traced_axes import trace_axes
 from lsgeo.geometry.weight_matching import Matching, distance
@@ -48,7 +48,7 @@ def match_activations(
     Raises:
       ValueError: if the parameters are not of the network or not finite.
     """
-    check_like(params, target, "params")
+    check_same(target, params, "target", "params")
     for name, tree in (("target", target), ("params", params)):
         trees.check_finite(tree, name)
     one = trees.as_pytree(predict, "predict")

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.directions import check_like
 
 KINDS = ("bezier", "polygonal")
 
@@ -50,7 +49,7 @@ def straight(start: Any, end: Any, *, num_points: int = 2, kind: str = "polygona
     Raises:
       ValueError: if the ends differ in structure or shape, or are not finite.
     """
-    check_like(end, start, "end")
+    check_same(start, end, "start", "end")
     for name, tree in (("start", start), ("end", end)):
         trees.space_of(tree, name)
         trees.check_finite(tree, name)
@@ -62,6 +61,22 @@ def straight(start: Any, end: Any, *, num_points: int = 2, kind: str = "polygona
         return jnp.asarray(np.stack([a, *inner, b]))
 
     return Curve(jax.tree.map(line, start, end), kind)
+
+
+def check_same(one: Any, other: Any, name: str, other_name: str) -> None:
+    """Raises a ValueError that names both trees unless they have one structure and the same shapes."""
+    if jax.tree.structure(one) != jax.tree.structure(other):
+        raise ValueError(
+            f"`{name}` and `{other_name}` must be parameters of one network; their structures are "
+            f"{jax.tree.structure(one)} and {jax.tree.structure(other)}."
+        )
+    leaves = jax.tree_util.tree_leaves_with_path(one)
+    for (path, leaf), part in zip(leaves, jax.tree.leaves(other), strict=True):
+        if np.shape(leaf) != np.shape(part):
+            raise ValueError(
+                f"`{name}` and `{other_name}` must be parameters of one network; {trees.path_name(path)} "
+                f"has shape {np.shape(leaf)} in the one and {np.shape(part)} in the other."
+            )
 
 
 def combine(weights: jax.Array, points: Any) -> Any:

@@ -14,7 +14,6 @@ from lsgeo import trees
 from lsgeo.geometry import curves
 from lsgeo.geometry.barriers import Barrier, Loss, barrier_along
 from lsgeo.geometry.curves import Curve
-from lsgeo.geometry.directions import check_like
 from lsgeo.operators import checks
 from lsgeo.spectra.arguments import check_count
 
@@ -139,7 +138,7 @@ def _first_band(start, end, curve, num_pivots):
         raise ValueError("`start` and `end` are the same point: there is no path between them.")
     if curve is None:
         return segment
-    check_like(curve(0.0), start, "curve")
+    curves.check_same(start, curve(0.0), "start", "curve")
     inner = [curve(t) for t in np.linspace(0, 1, num_pivots + 2)[1:-1]]
     return Curve(jax.tree.map(lambda *leaves: jnp.stack(leaves), start, *inner, end))
 

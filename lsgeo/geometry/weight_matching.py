@@ -8,7 +8,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.geometry import axes
-from lsgeo.geometry.directions import check_like
+from lsgeo.geometry.curves import check_same
 from lsgeo.geometry.permutation_groups import PermutationGroups, Permutations, generator
 from lsgeo.geometry.quadratic_assignment import best_assignment, relaxed_assignment
 from lsgeo.spectra.arguments import check_count, check_key
@@ -84,7 +84,7 @@ def match_weights(
     check_key(key)
     check_count(num_starts, "num_starts")
     check_count(max_sweeps, "max_sweeps")
-    check_like(params, target, "params")
+    check_same(target, params, "target", "params")
     for name, tree in (("target", target), ("params", params)):
         trees.check_finite(tree, name)
     permuted = groups.permute(params, groups.identity())
