@@ -17,16 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import _main, _network
-from lsgeo import geometry, models, plotting, runs, trees
-
-PATHS = {
-    "line": "straight line",
-    "line_matched": "straight line, units matched",
-    "curve": "fitted curve",
-    "curve_matched": "fitted curve, units matched",
-    "band_matched": "elastic band, units matched",
-}
+from experiments import _main, _network, _paths
+from lsgeo import geometry, models, runs, trees
 
 
 @dataclasses.dataclass
@@ -91,11 +83,11 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     _check_twins(config)
     pair = _Pair(config)
     opened = runs.open_run(workdir, config)
-    stages = ("matching", *PATHS, "curvature")
+    stages = ("matching", *_paths.PATHS, "curvature")
     for done, name in enumerate(stages):
         if not opened.has(name):
             started = time.monotonic()
-            measured = _measure(config, pair, opened, name)
+            measured = _measure(config, pair, opened, name, _steps(progress, done, name))
             seconds = time.monotonic() - started
             opened.save(name, {**measured, "networks": pair.sha256, "seconds": seconds})
         elif opened.load(name)["networks"] != pair.sha256:
@@ -105,22 +97,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
             )
         if progress is not None:
             progress(done + 1, len(stages), opened.load(name)["message"])
-    _draw(opened, pair.one.arm)
+    _paths.draw(opened, pair.one.arm)
     return opened
-
-
-def load_barrier(opened: runs.Run, name: str) -> geometry.Barrier:
-    """Reads the loss along a path of `PATHS`."""
-    arrays = opened.load(name)
-    fields = [field.name for field in dataclasses.fields(geometry.Barrier)]
-    return geometry.Barrier(*(arrays[field] for field in fields))
-
-
-def load_curvature(opened: runs.Run) -> geometry.CurveCurvature:
-    """Reads the curvature along the matched curve."""
-    arrays = opened.load("curvature")
-    fields = [field.name for field in dataclasses.fields(geometry.CurveCurvature)]
-    return geometry.CurveCurvature(*(arrays[field] for field in fields))
 
 
 class _Pair:
@@ -148,7 +126,14 @@ class _Pair:
         return geometry.permutation_groups(predict, self.one.params, few, key=jax.random.key(0))
 
 
-def _measure(config, pair, opened, name):
+def _steps(progress, done, name):
+    if progress is None:
+        return None
+    total = len(_paths.PATHS) + 2
+    return lambda step, steps: progress(done, total, f"{name}: step {step} of {steps}")
+
+
+def _measure(config, pair, opened, name, steps):
     key = jax.random.key(config.seed)
     if name == "matching":
         return _match(config, pair, key)
@@ -162,27 +147,28 @@ def _measure(config, pair, opened, name):
             key=key,
             num_points=config.curvature_points,
             at=pair.at,
+            progress=steps,
         )
-        return {**_fields(found), "message": str(found)}
-    return _path(config, pair, name.split("_")[0], start, end, key)
+        return {**_paths.fields(found), "message": str(found)}
+    return _path(config, pair, name.split("_")[0], (start, end), key, steps)
 
 
-def _path(config, pair, kind, start, end, key):
+def _path(config, pair, kind, ends, key, steps):
     batch, options = pair.one.batch, {"at": pair.at}
     if kind == "line":
         barrier = geometry.linear_barrier(
-            pair.one.loss, start, end, batch, num_points=config.num_points, **options
+            pair.one.loss, *ends, batch, num_points=config.num_points, **options
         )
-        return {**_of_barrier(barrier), "message": f"line: {barrier}"}
+        return {**_paths.of_barrier(barrier), "message": f"line: {barrier}"}
+    options["progress"] = steps
     training = dataclasses.replace(pair.one.loss, train=True)
     if kind == "curve":
         found = geometry.fit_curve(
             training,
-            start,
-            end,
+            *ends,
             batch,
             key=key,
-            optimizer=optax.adam(config.curve_learning_rate),
+            optimizer=_adam(config.curve_learning_rate),
             num_steps=config.curve_steps,
             kind=config.curve,
             num_bends=config.num_bends,
@@ -190,19 +176,24 @@ def _path(config, pair, kind, start, end, key):
             num_points=config.num_points,
             **options,
         )
-        points = jax.vmap(functools.partial(trees.ravel, trees.space_of(start)))(found.curve.points)
-        return {**_of_barrier(found.barrier), "points": points, "message": str(found)}
+        points = jax.vmap(functools.partial(trees.ravel, trees.space_of(ends[0])))(
+            found.curve.points
+        )
+        return {**_paths.of_barrier(found.barrier), "points": points, "message": str(found)}
     found = geometry.nudged_elastic_band(
         training,
-        start,
-        end,
+        *ends,
         batch,
         optimizer=optax.sgd(config.band_learning_rate),
         num_pivots=config.num_pivots,
         num_steps=config.band_steps,
         **options,
     )
-    return {**_of_barrier(found.barrier), "forces": found.forces, "message": str(found)}
+    return {**_paths.of_barrier(found.barrier), "forces": found.forces, "message": str(found)}
+
+
+# One object for both curves, which then share a compiled step.
+_adam = functools.cache(optax.adam)
 
 
 def _match(config, pair, key):
@@ -231,15 +222,6 @@ def _curve(config, params, rows):
     return geometry.Curve(trees.unravel(trees.space_of(params), jnp.asarray(rows)), config.curve)
 
 
-def _fields(result):
-    return {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-
-
-def _of_barrier(barrier):
-    derived = ("above_mean", "above_chord", "resolution", "peak", "detour")
-    return {**_fields(barrier), **{name: getattr(barrier, name) for name in derived}}
-
-
 def _check_twins(config):
     for name in ("run", "other"):
         if not getattr(config, name):
@@ -253,14 +235,6 @@ def _check_twins(config):
             )
     if one.get("seed") == other.get("seed"):
         raise ValueError(f"`run` and `other` have the same seed, {one.get('seed')}.")
-
-
-def _draw(opened, arm):
-    figure, (left, right) = plotting.new_figure(width=9.6, height=3.8, columns=2)
-    profiles = {title: load_barrier(opened, name) for name, title in PATHS.items()}
-    plotting.loss_profiles(profiles, left, arm=arm)
-    plotting.curvature_profile({arm: load_curvature(opened)}, right)
-    figure.savefig(opened.path / "connectivity.png", dpi=150)
 
 
 if __name__ == "__main__":

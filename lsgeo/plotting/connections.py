@@ -18,11 +18,12 @@ class Profile(Protocol):
 
 
 class Ends(Protocol):
-    """What is drawn of the curvature along a path: places and eigenvalues."""
+    """What is drawn of the curvature along a path: places, eigenvalues, and their errors."""
 
     ts: np.ndarray  # (m,)
     lowest: np.ndarray  # (m,)
     highest: np.ndarray  # (m,)
+    residuals: np.ndarray  # (m, 2)
 
 
 def loss_profiles(profiles: Mapping[str, Profile], ax, *, arm: str) -> None:
@@ -51,11 +52,13 @@ def loss_profiles(profiles: Mapping[str, Profile], ax, *, arm: str) -> None:
     ax.set_xlim(0, 1)
     dress(ax, x="place on the path, t (share)", y="training loss (nats per example)")
     ax.set_title(arm, color=style.color, fontsize=SMALL_SIZE + 2, fontweight="bold")
-    ax.legend(fontsize=SMALL_SIZE, frameon=False, labelcolor=INK, handlelength=3)
+    _legend_below(ax)
 
 
 def curvature_profile(curvatures: Mapping[str, Ends], ax) -> None:
     """Draws the highest and the lowest Hessian eigenvalue along one path per kind of network.
+
+    Bars are the residuals, within which an eigenvalue lies; around zero the axis is linear.
 
     Args:
       curvatures: arm -> CurveCurvature.
@@ -66,23 +69,39 @@ def curvature_profile(curvatures: Mapping[str, Ends], ax) -> None:
     """
     if not curvatures:
         raise ValueError("`curvatures` must hold at least one CurveCurvature; got none.")
-    sizes = []
-    for arm, ends in curvatures.items():
+    for arm, found in curvatures.items():
         style = arm_style(arm)
-        for values, line, side in ((ends.highest, "-", "highest"), (ends.lowest, ":", "lowest")):
-            sizes += [size for size in np.abs(values) if np.isfinite(size) and size > 0]
-            ax.plot(
-                ends.ts,
-                values,
+        for side, line, name in ((1, "-", "highest"), (0, ":", "lowest")):
+            ax.errorbar(
+                found.ts,
+                (found.lowest, found.highest)[side],
+                yerr=found.residuals[:, side],
                 color=style.color,
                 marker=style.marker,
                 markersize=4,
                 linestyle=line,
                 linewidth=1.2,
-                label=f"{arm}, {side}",
+                capsize=3,
+                label=f"{arm}, {name}",
             )
+    # Around zero the axis is linear as far as eigenvalues cannot be told from it.
+    blurs = [np.max(found.residuals, initial=0) for found in curvatures.values()]
+    sizes = [np.max(np.abs([found.lowest, found.highest])) for found in curvatures.values()]
+    ax.set_yscale("symlog", linthresh=max(*blurs, 1e-3 * max(sizes)) or 1.0, linscale=0.5)
     ax.axhline(0, color=INK, linewidth=0.6)
-    ax.set_yscale("symlog", linthresh=max(1e-3 * max(sizes, default=1.0), min(sizes, default=1.0)))
-    ax.set_xlim(0, 1)
+    ax.margins(y=0.1)
+    ax.set_xlim(-0.02, 1.02)
     dress(ax, x="place on the path, t (share)", y="eigenvalue (nats / parameter²)")
-    ax.legend(fontsize=SMALL_SIZE, frameon=False, labelcolor=INK, handlelength=3)
+    _legend_below(ax)
+
+
+def _legend_below(ax):
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16),
+        ncols=2,
+        fontsize=SMALL_SIZE,
+        frameon=False,
+        labelcolor=INK,
+        handlelength=3,
+    )

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments import connectivity, train
+from experiments import _paths, connectivity, train
 from lsgeo import runs, training
 
 
@@ -46,11 +46,11 @@ def finished(config, tmp_path_factory):
     return connectivity.run(config, tmp_path_factory.mktemp("paths"))
 
 
-@pytest.mark.parametrize("name", connectivity.PATHS)
+@pytest.mark.parametrize("name", _paths.PATHS)
 def test_both_ends_of_every_path_have_the_losses_of_the_checkpoints(config, finished, name):
     # Matched or not: the permuted network is the same function.
     losses = [training.load_checkpoint(path, "end")["loss"] for path in (config.run, config.other)]
-    barrier = connectivity.load_barrier(finished, name)
+    barrier = _paths.load_barrier(finished, name)
     # Another program computed them, in float32.
     np.testing.assert_allclose(barrier.losses[[0, -1]], losses, rtol=1e-4)
     assert barrier.above_mean == finished.load(name)["above_mean"]
@@ -60,9 +60,9 @@ def test_matching_brings_the_networks_closer_and_the_curvature_is_that_of_two_po
     matching = finished.load("matching")
     assert matching["distance"] < matching["distance_before"]
     np.testing.assert_array_equal(np.sort(matching["permutations"]), np.arange(4))
-    line = connectivity.load_barrier(finished, "line_matched")
+    line = _paths.load_barrier(finished, "line_matched")
     np.testing.assert_allclose(line.distance, matching["distance"], rtol=1e-5)
-    curvature = connectivity.load_curvature(finished)
+    curvature = _paths.load_curvature(finished)
     assert curvature.ts.tolist() == [0, 1] and (curvature.highest > curvature.lowest).all()
     assert (finished.path / "connectivity.png").stat().st_size > 10_000
 

@@ -178,11 +178,9 @@ def test_further_cycles_put_pivots_where_the_loss_rises_between_them():
         return jnp.exp(-((w[0] - 0.25) ** 2) / 0.02) + w[1] ** 2
 
     ends = jnp.array([-1.0, 0.0]), jnp.array([1.0, 0.0])
+    options = {"optimizer": optax.sgd(0.1), "num_pivots": 1, "num_steps": 5}
     coarse, fine = (
-        nudged_elastic_band(
-            loss, *ends, optimizer=optax.sgd(0.1), num_pivots=1, num_steps=5, num_cycles=cycles
-        )
-        for cycles in (1, 2)
+        nudged_elastic_band(loss, *ends, num_cycles=cycles, **options) for cycles in (1, 2)
     )
     assert coarse.curve.num_points == 3 < fine.curve.num_points
     added = np.diff(fine.curve.points[:, 0])
