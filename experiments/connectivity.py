@@ -38,7 +38,7 @@ class Config:
       batch_size: examples of an update of the curve; 0 takes all.
       num_pivots: networks of the elastic band between the ends.
       band_steps: updates of the band, each with one gradient of all examples per pivot.
-      band_learning_rate: of plain gradient descent.
+      band_learning_rate: of Adam.
       num_points: points of every path, both ends included.
       curvature_points: points of the matched curve whose curvature is measured.
       seed: of matching, curve and curvature.
@@ -54,9 +54,9 @@ class Config:
     curve_steps: int = 1000
     curve_learning_rate: float = 1e-2
     batch_size: int = 100
-    num_pivots: int = 5
+    num_pivots: int = 9
     band_steps: int = 100
-    band_learning_rate: float = 0.1
+    band_learning_rate: float = 3e-3
     num_points: int = 25
     curvature_points: int = 5
     seed: int = 0
@@ -184,7 +184,7 @@ def _path(config, pair, kind, ends, key, steps):
         training,
         *ends,
         batch,
-        optimizer=optax.sgd(config.band_learning_rate),
+        optimizer=_adam(config.band_learning_rate),
         num_pivots=config.num_pivots,
         num_steps=config.band_steps,
         **options,
@@ -192,7 +192,7 @@ def _path(config, pair, kind, ends, key, steps):
     return {**_paths.of_barrier(found.barrier), "forces": found.forces, "message": str(found)}
 
 
-# One object for both curves, which then share a compiled step.
+# One object for each rate: both curves then share a compiled step.
 _adam = functools.cache(optax.adam)
 
 
