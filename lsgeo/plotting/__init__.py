@@ -14,7 +14,6 @@ Networks with and without skips have one colour, one marker and one line style e
 figure.
 """
 
-from lsgeo.plotting import metric_by_depth, new_figure, to_svg
 from lsgeo.plotting.connections import curvature_profile, loss_profiles
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
