@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 
 from lsgeo import models
 
@@ -28,7 +29,7 @@ def data_loss(config, model, constants, train=False):
 
 def parts(batch, size):
     """Splits a batch into parts of `size` examples and a last smaller one; 0 is one part."""
-    count = len(batch["label"])
+    count = len(batch["image"])
     size = size or count
     for first in range(0, count, size):
         yield {name: array[first : first + size] for name, array in batch.items()}
@@ -38,6 +39,8 @@ def parts(batch, size):
 def evaluate(predict, params, batch, loss="cross_entropy", smoothing=0.0):
     """Loss and accuracy of a batch."""
     logits = predict(params, batch)
+    if "label" not in batch:  # A regression has no accuracy.
+        return models.squared_error(logits, batch), jnp.nan
     if loss == "squared_error":
         return models.squared_error(logits, batch), models.accuracy(logits, batch)
     value = models.cross_entropy(logits, batch, smoothing=smoothing)
@@ -47,11 +50,11 @@ def evaluate(predict, params, batch, loss="cross_entropy", smoothing=0.0):
 def measure(config, model, constants, params, batch):
     """Loss and accuracy of all examples, in parts weighted by their sizes; constants(params)."""
     predict = models.Logits(model, constants(params))
-    count = len(batch["label"])
+    count = len(batch["image"])
     totals = [0.0, 0.0]
     for part in parts(batch, config.eval_batch_size):
         values = evaluate(predict, params, part, config.loss, config.label_smoothing)
-        share = len(part["label"]) / count
+        share = len(part["image"]) / count
         totals = [total + share * float(value) for total, value in zip(totals, values, strict=True)]
     return totals
 

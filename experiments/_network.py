@@ -70,7 +70,7 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     trained = training_config(run)
     stored = training.load_checkpoint(run, checkpoint)
     dataset = train.load_data(trained)
-    there = len(dataset.train["label"])
+    there = len(dataset.train["image"])
     if not 0 <= num_examples <= there:
         raise ValueError(f"`num_examples` must be 0 to {there}; got {num_examples}.")
     count = num_examples or there
@@ -87,7 +87,7 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
         constants,
         stored["params"],
         batch,
-        num_classes=dataset.num_classes,
+        num_classes=dataset.num_outputs,
         step=stored["step"],
         sha256=digest,
     )

@@ -89,7 +89,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         "centre_loss": found.value(),
         "chance_loss": chance,
         "checkpoint_step": found.step,
-        "num_examples": len(batch["label"]),
+        "num_examples": len(batch["image"]),
         "batch_stats": "frozen" if "batch_stats" in found.constants else "none",
     }
     opened.save("summary", {**_statistics(surfaces, chance), **facts})

@@ -29,6 +29,10 @@ class Config:
 
     Attributes:
       dataset: name of the data, see `lsgeo.data`; or "digits-tokens", for a decoder.
+      root: folder of the data's files; "" where they are bundled or synthetic.
+      data_options: what only one dataset has, "option=value, ...".
+      subset: "balanced" over the classes, or the "first" examples.
+      random_labels: share of the training labels that are replaced by random ones.
       num_train: training examples; 0 takes all.
       num_test: test examples; 0 takes all.
       model: a family ("mlp", "resnet", ...) or a published network ("resnet-20", ...) of `lsgeo.models`.
@@ -78,6 +82,10 @@ class Config:
     """
 
     dataset: str = "digits"
+    root: str = ""
+    data_options: str = ""
+    subset: str = "balanced"
+    random_labels: float = 0.0
     num_train: int = 1000
     num_test: int = 0
     model: str = "mlp"
@@ -142,9 +150,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     """
     recipe = make_recipe(config)
     dataset = load_data(config)
-    for part in (dataset.train, dataset.test):
-        models.check_labels(part["label"], dataset.num_classes)
-    recipe.check_size(len(dataset.train["label"]))
+    _check_task(config, dataset)
+    recipe.check_size(len(dataset.train["image"]))
     model = create_model(config, dataset)
     _measure.data_loss(config, model, {})
     changes = {
@@ -186,15 +193,34 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
 def load_data(config: Config) -> data.Dataset:
     """Loads the data of a configuration."""
-    return _load_data(
-        config.dataset, config.num_train or None, config.num_test or None, config.data_seed
-    )
+    sizes = (config.num_train or None, config.num_test or None, config.data_seed)
+    if config.dataset == _tokens.NAME:
+        return _load_data(_tokens.load, config.dataset, *sizes)
+    options = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in spelling.options(config.data_options).items()
+    }
+    options |= {"subset": config.subset, "random_labels": config.random_labels}
+    try:
+        return _load_data(data.load, config.dataset, *sizes, root=config.root or None, **options)
+    except ImportError as error:  # A library of an extra, which the text names.
+        raise ValueError(str(error)) from error
 
 
 @functools.lru_cache(4)
-def _load_data(name, num_train, num_test, seed):
-    load = _tokens.load if name == _tokens.NAME else data.load
-    return load(name, num_train=num_train, num_test=num_test, seed=seed)
+def _load_data(load, name, num_train, num_test, seed, **options):
+    return load(name, num_train=num_train, num_test=num_test, seed=seed, **options)
+
+
+def _check_task(config, dataset):
+    if dataset.num_classes:
+        for part in (dataset.train, dataset.test):
+            models.check_labels(part["label"], dataset.num_classes)
+    elif config.loss != "squared_error" or config.mixup:
+        raise ValueError(
+            f"`dataset` {config.dataset} is a regression, which `loss` {config.loss!r} and `mixup` "
+            f"{config.mixup} do not fit. Set loss='squared_error' and mixup=0."
+        )
 
 
 def create_model(config: Config, dataset: data.Dataset):
@@ -212,7 +238,7 @@ def create_model(config: Config, dataset: data.Dataset):
                 f"`{name}` is {options[name]!r}, but {config.model} has {value!r}. Leave it out, or set "
                 f"`model` to {published.family!r}."
             )
-    return models.create(config.model, num_classes=dataset.num_classes, **options)
+    return models.create(config.model, num_classes=dataset.num_outputs, **options)
 
 
 def model_options(config, **fields) -> dict[str, Any]:

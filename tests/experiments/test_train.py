@@ -24,7 +24,7 @@ from experiments.train import (
     model_options,
     run,
 )
-from lsgeo import models, training
+from lsgeo import models, runs, training
 from lsgeo.training import checkpoints, load_checkpoint
 from lsgeo.training.optimizers import direction_of
 from lsgeo.training.steps import Plan, update_function
@@ -244,6 +244,52 @@ def test_fields_that_are_left_empty_take_the_default_of_the_model():
     assert create_model(Config(model="resnet-20"), dataset) == models.create("resnet-20")
     plain = create_model(Config(model="resnet-20", skip="none", norm="none"), dataset)
     assert plain == models.create("resnet", depth=20, skip="none", norm="none")
+
+
+def test_a_regression_is_trained_and_loaded(tmp_path):
+    config = Config(
+        dataset="chebyshev",
+        data_options="degree=3",
+        num_train=20,
+        depth=2,
+        width=8,
+        activation="tanh",
+        loss="squared_error",
+        max_steps=30,
+        eval_every=10,
+        learning_rate=0.01,
+    )
+    summary = run(config, tmp_path).load("summary")
+    assert summary["status"] == "trained" and math.isnan(summary["train_accuracy"])
+    losses = [line["loss"] for line in runs.open_run(tmp_path, config).metrics()]
+    assert losses[-1] < losses[0]
+    network = _network.load(tmp_path, "end")
+    outputs = np.asarray(network.predict(network.params, network.batch))
+    expected = ((outputs - network.batch["target"]) ** 2).sum(1).mean() / 2
+    np.testing.assert_allclose(network.value(), expected, rtol=1e-6)
+    np.testing.assert_allclose(summary["train_loss"], expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="`dataset` chebyshev is a regression"):
+        run(dataclasses.replace(config, loss="cross_entropy"), tmp_path / "other")
+
+
+def test_random_skips_augmentation_and_mixup_train_together_and_again_to_the_same_bits(tmp_path):
+    config = dataclasses.replace(
+        TINY,
+        num_train=32,
+        skip="stochastic_depth",
+        augment="crop-flip",
+        mixup=0.5,
+        random_labels=0.25,
+        batch_size=16,
+        max_steps=4,
+        loss_levels=(),
+    )
+    first, again = (load_checkpoint(run(config, tmp_path / n).path, "end") for n in "ab")
+    jax.tree.map(np.testing.assert_array_equal, first["params"], again["params"])
+    other = dataclasses.replace(config, skip="identity")
+    other = load_checkpoint(run(other, tmp_path / "c").path, "end")
+    kernels = [tree["params"]["block_0"]["dense_0"]["kernel"] for tree in (first, other)]
+    assert not np.array_equal(*kernels)
 
 
 def test_gates_go_through_training_checkpoint_and_loading(tmp_path):
