@@ -73,7 +73,7 @@ def test_average_sharpness_of_a_quadratic_is_the_trace_times_the_second_moment(b
     )
     # Four standard errors: once in 16 000 keys.
     assert abs(found.value - exact) < 4 * found.standard_error < 0.5 * exact
-    assert found.num_evaluations == 401 and found.loss == quadratic(OUTSIDE, None)
+    assert found.num_evaluations == 401 and found.loss == jax.jit(quadratic)(OUTSIDE, None)
 
 
 def test_average_sharpness_of_an_isotropic_bowl_has_no_spread_on_the_sphere():
@@ -256,7 +256,7 @@ def network():
 def test_fisher_rao_norm_is_the_quadratic_form_of_the_fisher_matrix():
     params, batch = network()
     op = fisher(relu_net, params, batch)
-    exact = sum(jnp.vdot(w, fw) for w, fw in zip(params, op @ params, strict=True))
+    exact = sum(np.vdot(w, fw) for w, fw in zip(params, op @ params, strict=True))
     found = geometry.fisher_rao_norm(relu_net, params, batch)
     np.testing.assert_allclose(found.squared, exact, rtol=1e-10)
     parts = [{k: v[a:b] for k, v in batch.items()} for a, b in ((0, 7), (7, 12))]
@@ -267,7 +267,7 @@ def test_fisher_rao_norm_is_the_quadratic_form_of_the_fisher_matrix():
 
 def test_fisher_rao_norm_of_a_homogeneous_net_is_its_depth_squared_times_the_outputs_form():
     params, batch = network()
-    logits = np.asarray(relu_net(params, batch))
+    logits = np.asarray(jax.jit(relu_net)(params, batch))
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     form = np.mean((p * logits**2).sum(1) - (p * logits).sum(1) ** 2)
     found = geometry.fisher_rao_norm(relu_net, params, batch)
