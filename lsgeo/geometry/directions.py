@@ -18,12 +18,14 @@ Example:
   [2.0, 2.0, 2.0]
 """
 
+import re
 import zlib
 
 import jax
 import jax.numpy as jnp
 
-_NOT_FILTERS = ("bias", "scale")
+_STACK = re.compile(r"(.*_)?blocks")
+_NOT_FILTERS = ("bias", "scale", "positions")
 _PROJECTIONS = ("query", "key", "value")
 
 
@@ -83,7 +85,9 @@ def normalize_filters(direction, params):
     Norms are taken over all axes of a leaf but the last; over the first one alone in the three-axis
     kernels of attention projections named query, key and value, where each (head, unit) is a
     filter. Leaves of rank <= 1, leaves named bias or scale, and leaves that only broadcast (all
-    axes but the last of size 1, not named kernel) become zero. A filter of zeros stays zero.
+    axes but the last of size 1, not named kernel), and learned positions become zero. A filter of zeros
+    stays zero. Parameters of scanned blocks, stacked under a name that ends with "blocks", are taken block
+    by block.
 
     Args:
       direction: pytree like params, for example a Gaussian draw or an eigenvector.
@@ -116,7 +120,7 @@ def check_like(direction, params, argument):
 
 
 def _normalize_leaf(path, leaf, direction):
-    axes = _summed_axes(path, leaf)
+    axes = summed_axes(path, leaf)
     if axes is None:
         return jnp.zeros_like(leaf)
     wide = jnp.promote_types(leaf.dtype, jnp.float32)
@@ -125,14 +129,25 @@ def _normalize_leaf(path, leaf, direction):
     return (unit * _norm(leaf.astype(wide), axes)).astype(leaf.dtype)
 
 
-def _summed_axes(path, leaf):
+def summed_axes(path, leaf):
+    """Axes of a leaf that one filter extends over; `normalize_filters` says which leaves have none.
+
+    Args:
+      path: of the leaf, as jax.tree_util gives it.
+      leaf: array.
+
+    Returns:
+      A tuple of axes, or None for a leaf without filters.
+    """
     name, parent = _names(path)
-    broadcasts = name != "kernel" and all(size == 1 for size in leaf.shape[:-1])
-    if leaf.ndim <= 1 or name in _NOT_FILTERS or broadcasts:
+    # Equal blocks in one loop have their parameters stacked, under a name such as "blocks".
+    stacked = any(_STACK.fullmatch(jax.tree_util.keystr((e,), simple=True)) for e in path)
+    shape = leaf.shape[1:] if stacked else leaf.shape
+    broadcasts = name != "kernel" and all(size == 1 for size in shape[:-1])
+    if len(shape) <= 1 or name in _NOT_FILTERS or broadcasts:
         return None
-    if leaf.ndim == 3 and name == "kernel" and parent in _PROJECTIONS:
-        return (0,)
-    return tuple(range(leaf.ndim - 1))
+    count = 1 if len(shape) == 3 and name == "kernel" and parent in _PROJECTIONS else len(shape) - 1
+    return tuple(range(stacked, stacked + count))
 
 
 def _names(path):

@@ -137,3 +137,22 @@ def test_a_direction_of_another_network_is_refused():
         normalize_filters({"weights": jnp.ones((2, 2))}, params)
     with pytest.raises(ValueError, match=r"`direction` must have the shapes.*got \(3, 2\)"):
         normalize_filters({"kernel": jnp.ones((3, 2))}, params)
+
+
+def test_stacked_blocks_have_the_filters_of_their_single_twins_and_positions_have_none():
+    kernels = jax.random.normal(jax.random.key(3), (3, 4, 5), jnp.float64)
+    attention = jax.random.normal(jax.random.key(4), (3, 4, 2, 2), jnp.float64)
+    single = {
+        f"block_{i}": {"dense": {"kernel": kernels[i]}, "query": {"kernel": attention[i]}}
+        for i in range(3)
+    }
+    stacked = {"blocks": {"dense": {"kernel": kernels}, "query": {"kernel": attention}}}
+    stacked["blocks"]["gamma"] = jnp.ones((3, 5))
+    stacked["positions"] = jnp.ones((7, 5))
+    one = normalize_filters(jax.tree.map(jnp.cos, single), single)
+    other = normalize_filters(jax.tree.map(jnp.cos, stacked), stacked)
+    for i in range(3):
+        for name in ("dense", "query"):
+            expected = one[f"block_{i}"][name]["kernel"]
+            np.testing.assert_allclose(other["blocks"][name]["kernel"][i], expected, rtol=1e-12)
+    assert not other["blocks"]["gamma"].any() and not other["positions"].any()

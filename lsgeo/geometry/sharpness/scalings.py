@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lsgeo.geometry.directions import _summed_axes
+from lsgeo.geometry.directions import summed_axes
 
 LAYERS, UNITS, NORMALIZED = "layer rescaling", "unit rescaling", "norm-fed weights"
 ALL = (LAYERS, UNITS, NORMALIZED)
@@ -53,7 +53,7 @@ def describe(invariant_under: tuple[str, ...]) -> str:
 
 
 def _filter_norms(path, leaf):
-    axes = _summed_axes(path, leaf)
+    axes = summed_axes(path, leaf)
     if axes is None:
         return jnp.abs(leaf)
     largest = jnp.max(jnp.abs(leaf), axis=axes, keepdims=True)
