@@ -87,7 +87,8 @@ def curvature_profile(curvatures: Mapping[str, Ends], ax) -> None:
     # Around zero the axis is linear as far as eigenvalues cannot be told from it.
     blurs = [np.max(found.residuals, initial=0) for found in curvatures.values()]
     sizes = [np.max(np.abs([found.lowest, found.highest])) for found in curvatures.values()]
-    ax.set_yscale("symlog", linthresh=max(*blurs, 1e-3 * max(sizes)) or 1.0, linscale=0.5)
+    blur = max(*blurs, 1e-3 * max(sizes)) or 1.0
+    ax.set_yscale("symlog", linthresh=10.0 ** np.ceil(np.log10(blur)), linscale=0.5)
     ax.axhline(0, color=INK, linewidth=0.6)
     ax.margins(y=0.1)
     ax.set_xlim(-0.02, 1.02)
