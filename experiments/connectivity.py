@@ -30,6 +30,7 @@ class Config:
       other: directory of another run, of the same configuration but for the seed.
       checkpoint: "init", "loss_LEVEL" or "end".
       num_examples: training examples of the loss, the first ones; 0 takes all.
+      matching: "weights" or "activations", by what units are matched.
       num_starts: starts of the weight matching.
       curve: "bezier" or "polygonal".
       num_bends: inner control points of the curve.
@@ -48,6 +49,7 @@ class Config:
     other: str = ""
     checkpoint: str = "end"
     num_examples: int = 0
+    matching: str = "weights"
     num_starts: int = 10
     curve: str = "bezier"
     num_bends: int = 1
@@ -80,7 +82,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       ValueError: for a bad field, runs that differ in more than the seed, or another configuration's
         directory.
     """
-    _check_twins(config)
+    _check(config)
     pair = _Pair(config)
     opened = runs.open_run(workdir, config)
     stages = ("matching", *_paths.PATHS, "curvature")
@@ -197,9 +199,16 @@ _adam = functools.cache(optax.adam)
 
 
 def _match(config, pair, key):
-    found = geometry.match_weights(
-        pair.groups, pair.one.params, pair.other.params, key=key, num_starts=config.num_starts
-    )
+    one, other = pair.one, pair.other
+    if config.matching == "weights":
+        found = geometry.match_weights(
+            pair.groups, one.params, other.params, key=key, num_starts=config.num_starts
+        )
+    else:
+        predict, own = (models.Logits(n.loss.model, n.loss.constants) for n in (one, other))
+        found = geometry.match_activations(
+            pair.groups, predict, one.params, other.params, one.batch, own_predict=own
+        )
     return {
         "permutations": np.concatenate(found.permutations),
         "sizes": np.array(pair.groups.sizes),
@@ -222,7 +231,9 @@ def _curve(config, params, rows):
     return geometry.Curve(trees.unravel(trees.space_of(params), jnp.asarray(rows)), config.curve)
 
 
-def _check_twins(config):
+def _check(config):
+    if config.matching not in ("weights", "activations"):
+        raise ValueError(f"`matching` must be 'weights' or 'activations'; got {config.matching!r}.")
     for name in ("run", "other"):
         if not getattr(config, name):
             raise ValueError(f"`{name}` must be the directory of a training run; got nothing.")

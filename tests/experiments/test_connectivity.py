@@ -67,6 +67,13 @@ def test_matching_brings_the_networks_closer_and_the_curvature_is_that_of_two_po
     assert (finished.path / "connectivity.png").stat().st_size > 10_000
 
 
+def test_units_can_be_matched_by_their_activations_and_stay_the_same_function(config, tmp_path):
+    by = dataclasses.replace(config, matching="activations", curve_steps=0, band_steps=1)
+    barrier = _paths.load_barrier(connectivity.run(by, tmp_path), "line_matched")
+    loss = training.load_checkpoint(config.other, "end")["loss"]
+    np.testing.assert_allclose(barrier.losses[-1], loss, rtol=1e-4)
+
+
 def test_second_run_measures_nothing_and_other_weights_are_refused(config, finished):
     arrays = finished.path / "arrays"
     before = {path.name: path.stat().st_mtime_ns for path in arrays.iterdir()}
@@ -85,6 +92,10 @@ def test_runs_that_are_no_twins_of_another_seed_are_refused(config, tmp_path):
         connectivity.run(dataclasses.replace(config, other=""), tmp_path / "x")
     with pytest.raises(ValueError, match="`run` and `other` have the same seed, 0"):
         connectivity.run(dataclasses.replace(config, other=config.run), tmp_path / "x")
+    with pytest.raises(
+        ValueError, match="`matching` must be 'weights' or 'activations'; got 'units'"
+    ):
+        connectivity.run(dataclasses.replace(config, matching="units"), tmp_path / "x")
     runs.open_run(tmp_path / "wider", dataclasses.replace(_training(1), width=8))
     with pytest.raises(ValueError, match="`width` is 4 in .* and 8 in"):
         connectivity.run(dataclasses.replace(config, other=str(tmp_path / "wider")), tmp_path / "x")
