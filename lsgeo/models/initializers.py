@@ -7,6 +7,7 @@ last layer), "shortcut" (a projection), "head" (the classifier).
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -53,8 +54,20 @@ def kernel(init: str, role: str, *, num_blocks: int, branch_layers: int) -> Init
     return he_normal
 
 
-def check(init: str, norm: str, *, branch_layers: int) -> None:
-    """Raises a ValueError where an initialisation has no meaning beside the other options."""
+def check(init: str, norm: str, *skips: Any, branch_layers: int) -> None:
+    """Raises a ValueError where an initialisation has no meaning beside the norm or one of the skips."""
+    for skip in skips if init in ("fixup", "zero_branch") else ():
+        if skip.partial or skip.kind == "none":
+            raise ValueError(
+                f"`initializer` {init!r} makes every branch zero, but with the skip {skip.kind!r} there "
+                "are blocks without a shortcut: nothing would come through them. Take another "
+                "initializer, or a skip in every block."
+            )
+        if skip.kind == "rezero" or (skip.kind == "skipinit" and not skip.options):
+            raise ValueError(
+                f"`initializer` {init!r} makes every branch zero, and so does the skip {skip.kind!r}: no "
+                "gradient would reach either. Choose one of them."
+            )
     if init == "fixup" and norm != "none":
         raise ValueError(
             f"`initializer` 'fixup' is for networks without normalisation, but `norm` is {norm!r}. Set "

@@ -133,7 +133,7 @@ class MLP(nn.Module):
                 f"`skip` is {self.skip!r}, but an mlp has no stages. Choose its blocks by `every`."
             )
         depth.check(self.scan, skip)
-        initializers.check(self.initializer, self.norm, branch_layers=BLOCKS[self.block])
+        initializers.check(self.initializer, self.norm, skip, branch_layers=BLOCKS[self.block])
 
 
 _SHARED = ("width", "block", "norm", "activation", "initializer", "momentum")

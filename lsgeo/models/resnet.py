@@ -116,7 +116,8 @@ class ResNet(nn.Module):
                 "`strided_3x3` is an option of bottlenecks, but `bottleneck` is False. Set one of them."
             )
         self._check_skip()
-        initializers.check(self.initializer, self.norm, branch_layers=self._layers())
+        skip = skips.parse(self.skip)
+        initializers.check(self.initializer, self.norm, skip, branch_layers=self._layers())
 
     def _check_skip(self):
         skip, stages = skips.parse(self.skip), len(self.stages())
@@ -124,12 +125,6 @@ class ResNet(nn.Module):
         if skip.stages is not None and not set(skip.stages) <= set(range(stages)):
             raise ValueError(
                 f"`skip` is {self.skip!r}, but the stages of this network are 0 to {stages - 1}."
-            )
-        if self.initializer in ("fixup", "zero_branch") and (skip.partial or skip.kind == "none"):
-            raise ValueError(
-                f"`initializer` {self.initializer!r} makes every branch zero, but with `skip` "
-                f"{self.skip!r} there are blocks without a shortcut: nothing would come through them. "
-                "Take another initializer, or a skip in every block."
             )
 
     def _check_depth(self):

@@ -209,7 +209,7 @@ def check(model: Any, names: tuple[str, str]) -> None:
     first, second = choices(model, names)
     depth.check(model.scan, first)
     depth.check(model.scan, second)
-    initializers.check(model.initializer, model.norm, branch_layers=2)
+    initializers.check(model.initializer, model.norm, first, second, branch_layers=2)
     if first.stages is not None or second.stages is not None:
         raise ValueError(
             "The skip names `stages`, but a network on tokens has none. Choose its blocks by `every`, or "

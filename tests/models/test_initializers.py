@@ -195,3 +195,19 @@ def test_correlation_of_two_inputs_follows_the_arc_cosine_map(skip, share):
 def test_fixup_is_refused_where_it_has_no_meaning(options, message):
     with pytest.raises(ValueError, match=message):
         create("mlp", initializer="fixup", **options)
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "text"),
+    [
+        ("mlp", {"skip": "none"}, "'none' there are blocks without a shortcut"),
+        ("mlp", {"skip": "identity(every=2)"}, "'identity' there are blocks without a shortcut"),
+        ("mlp", {"skip": "rezero"}, "so does the skip 'rezero'"),
+        ("vit", {"mlp_skip": "skipinit"}, "so does the skip 'skipinit'"),
+        ("resnet", {"skip": "none"}, "'none' there are blocks without a shortcut"),
+    ],
+)
+def test_branches_of_zeros_are_refused_where_no_gradient_would_reach_them(family, options, text):
+    with pytest.raises(ValueError, match=f"`initializer` 'zero_branch' makes every branch.*{text}"):
+        create(family, initializer="zero_branch", **options)
+    assert create(family, initializer="zero_branch", skip="skipinit(inverse_root=True)")

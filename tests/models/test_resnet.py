@@ -320,7 +320,7 @@ def test_padding_a_shortcut_to_fewer_channels_is_refused():
         ({"initializer": "fixup"}, "`initializer` 'fixup'.*`norm` is 'batch'"),
         (
             {"initializer": "zero_branch", "skip": "none"},
-            "'zero_branch' makes every.*`skip` 'none'",
+            "'zero_branch' makes every.*the skip 'none'",
         ),
         ({"skip": "identity(stages=(3,))"}, "the stages of this network are 0 to 2"),
         ({"skip": "identity(every=2)", "scan": True}, "`scan` runs equal blocks.*`skip` leaves"),
