@@ -60,9 +60,9 @@ def shapes(model: nn.Module, images: Any) -> dict[str, PyTree]:
       images: array or `jax.ShapeDtypeStruct` [N, ...].
 
     >>> from lsgeo import models
-    >>> image = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-    >>> models.count_parameters(models.shapes(models.create("resnet-1202"), image)["params"])
-    19421274
+    >>> image = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
+    >>> models.count_parameters(models.shapes(models.create("vit-b-16"), image)["params"])
+    86567656
     """
     example = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
     variables = dict(jax.eval_shape(lambda x: model.init(jax.random.key(0), x), example))

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from experiments import _tokens, train, train_smoke
 from lsgeo import models
-from lsgeo.data.digits import digits
 
 NEVER = dataclasses.replace(
     train_smoke.ROWS["mlp"], num_train=60, num_test=10, depth=1, width=4, max_steps=0
@@ -47,8 +47,8 @@ def test_tokens_are_the_pixels_of_the_digits_and_the_label_is_the_next_one():
     for part in (whole.train, whole.test):
         np.testing.assert_array_equal(part["image"][:, 1:], part["label"][:, :-1])
         rows += [*np.concatenate([part["image"], part["label"][:, -1:]], 1).tolist()]
-    pixels, _ = digits()
-    assert sorted(rows) == sorted(pixels.reshape(-1, 64).tolist())
+    pixels = load_digits().images.reshape(-1, 64)
+    assert sorted(rows) == sorted(pixels.tolist())
     assert (found.num_classes, found.train["image"].dtype) == (17, np.int32)
     np.testing.assert_array_equal(first.train["image"], found.train["image"][:7])
     assert found.sha256 != first.sha256

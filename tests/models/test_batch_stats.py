@@ -10,7 +10,7 @@ from lsgeo import models
 MODEL = models.create("mlp", depth=2, width=6, norm="batch", num_classes=3)  # Three norms.
 IMAGES = np.random.default_rng(0).normal(size=(24, 5)) ** 3
 PARTS = [IMAGES[:5], IMAGES[5:6], IMAGES[6:]]
-NORMS = ("norm_0", "norm_1", "norm_head")
+NORMS = ("block_0", "block_1", "norm_head")
 
 
 @pytest.fixture(scope="module")
