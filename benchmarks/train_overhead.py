@@ -18,24 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import models
+from lsgeo import data, models
 from lsgeo.training import Recipe, fit, start
 from lsgeo.training.optimizers import direction_of
 from lsgeo.training.steps import Plan, epoch_order, update_function
-
-
-def augment(images, *, key, padding=4):
-    """Pads with zeros, cuts a random window, and flips every second image."""
-    places, flips = jax.random.split(key)
-    padded = jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    corners = jax.random.randint(places, (len(images), 2), 0, 2 * padding + 1)
-
-    def window(image, corner):
-        return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), images.shape[1:])
-
-    cropped = jax.vmap(window)(padded, corners)
-    flipped = jax.random.bernoulli(flips, shape=(len(images), 1, 1, 1))
-    return jnp.where(flipped, cropped[:, :, ::-1], cropped)
 
 
 class Problem:
@@ -62,7 +48,7 @@ class Problem:
             max_steps=steps,
             eval_every=steps,
         )
-        plan = Plan(direction_of(self.recipe), batch_size, augment=augment)
+        plan = Plan(direction_of(self.recipe), batch_size, augment=data.augment)
         self.update = update_function(plan)
 
     def arguments(self, params, opt_state, step):
@@ -100,7 +86,7 @@ class Problem:
             self.recipe,
             key=jax.random.key(1),
             evaluate=lambda p: 1.0,
-            augment=augment,
+            augment=data.augment,
             devices=jax.local_devices()[:1],
         )
         jax.block_until_ready(result.params)
