@@ -1,5 +1,7 @@
 """Randomised estimates on what a Krylov space leaves over."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -78,19 +80,21 @@ class DeflatedProbes:
         result = np.zeros((len(self.forms), krylov.num_steps + 1))
         result[:seen, :width] = self._overlaps
         if result.shape[1] > width:
-            self._fill(result, krylov, 0, seen, width // len(krylov.blocks[0]))
+            self._fill(result, krylov, 0, seen, width)
         self._fill(result, krylov, seen, len(self.forms) - seen, 0)
         self._overlaps = result
         return result
 
-    def _fill(self, result, krylov, begin, count, first_block):
-        column = first_block * len(krylov.blocks[0])
+    def _fill(self, result, krylov, begin, count, first_column):
+        # In pieces of few rows, so that a basis that grows by a few is not read again as a whole.
+        rows = len(krylov.blocks[0])
+        piece = min(CHUNK, rows)
         for signs in self._chunks(begin, count):
-            for i, block in enumerate(krylov.blocks[first_block:]):
-                at = column + i * len(block)
-                width = min(len(block), result.shape[1] - at)
-                part = np.asarray(_overlaps(jnp.asarray(block), signs), np.float64)
-                result[begin : begin + len(signs), at : at + width] = part[:, :width]
+            for column in range(first_column - first_column % piece, result.shape[1], piece):
+                block, offset = divmod(column, rows)
+                part = _overlaps(jnp.asarray(krylov.blocks[block]), signs, offset, piece)
+                width = min(piece, result.shape[1] - column)
+                result[begin : begin + len(signs), column : column + width] = part[:, :width]
             begin += len(signs)
 
     def rest(self, overlaps: np.ndarray, rule: lanczos.Tridiagonal) -> np.ndarray:
@@ -108,9 +112,10 @@ class DeflatedProbes:
             yield probes.rademacher(self.key, begin, size, self.op.shape[0], self.op.dtype)
 
 
-@jax.jit
-def _overlaps(basis, vs):
-    return jnp.matmul(vs, basis.T, precision=trees.HIGHEST)
+@functools.partial(jax.jit, static_argnums=3)
+def _overlaps(block, vs, offset, count):
+    rows = jax.lax.dynamic_slice_in_dim(block, offset, count)
+    return jnp.matmul(vs, rows.T, precision=trees.HIGHEST)
 
 
 @jax.jit
