@@ -81,8 +81,16 @@ def _parse_flags(argv):
     try:
         return flags.FLAGS(argv)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _sentence(error):
+    # A ValueError of a configuration's get_config comes wrapped in the text of its own trace.
+    lines = str(error).rstrip().splitlines()
+    wrapped = any(line.startswith("Traceback") for line in lines)
+    refused = wrapped and lines[-1].startswith("ValueError: ")
+    return lines[-1].removeprefix("ValueError: ") if refused else error
 
 
 class Progress:

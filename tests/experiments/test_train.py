@@ -330,6 +330,7 @@ def test_a_checkpoint_of_another_architecture_is_refused_with_both_shapes(tmp_pa
         ("--config.dept=3", "dept"),
         ("--config.depth=abc", "--config.depth=abc"),
         ("--config.skip=gate", "Unknown skip: 'gate'. Choose one of: "),
+        ("--config=configs/recipes.py:lie", "Unknown paper recipe: 'lie'. Choose one of: "),
     ],
 )
 def test_wrong_flags_end_with_one_sentence_and_status_one(flag, text, tmp_path):
