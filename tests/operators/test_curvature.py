@@ -14,10 +14,19 @@ from tests import oracles
 
 MODES = ("linearized", "forward-over-reverse", "reverse-over-reverse")
 ZOO = [
-    ("mlp", {"depth": 1, "width": 3, "skip": skip, "norm": norm, "activation": "tanh"})
-    for skip in ("none", "identity", "scaled")
-    for norm in ("none", "layer", "batch")
-] + [("resnet", {"depth": 8, "width": 1, "skip": skip}) for skip in ("none", "identity")]
+    *(
+        ("mlp", {"depth": 1, "width": 3, "skip": skip, "norm": norm, "activation": "tanh"})
+        for skip in ("none", "identity", "scaled")
+        for norm in ("none", "layer", "batch")
+    ),
+    *(("resnet", {"depth": 8, "width": 1, "skip": skip}) for skip in ("none", "identity")),
+    ("mlp", {"depth": 2, "width": 4, "skip": "hyper(dynamic=True, streams=2)", "norm": "layer"}),
+    ("highway", {"depth": 2, "width": 4}),
+    ("densenet", {"depth": 7, "growth": 2, "bottleneck": False}),
+    ("vit", {"depth": 1, "width": 4, "heads": 2, "patch": 2}),
+    ("decoder", {"depth": 1, "width": 4, "heads": 2, "context": 4}),
+    ("mixer", {"depth": 1, "width": 4, "patch": 2}),
+]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -98,6 +107,9 @@ def _problem(name, options, dtype):
         "image": jnp.asarray(rng.standard_normal((6, 4, 4, 1)), dtype),
         "label": jnp.asarray(rng.integers(0, 3, 6)),
     }
+    if name == "decoder":
+        tokens = rng.integers(0, 3, (6, 5))
+        batch = {"image": jnp.asarray(tokens[:, :-1]), "label": jnp.asarray(tokens[:, 1:])}
     model = models.create(name, num_classes=3, **options)
     variables = dict(
         jax.eval_shape(lambda key: models.init(model, batch["image"], key=key), jax.random.key(0))
@@ -134,9 +146,10 @@ def test_products_equal_the_dense_float64_hessian_of_every_model(name, options):
     for row in v:
         np.testing.assert_allclose(op @ row, dense @ row, rtol=1e-10, atol=1e-10 * scale)
     low = jax.tree.map(
-        lambda x: x.astype(jnp.float32), (params, constants, {"image": batch["image"]})
+        lambda x: x.astype(jnp.float32) if jnp.issubdtype(x.dtype, jnp.floating) else x,
+        (params, constants, batch),
     )
-    single = lsgeo.hessian(CrossEntropy(model, low[1]), low[0], {**batch, **low[2]})
+    single = lsgeo.hessian(CrossEntropy(model, low[1]), low[0], low[2])
     difference = np.asarray(single @ v[0].astype(jnp.float32)) - np.asarray(dense @ v[0])
     assert np.linalg.norm(difference) < 1e-4 * np.linalg.norm(dense @ v[0])
 
