@@ -77,7 +77,7 @@ def _dense(p, name, x):
 def _mlp(p, x):
     x = _dense(p, "stem", x.flatten(1))
     for i in range(8):
-        x = x + _dense(p, f"block_{i}", F.relu(x)) * 8**-0.5
+        x = x + _dense(p, f"block_{i}/dense_0", F.relu(x)) * 8**-0.5
     return _dense(p, "head", F.relu(x))
 
 
