@@ -94,8 +94,14 @@ def _elementwise(u, eqn, operands):
 
 
 def _scan(u, eqn, operands, unknown):
-    consts, carry = eqn.params["num_consts"], eqn.params["num_carry"]
     inner = eqn.params["jaxpr"].jaxpr
+    # Read off the ranks: how the equation writes its numbers down depends on the version of JAX.
+    stacked = [
+        sum(a.aval.ndim > b.aval.ndim for a, b in zip(outer, within, strict=True))
+        for outer, within in ((eqn.invars, inner.invars), (eqn.outvars, inner.outvars))
+    ]
+    carry = len(eqn.outvars) - stacked[1]
+    consts = len(eqn.invars) - stacked[0] - carry
     scanned = operands[consts + carry :]
     u.freeze(*(operand[0] for operand in scanned))
     body = [*operands[: consts + carry], *(operand[1:] for operand in scanned)]
