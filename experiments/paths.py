@@ -9,13 +9,12 @@ python -m experiments.paths --config=configs/paths.py --config.run=runs/skip --c
 
 import dataclasses
 import os
-import re
 import time
 
 import jax
 import numpy as np
 
-from experiments import _main, _network
+from experiments import _main, _measure, _network
 from lsgeo import models, plotting, runs
 from lsgeo.geometry import gradient_path_energies, path_length_law
 from lsgeo.plotting.style import new_figure
@@ -51,15 +50,14 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       progress: progress(done, total, text).
 
     Returns:
-      The Run. An entry has arm, blocks (names), loss, accuracy; with skips, shares and law (by path
-      length, of the blocks from the last change of the stream's shape on), mean_length, divergence,
-      interference;
-      lesion_loss and lesion_accuracy (one for each block, NaN where the stream changes its shape);
-      deleted_accuracy and swapped_accuracy [number, draws].
+      The Run. An entry has arm, blocks (names), loss (cross-entropy), accuracy; with skips, shares and law
+      (by path length, of the blocks behind the last change of the stream's shape, if there are any),
+      mean_length, divergence, interference; lesion_loss and lesion_accuracy (one for each block, NaN where
+      the stream changes its shape); deleted_accuracy and swapped_accuracy [number, draws].
 
     Raises:
-      ValueError: for a bad field, a missing checkpoint, a scanned network, or another configuration's
-        directory.
+      ValueError: for a bad field, a missing checkpoint, a network whose blocks cannot be taken apart, or
+        another configuration's directory.
     """
     if config.draws < 1:
         raise ValueError(f"`draws` must be at least 1; got {config.draws}.")
@@ -86,6 +84,11 @@ def _take_apart(config, source):
     paths = _paths(network, blocks, variables)
     logits = models.Logits(model, constants)
     free = [block.name for block in blocks if block.keeps_shape]
+    if not free:
+        raise ValueError(
+            f"`run` {source} is a network in which every block changes the stream's shape: none can be "
+            "deleted. Take a deeper one, or a family that adds."
+        )
     judge = _Judge(logits, network.batch, free)
     whole = judge(variables)
     lesions = np.array(
@@ -113,8 +116,8 @@ def _take_apart(config, source):
         **paths,
         "lesion_loss": lesions[:, 0],
         "lesion_accuracy": lesions[:, 1],
-        "deleted_accuracy": np.array(deleted),
-        "swapped_accuracy": np.array(swapped),
+        "deleted_accuracy": np.reshape(deleted, (-1, config.draws)),
+        "swapped_accuracy": np.reshape(swapped, (-1, config.draws)),
         "seconds": time.monotonic() - started,
     }
 
@@ -122,6 +125,8 @@ def _take_apart(config, source):
 def _paths(network, blocks, variables):
     if network.model.skip == "none":
         return {}  # A stream that is no sum has one path.
+    if not blocks[-1].keeps_shape:
+        return {}  # The chain that ends at the top has no block.
     # The chain of blocks above the last change of the stream's shape.
     first = max((i + 1 for i, block in enumerate(blocks) if not block.keeps_shape), default=0)
     chain = blocks[first:]
@@ -153,13 +158,8 @@ class _Judge:
         constants = {kind: tree for kind, tree in variables.items() if kind != "params"}
         logits = dataclasses.replace(self._logits, constants=constants)
         without = models.WithoutBlocks(logits, kept)
-        return tuple(float(value) for value in _evaluate(without, variables["params"], self._batch))
-
-
-@jax.jit
-def _evaluate(predict, params, batch):
-    logits = predict(params, batch)
-    return models.cross_entropy(logits, batch), models.accuracy(logits, batch)
+        values = _measure.evaluate(without, variables["params"], self._batch)
+        return tuple(float(value) for value in values)
 
 
 def _swapped(variables, rng, count):
@@ -174,13 +174,9 @@ def _swapped(variables, rng, count):
     groups = [names for names in groups.values() if len(names) > 1]
     for _ in range(count if groups else 0):
         names = groups[rng.integers(len(groups))]
-        places = sorted(rng.choice(names, 2, replace=False).tolist(), key=_number)
+        places = sorted(rng.choice(names, 2, replace=False).tolist(), key=models.block_place)
         variables = models.reorder(variables, places[::-1])
     return variables
-
-
-def _number(name):
-    return [int(number) for number in re.findall(r"\d+", name)]
 
 
 def _draw(opened, names):

@@ -9,7 +9,6 @@ python -m experiments.signals --config=configs/signals.py --workdir=runs/signals
 
 import dataclasses
 import os
-import re
 import time
 
 import jax
@@ -135,11 +134,11 @@ def _signals(model, batch, key):
     }
     norms = gradient_norms(models.CrossEntropy(model, constants), [params], batch)
     blocks = [name for name in norms.names if "block_" in name and name.endswith("kernel")]
-    blocks.sort(key=_place)
+    blocks.sort(key=models.block_place)
     logits = models.Logits(model, constants)
     found = _activations(model, {"params": params, **constants}, images)
-    streams = sorted((name for name in found if name.endswith("/stream")), key=_place)
-    before, after = (found[name] for name in streams[-2:])
+    streams = sorted((name for name in found if name.endswith("/stream")), key=models.block_place)
+    before, after = _last_change(found, streams)
     jacobian = jacobian_spectrum(_one_logits(logits, params, images), images[0])
     gradients = input_gradients(_first_logit(logits, params), images)
     return {
@@ -152,8 +151,15 @@ def _signals(model, batch, key):
     }
 
 
-def _place(name):
-    return [int(number) for number in re.findall(r"\d+", name)]
+def _last_change(found, streams):
+    # Below and above the last block that keeps the stream's shape.
+    for below, above in zip(streams[-2::-1], streams[:0:-1], strict=True):
+        if found[below].shape == found[above].shape:
+            return found[below], found[above]
+    raise ValueError(
+        "`model` has no block behind the first that keeps the stream's shape, whose change could be "
+        "measured. Take a deeper network, or another family."
+    )
 
 
 @jax.jit

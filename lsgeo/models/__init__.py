@@ -10,6 +10,7 @@ The rest of lsgeo sees a model as `loss(params, batch)`:
 from lsgeo.models.blocks import BlockFunction as BlockFunction
 from lsgeo.models.blocks import WithoutBlocks as WithoutBlocks
 from lsgeo.models.blocks import block_inputs as block_inputs
+from lsgeo.models.blocks import block_place as block_place
 from lsgeo.models.blocks import blocks as blocks
 from lsgeo.models.blocks import reorder as reorder
 from lsgeo.models.blocks import stream_gradient as stream_gradient

@@ -19,6 +19,15 @@ PyTree = Any
 _NAME = re.compile(r"(.*_)?block_\d+")
 
 
+def block_place(name: str) -> list[int]:
+    """The numbers in a block's name, by which names sort from the bottom of a network up.
+
+    >>> sorted(["stage_1_block_0", "stage_0_block_10", "stage_0_block_9"], key=block_place)
+    ['stage_0_block_9', 'stage_0_block_10', 'stage_1_block_0']
+    """
+    return [int(number) for number in re.findall(r"\d+", name)]
+
+
 @dataclasses.dataclass(frozen=True)
 class BlockFunction:
     """One block of a network with its variables.
@@ -195,7 +204,7 @@ def reorder(variables: dict[str, PyTree], order: Sequence[str]) -> dict[str, PyT
     >>> reorder({"params": {"block_0": 1.0, "block_1": 2.0}}, ["block_1", "block_0"])
     {'params': {'block_0': 2.0, 'block_1': 1.0}}
     """
-    places = sorted(order, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+    places = sorted(order, key=block_place)
     there = variables["params"]
     if len(set(order)) < len(order) or any(name not in there for name in order):
         raise ValueError(f"`order` must name blocks of the network, each once; got {list(order)}.")

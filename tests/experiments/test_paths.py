@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from experiments import paths, train
@@ -39,6 +40,17 @@ def test_a_second_run_takes_nothing_apart_again(finished):
     before = (opened.path / "arrays" / "run.npz").stat().st_mtime_ns
     paths.run(config, opened.path)
     assert (opened.path / "arrays" / "run.npz").stat().st_mtime_ns == before
+
+
+def test_a_network_whose_stream_changes_shape_at_the_top_has_lesions_but_no_paths(tmp_path):
+    config = train.Config(model="resnet", depth=8, width=2, num_train=20, num_test=10, max_steps=0)
+    train.run(config, tmp_path / "resnet")
+    config = paths.Config(run=str(tmp_path / "resnet"), checkpoint="init", draws=1)
+    entry = paths.run(config, tmp_path / "paths").load("run")
+    assert "shares" not in entry
+    assert np.isfinite(entry["lesion_accuracy"]).tolist() == [True, False, False]
+    assert entry["deleted_accuracy"].shape == (0, 1)
+    assert (tmp_path / "paths" / "paths.png").stat().st_size > 10_000
 
 
 def test_bad_fields_are_refused(tmp_path, trained):

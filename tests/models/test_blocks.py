@@ -71,6 +71,13 @@ def test_reordering_moves_parameters_and_statistics_together():
         models.reorder(resnet, ["stage_1_block_0", "stage_0_block_0"])
 
 
+def test_reordering_puts_each_block_where_it_was_asked_for():
+    _, variables = network(depth=3, width=4)
+    moved = models.reorder(variables, ["block_1", "block_2", "block_0"])["params"]
+    for place, name in ((0, "block_1"), (1, "block_2"), (2, "block_0")):
+        assert moved[f"block_{place}"] is variables["params"][name]
+
+
 def test_a_scanned_network_is_refused():
     model, variables = network(depth=3, width=4, scan=True)
     with pytest.raises(ValueError, match="scan=False"):
