@@ -6,6 +6,7 @@ that space; `ravel` and `unravel` go between the two inside `jit`, at no cost th
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -144,6 +145,17 @@ def space_of(tree: Any, name: str = "params") -> Space:
 def path_name(path: tuple) -> str:
     """Writes a key path of `jax.tree_util` as 'Dense_0/kernel'."""
     return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def glob(pattern: str) -> re.Pattern:
+    """Compiles a glob over the names of `path_name`: "*" stays within one name, "**" crosses them.
+
+    >>> bool(glob("**/bias").fullmatch("bias")), bool(glob("*/bias").fullmatch("a/b/bias"))
+    (True, False)
+    """
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    rules = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(rules.get(piece, re.escape(piece)) for piece in pieces))
 
 
 def ravel(space: Space, tree: Any) -> jax.Array:

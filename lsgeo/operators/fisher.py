@@ -71,10 +71,10 @@ def fisher(
     if batches is not None:
         check_one_source(batch)
         data = streaming.Batches.of(batches)
-        _check_outputs(predict, params, data.first(), likelihood)
+        check_outputs(predict, params, data.first(), likelihood)
         ex.check_rowwise(predict, params, data.first())
         return streaming.streamed(None, Partial(anew, linearize), space, data, source="`predict`")
-    _check_outputs(predict, params, batch, likelihood)
+    check_outputs(predict, params, batch, likelihood)
     return checked(linearize(ex.whole(batch, space.dtype)), space, source="`predict`")
 
 
@@ -97,15 +97,24 @@ def _check_arguments(likelihood, key, num_samples):
         raise ValueError(f"`num_samples` must be an integer of at least 1; got {num_samples!r}.")
 
 
-def _check_outputs(predict, params, batch, likelihood):
+def check_outputs(predict: Callable, params: Any, batch: Any, likelihood: str) -> None:
+    """Raises a ValueError unless `predict` gives one row of real outputs per example.
+
+    Args:
+      predict: predict(params, batch) -> outputs.
+      params: pytree of floating-point arrays.
+      batch: one batch.
+      likelihood: "softmax" asks for [N, K]; any other, "" for none, for [N, ...].
+    """
     num = ex.num_examples(batch)
     avals = checks.check_deterministic(predict, params, batch, "predict")
     fits = len(avals) == 1 and jnp.issubdtype(avals[0].dtype, jnp.floating)
     fits = fits and avals[0].shape[:1] == (num,)
     if not fits or (likelihood == "softmax" and avals[0].ndim != 2):
+        of = f" for likelihood={likelihood!r}" if likelihood else ""
         shape = "[N, K]" if likelihood == "softmax" else "[N, ...]"
         raise ValueError(
-            f"`predict` must return one real array {shape} with N = {num} for likelihood={likelihood!r}; got "
+            f"`predict` must return one real array {shape} with N = {num}{of}; got "
             f"{', '.join(str(aval) for aval in avals)}. Put positions that each predict a label on the "
             "leading axis, in the outputs and in the batch."
         )

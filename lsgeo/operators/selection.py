@@ -1,6 +1,5 @@
 """Parameters chosen by glob patterns over their paths."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 import jax
@@ -29,7 +28,7 @@ def select(
     paths = list(leaves)
     chosen = set()
     for pattern in patterns:
-        matches = [path for path in paths if _glob(pattern).fullmatch(path)]
+        matches = [path for path in paths if trees.glob(pattern).fullmatch(path)]
         if not matches:
             raise ValueError(
                 f"`pattern` {pattern!r} matches no parameter. There are: {', '.join(paths)}."
@@ -39,9 +38,3 @@ def select(
         raise ValueError("`pattern` is an empty list. Pass at least one glob such as '**/kernel'.")
     index = tuple(paths.index(path) for path in sorted(chosen))
     return index, trees.space_of({paths[i]: leaves[paths[i]] for i in index})
-
-
-def _glob(pattern: str) -> re.Pattern:
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    rules = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(rules.get(piece, re.escape(piece)) for piece in pieces))

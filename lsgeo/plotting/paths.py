@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends
 
@@ -15,6 +16,18 @@ def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax) -> N
       ax: matplotlib Axes.
     """
     dress(ax, x="path length (blocks)", y="share of gradient energy")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if not networks:
+        ax.text(
+            0.5,
+            0.5,
+            "no chain of blocks\nthat add to the stream",
+            ha="center",
+            color=INK,
+            fontsize=SMALL_SIZE,
+            transform=ax.transAxes,
+        )
+        return
     ends = []
     for arm, shares, law in networks:
         style = arm_style(arm)
@@ -39,6 +52,7 @@ def lesions(networks: Sequence[tuple[str, np.ndarray, float]], ax) -> None:
       ax: matplotlib Axes.
     """
     dress(ax, x="deleted block", y="training accuracy (share)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ends = []
     for arm, accuracies, whole in networks:
         style = arm_style(arm)
@@ -62,6 +76,7 @@ def deletions(networks: Sequence[tuple[str, np.ndarray, float]], ax, *, chance: 
       chance: accuracy of a guess, drawn as a line.
     """
     dress(ax, x="deleted blocks (number)", y="training accuracy (share)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.axhline(chance, color=FAINT, linewidth=0.8)
     ax.annotate(
         "chance",

@@ -1,6 +1,5 @@
 """Leaves of a pytree chosen by glob patterns over their paths."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,16 +29,10 @@ def selected(tree: PyTree, patterns: Sequence[str], name: str) -> PyTree:
     paths = [trees.path_name(path) for path, _ in flat]
     chosen = set()
     for pattern in patterns:
-        matches = {path for path in paths if _glob(pattern).fullmatch(path)}
+        matches = {path for path in paths if trees.glob(pattern).fullmatch(path)}
         if not matches:
             raise ValueError(
                 f"`{name}` has {pattern!r}, which matches no parameter. There are: {', '.join(paths)}."
             )
         chosen |= matches
     return jax.tree.unflatten(treedef, [path in chosen for path in paths])
-
-
-def _glob(pattern):
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    rules = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(rules.get(piece, re.escape(piece)) for piece in pieces))

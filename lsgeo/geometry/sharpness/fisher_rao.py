@@ -12,10 +12,10 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.geometry.sharpness import scalings
-from lsgeo.operators import checks, streaming
 from lsgeo.operators import examples as ex
+from lsgeo.operators import streaming
 from lsgeo.operators.curvature import check_one_source
-from lsgeo.operators.fisher import LIKELIHOODS
+from lsgeo.operators.fisher import LIKELIHOODS, check_outputs
 
 
 @trees.register_dataclass
@@ -90,7 +90,7 @@ def fisher_rao_norm(
         data = streaming.Batches.of(batches)
         parts, first = (part for part, _ in data), data.first()
         ex.check_rowwise(predict, params, first)
-    _check_outputs(predict, params, first, likelihood if criterion is None else "")
+    check_outputs(predict, params, first, likelihood if criterion is None else "")
     slopes = None if criterion is None else trees.as_pytree(criterion, "criterion")
     along, forms, dots = [], [], np.zeros(3)
     for part in parts:
@@ -110,20 +110,6 @@ def fisher_rao_norm(
         count,
         scalings.ALL,
     )
-
-
-def _check_outputs(predict, params, batch, likelihood):
-    num = ex.num_examples(batch)
-    avals = checks.check_deterministic(predict, params, batch, "predict")
-    fits = len(avals) == 1 and jnp.issubdtype(avals[0].dtype, jnp.floating)
-    fits = fits and avals[0].shape[:1] == (num,)
-    if not fits or (likelihood == "softmax" and avals[0].ndim != 2):
-        shape = "[N, K]" if likelihood == "softmax" else "[N, ...]"
-        raise ValueError(
-            f"`predict` must return one real array {shape} with N = {num}; got "
-            f"{', '.join(str(aval) for aval in avals)}. Put positions that each predict a label on the "
-            "leading axis, in the outputs and in the batch."
-        )
 
 
 @functools.partial(jax.jit, static_argnums=0)
