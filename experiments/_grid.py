@@ -5,7 +5,7 @@ import math
 import os
 import pathlib
 
-from experiments import saddles, spectrum, surface, train
+from experiments import _options, saddles, spectrum, surface, train
 from lsgeo import study
 
 
@@ -221,7 +221,7 @@ def _speed_config(cell, learning_rate, matched_loss):
 def _twins(settings, depth, arms, seed):
     return study.Twins(
         settings.model,
-        train.model_options(settings, depth=depth),
+        _options.model_options(settings, depth=depth),
         arms=arms,
         seed=seed,
         num_train=settings.num_train,
@@ -235,5 +235,5 @@ def _network(cell):
     return {
         **{name: getattr(s, name) for name in names},
         **{name: getattr(twins, name) for name in ("dataset", "num_train", "data_seed", "seed")},
-        **train.model_fields(twins.model, twins.arm_options(cell.arm.name)),
+        **_options.model_fields(twins.model, twins.arm_options(cell.arm.name)),
     }

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments import _problem, train
+from experiments import _options, _problem, train
 from lsgeo import models, runs, study, training, trees
 from lsgeo.geometry import surfaces
 from lsgeo.models import skips
@@ -77,7 +77,7 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     batch = {name: jnp.asarray(part[:count]) for name, part in dataset.train.items()}
     fields = ("params", "step", "loss")
     constants = {name: part for name, part in stored.items() if name not in fields and part}
-    model = train.create_model(trained, dataset)
+    model = _options.create_model(trained, dataset)
     _check_shapes(f"{run}, checkpoint {checkpoint}", stored, models.shapes(model, batch["image"]))
     others = [part for name, part in sorted(constants.items()) if name != "batch_stats"]
     digest = _problem.fingerprint(stored["params"], stored["batch_stats"], *others)

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 import lsgeo
-from experiments import _main, _network, train
+from experiments import _main, _network, _options, train
 from lsgeo import models, plotting, runs
 
 POLICIES = ("re-estimated", "frozen")
@@ -113,7 +113,7 @@ def _check(config):
         )
     trained = _network.training_config(config.run) if config.run else config.network
     dataset = train.load_data(trained)
-    model = train.create_model(trained, dataset)
+    model = _options.create_model(trained, dataset)
     if "gates" not in models.shapes(model, dataset.train["image"]):
         where = f"`run` {config.run}" if config.run else "`network`"
         raise ValueError(

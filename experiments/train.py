@@ -8,19 +8,14 @@ import functools
 import math
 import os
 import time
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import _augmentation, _main, _measure, _tokens
+from experiments import _augmentation, _main, _measure, _options, _tokens
 from lsgeo import data, models, runs, training
 from lsgeo.models import spelling
-
-# Fields that are options of the model, and those that a comparison changes in a published network.
-FIELDS = ("depth", "width", "skip", "norm", "activation", "initializer")
-STUDIED = ("skip", "norm", "activation", "initializer")
 
 
 @dataclasses.dataclass
@@ -152,7 +147,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     dataset = load_data(config)
     _check_task(config, dataset)
     recipe.check_size(len(dataset.train["image"]))
-    model = create_model(config, dataset)
+    model = _options.create_model(config, dataset)
     _measure.data_loss(config, model, {})
     changes = {
         "augment": _augmentation.augment(config.augment),
@@ -221,55 +216,6 @@ def _check_task(config, dataset):
             f"`dataset` {config.dataset} is a regression, which `loss` {config.loss!r} and `mixup` "
             f"{config.mixup} do not fit. Set loss='squared_error' and mixup=0."
         )
-
-
-def create_model(config: Config, dataset: data.Dataset):
-    """Creates the model of a configuration.
-
-    Raises:
-      ValueError: for an option that does not exist, is given twice, or contradicts another one or the
-        size that a published network has.
-    """
-    options = model_options(config)
-    published = models.PUBLISHED.get(config.model)
-    for name, value in published.options.items() if published else ():
-        if name not in STUDIED and options.get(name, value) != value:
-            raise ValueError(
-                f"`{name}` is {options[name]!r}, but {config.model} has {value!r}. Leave it out, or set "
-                f"`model` to {published.family!r}."
-            )
-    return models.create(config.model, num_classes=dataset.num_outputs, **options)
-
-
-def model_options(config, **fields) -> dict[str, Any]:
-    """Reads the model's options out of a configuration: its fields, `options`, and further `fields`.
-
-    Raises:
-      ValueError: if an option is given twice, or is not the configuration's to choose.
-    """
-    options = spelling.options(config.options)
-    if "num_classes" in options:
-        raise ValueError("`options` hold num_classes, which the data decide. Leave it out.")
-    for name in FIELDS:
-        value = fields.get(name, getattr(config, name, ""))
-        if value and name in options:
-            raise ValueError(
-                f"`{name}` is given twice, as {value!r} and in `options` as {options[name]!r}. Leave one "
-                "out."
-            )
-        if value:
-            options[name] = value
-    return options
-
-
-def model_fields(model: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a configuration whose model has these options, see `model_options`."""
-    rest = ", ".join(f"{name}={v!r}" for name, v in options.items() if name not in FIELDS)
-    return {
-        "model": model,
-        **{name: options[name] for name in FIELDS if name in options},
-        "options": rest,
-    }
 
 
 def create_loss(config: Config, model, constants):

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _network, gate, train
+from experiments import _network, _options, gate, train
 from lsgeo import hessian, models, runs
 
 TRAIN = train.Config(
@@ -32,7 +32,7 @@ def test_the_ends_of_the_sweep_are_the_plain_and_the_residual_network_of_the_sam
     swept, k, skip
 ):
     network = _network.load(swept / "train", "end")
-    twin = train.create_model(dataclasses.replace(TRAIN, skip=skip), train.load_data(TRAIN))
+    twin = _options.create_model(dataclasses.replace(TRAIN, skip=skip), train.load_data(TRAIN))
     variables = {"params": network.params, "batch_stats": network.constants["batch_stats"]}
     stats = models.reestimate_batch_stats(twin, variables, network.batch["image"])
     loss = models.CrossEntropy(twin, stats)

@@ -15,13 +15,11 @@ from configs import recipes
 from configs.train import get_config
 from experiments import _network, train
 from experiments._measure import evaluate
+from experiments._options import create_model, model_fields, model_options
 from experiments.train import (
     Config,
-    create_model,
     load_data,
     make_recipe,
-    model_fields,
-    model_options,
     run,
 )
 from lsgeo import models, runs, training

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from experiments import _tokens, train, train_smoke
+from experiments import _options, _tokens, train, train_smoke
 from lsgeo import models
 
 NEVER = dataclasses.replace(
@@ -18,7 +18,7 @@ NEVER = dataclasses.replace(
 def test_every_row_is_a_network_for_its_data(name):
     config = train_smoke.ROWS[name]
     dataset = train.load_data(config)
-    model = train.create_model(config, dataset)
+    model = _options.create_model(config, dataset)
     count = models.count_parameters(models.shapes(model, dataset.train["image"])["params"])
     assert 5_000 < count < 200_000
     assert len(dataset.train["label"]) == config.num_train
