@@ -82,7 +82,8 @@ def gradient_confusion(
     upper = np.triu_indices(num, 1)
     cosines = np.sort(matrix[upper])
     draws = np.asarray(jax.random.randint(key, (num_resamples, num), 0, num))
-    values = [_quantile(matrix, draw, quantile) for draw in draws]
+    # A resample of one example over and over has no pair.
+    values = [_quantile(matrix, draw, quantile) for draw in draws if len(np.unique(draw)) > 1]
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     value = float(np.quantile(cosines, quantile))

@@ -128,7 +128,8 @@ def test_correlation_of_input_gradients_follows_the_independent_mask_model():
 def test_gradients_of_white_noise_have_no_autocorrelation_and_those_of_a_walk_almost_one():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=4000)
-    for field, expected, tolerance in ((noise, 0.0, 0.05), (np.cumsum(noise), 1.0, 0.02)):
+    cases = ((noise, 0.0, 0.05), (noise + 50, 0.0, 0.05), (np.cumsum(noise), 1.0, 0.02))
+    for field, expected, tolerance in cases:
         gradients = input_gradients(lambda x, f=field: x[:, 0] * f, jnp.ones((4000, 1)))
         np.testing.assert_allclose(gradients.autocorrelation(), expected, atol=tolerance)
     with pytest.raises(ValueError, match="`lag` must be between 1 and 3999"):
@@ -152,6 +153,15 @@ def test_confusion_finds_the_cosines_of_known_gradients_and_covers_their_quantil
     assert found.lower <= found.value <= found.upper
     with pytest.raises(ValueError, match="at least 3 examples"):
         gradient_confusion(loss, jnp.ones(5), jnp.ones((2, 5)), key=KEY)
+
+
+def test_no_copy_of_an_example_counts_in_the_interval_of_the_confusion():
+    # Orthogonal gradients: every cosine is 0, and 1 only between an example and its own copy.
+    def loss(params, batch):
+        return jnp.mean(batch @ params)
+
+    found = gradient_confusion(loss, jnp.ones(4), jnp.eye(4), key=KEY, quantile=0.9)
+    assert (found.lower, found.value, found.upper) == (0, 0, 0)
 
 
 def test_confusion_intervals_cover_the_median_cosine_in_nine_of_ten_draws():
