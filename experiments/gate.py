@@ -198,7 +198,7 @@ def _draw(opened, arm):
         )
     figures = opened.path / "figures"
     figures.mkdir(exist_ok=True)
-    (figures / "gate.svg").write_text(plotting.to_svg(figure))
+    plotting.save_svg(figure, figures / "gate.svg")
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ def _draw(opened, name, prefixes, stages):
     plotting.sharpness_battery(arms, ax)
     figures = opened.path / "figures"
     figures.mkdir(exist_ok=True)
-    (figures / f"sharpness_{name}.svg").write_text(plotting.to_svg(figure))
+    plotting.save_svg(figure, figures / f"sharpness_{name}.svg")
 
 
 def _report(opened, points, stages):

@@ -258,7 +258,7 @@ def _draw(opened, names):
         ax.set_title(name)
     figures = opened.path / "figures"
     figures.mkdir(exist_ok=True)
-    (figures / "density.svg").write_text(plotting.to_svg(figure))
+    plotting.save_svg(figure, figures / "density.svg")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from lsgeo.plotting.gates import gate_sweep
 from lsgeo.plotting.paths import deletions, lesions, path_shares
 from lsgeo.plotting.planes import surface_pair
 from lsgeo.plotting.sharpness import sharpness_battery
-from lsgeo.plotting.style import ARMS, new_figure, to_svg
+from lsgeo.plotting.style import ARMS, new_figure, save_svg, to_svg
 
 __all__ = [
     "ARMS",
@@ -36,6 +36,7 @@ __all__ = [
     "metric_by_depth",
     "new_figure",
     "path_shares",
+    "save_svg",
     "sharpness_battery",
     "spectral_densities",
     "surface_pair",

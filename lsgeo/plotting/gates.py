@@ -45,5 +45,5 @@ def gate_sweep(
         ax.set_yscale("log")
     if trained is not None:
         ax.axvline(trained, color=FAINT, linewidth=3, zorder=0)
-    note = "" if trained is None else "; grey: as trained"
-    dress(ax, x=f"gate of the skip (1 is the whole{note})", y=f"{label} ({unit})")
+    note = "" if trained is None else " (grey: as trained)"
+    dress(ax, x=f"gate of the skip{note}", y=f"{label} ({unit})")

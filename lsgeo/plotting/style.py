@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import itertools
+import os
+import pathlib
 import re
 
 import matplotlib
@@ -69,17 +71,30 @@ def to_svg(figure: Figure) -> str:
     Returns:
       The <svg> element, without XML prolog, metadata or namespace addresses.
     """
-    out = io.StringIO()
-    options = {"svg.fonttype": "path", "svg.hashsalt": "lsgeo"}
-    with matplotlib.rc_context(options):
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None}, dpi=200)
-    text = out.getvalue()
+    text = _drawn(figure, transparent=True)
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)
     names = {INK: "--ink", FAINT: "--faint"} | {arm.color: arm.variable for arm in ARMS.values()}
     for color, name in names.items():
         text = text.replace(color, f"var({name}, {color})")
     return text
+
+
+def save_svg(figure: Figure, path: str | os.PathLike) -> None:
+    """Writes a figure as an SVG file that opens by itself; the same bytes for the same figure.
+
+    Args:
+      figure: any matplotlib Figure.
+      path: of the file.
+    """
+    pathlib.Path(path).write_text(_drawn(figure, transparent=False), encoding="utf-8")
+
+
+def _drawn(figure, *, transparent):
+    out = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "lsgeo"}):
+        figure.savefig(out, format="svg", transparent=transparent, metadata={"Date": None}, dpi=200)
+    return out.getvalue()
 
 
 def dress(ax, *, x: str, y: str, grid: str = "y") -> None:

@@ -60,7 +60,7 @@ def test_a_plain_relu_network_has_one_zero_mode_for_each_hidden_unit(measured):
     assert stored["modes"] == stored["modes_tested"] == 8
     assert len(stored["mean_cosine"]) == len(stored["weakest_strength"]) == 2
     assert np.all(stored["effective_rank"] <= 4)
-    assert (measured.path / "figures" / "sharpness_end.svg").read_text().startswith("<svg")
+    assert (measured.path / "figures" / "sharpness_end.svg").read_text().count("<svg") == 1
 
 
 def test_a_killed_run_continues_and_ends_with_the_same_arrays(config, measured, tmp_path):

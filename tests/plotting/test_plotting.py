@@ -4,6 +4,7 @@ twins."""
 import dataclasses
 import math
 import pathlib
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -272,3 +273,13 @@ def test_an_interval_that_reaches_far_ends_in_an_arrow_and_does_not_squeeze_the_
     assert ax.get_xlim()[0] >= 0.99e-3 and ax.get_xlim()[1] <= 1.01e3
     markers = [line.get_marker() for line in ax.lines]
     assert markers.count("<") == 1 and markers.count(">") == 1
+
+
+def test_a_saved_figure_is_an_svg_document_of_its_own_and_the_same_every_time(tmp_path):
+    for name in ("a.svg", "b.svg"):
+        figure, ax = plotting.new_figure()
+        ax.plot([0, 1], [1, 0])
+        plotting.save_svg(figure, tmp_path / name)
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+    assert text == (tmp_path / "b.svg").read_text(encoding="utf-8")
