@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from experiments import _figures
 from lsgeo import geometry, plotting, runs
 
 PATHS = {
@@ -39,9 +40,9 @@ def of_barrier(barrier: geometry.Barrier) -> dict:
 
 
 def draw(opened: runs.Run, arm: str) -> None:
-    """Draws connectivity.png: the loss along every path, the curvature along the matched curve."""
+    """Draws figures/connectivity.svg: the loss along every path, the curvature along the matched curve."""
     figure, (left, right) = plotting.new_figure(width=9.6, height=3.8, columns=2)
     profiles = {title: load_barrier(opened, name) for name, title in PATHS.items()}
     plotting.loss_profiles(profiles, left, arm=arm)
     plotting.curvature_profile({arm: load_curvature(opened)}, right)
-    figure.savefig(opened.path / "connectivity.png", dpi=150)
+    _figures.save(opened, "connectivity", figure)

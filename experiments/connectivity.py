@@ -65,7 +65,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Measures every path into arrays/NAME.npz and draws connectivity.png; what is there is kept.
+    """Measures every path into arrays/NAME.npz and draws figures/connectivity.svg; what is there is kept.
 
     Args:
       config: Config.

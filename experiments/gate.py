@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 import lsgeo
-from experiments import _main, _network, _options, train
+from experiments import _figures, _main, _network, _options, train
 from lsgeo import models, plotting, runs
 
 POLICIES = ("re-estimated", "frozen")
@@ -196,9 +196,7 @@ def _draw(opened, arm):
             unit=unit,
             trained=float(np.mean(summary["trained_gates"])),
         )
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / "gate.svg")
+    _figures.save(opened, "gate", figure)
 
 
 if __name__ == "__main__":

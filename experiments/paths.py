@@ -14,7 +14,7 @@ import time
 import jax
 import numpy as np
 
-from experiments import _main, _measure, _network
+from experiments import _figures, _main, _measure, _network
 from lsgeo import models, plotting, runs
 from lsgeo.geometry import gradient_path_energies, path_length_law
 from lsgeo.plotting.style import new_figure
@@ -42,7 +42,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Takes each network apart into arrays/run.npz and arrays/twin.npz and draws paths.png.
+    """Takes each network apart into arrays/run.npz and arrays/twin.npz and draws figures/paths.svg.
 
     Args:
       config: Config.
@@ -193,7 +193,7 @@ def _draw(opened, names):
         axes[2],
         chance=chance,
     )
-    figure.savefig(opened.path / "paths.png", dpi=150)
+    _figures.save(opened, "paths", figure)
 
 
 if __name__ == "__main__":

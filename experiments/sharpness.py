@@ -10,7 +10,7 @@ import time
 
 import jax
 
-from experiments import _main, _network
+from experiments import _figures, _main, _network
 from experiments._sharpness import STAGES, Row, Subject, can_measure, rows_of
 from lsgeo import plotting, runs
 
@@ -165,9 +165,7 @@ def _draw(opened, name, prefixes, stages):
         return
     figure, ax = plotting.new_figure(height=1.2 + 0.28 * max(map(len, arms.values())))
     plotting.sharpness_battery(arms, ax)
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / f"sharpness_{name}.svg")
+    _figures.save(opened, f"sharpness_{name}", figure)
 
 
 def _report(opened, points, stages):

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import _main, _network
+from experiments import _figures, _main, _network
 from lsgeo import data, models, plotting, runs
 from lsgeo.geometry import gradient_norms, input_gradients, jacobian_spectrum
 from lsgeo.plotting.style import new_figure
@@ -56,7 +56,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Measures every network into arrays/SKIP_DEPTH.npz and draws signals.png.
+    """Measures every network into arrays/SKIP_DEPTH.npz and draws figures/signals.svg.
 
     Args:
       config: Config.
@@ -189,7 +189,7 @@ def _draw(config, opened):
             for skip in config.skips
         }
         plotting.metric_by_depth(values, ax, label=label, unit=unit)
-    figure.savefig(opened.path / "signals.png", dpi=150)
+    _figures.save(opened, "signals", figure)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 import lsgeo
-from experiments import _main, _network, _problem
+from experiments import _figures, _main, _network, _problem
 from experiments._instruments import INSTRUMENTS, Subject
 from lsgeo import plotting, runs
 from lsgeo.operators import value_gradient_hessian
@@ -256,9 +256,7 @@ def _draw(opened, names):
         arms = {stored["arm"]: [load_density(stored)]}
         plotting.spectral_densities(arms, ax, unit="nats / parameter²", x_scale="symlog")
         ax.set_title(name)
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / "density.svg")
+    _figures.save(opened, "density", figure)
 
 
 if __name__ == "__main__":

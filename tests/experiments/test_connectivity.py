@@ -64,7 +64,7 @@ def test_matching_brings_the_networks_closer_and_the_curvature_is_that_of_two_po
     np.testing.assert_allclose(line.distance, matching["distance"], rtol=1e-5)
     curvature = _paths.load_curvature(finished)
     assert curvature.ts.tolist() == [0, 1] and (curvature.highest > curvature.lowest).all()
-    assert (finished.path / "connectivity.png").stat().st_size > 10_000
+    assert (finished.path / "figures/connectivity.svg").stat().st_size > 10_000
 
 
 def test_units_can_be_matched_by_their_activations_and_stay_the_same_function(config, tmp_path):

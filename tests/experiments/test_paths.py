@@ -32,7 +32,7 @@ def test_both_networks_are_taken_apart(finished):
         assert entry["deleted_accuracy"].shape == entry["swapped_accuracy"].shape == (2, 2)
         for name in ("lesion_accuracy", "deleted_accuracy", "swapped_accuracy"):
             assert ((entry[name] >= 0) & (entry[name] <= 1)).all()
-    assert (opened.path / "paths.png").stat().st_size > 10_000
+    assert (opened.path / "figures/paths.svg").stat().st_size > 10_000
 
 
 def test_a_second_run_takes_nothing_apart_again(finished):
@@ -50,7 +50,7 @@ def test_a_network_whose_stream_changes_shape_at_the_top_has_lesions_but_no_path
     assert "shares" not in entry
     assert np.isfinite(entry["lesion_accuracy"]).tolist() == [True, False, False]
     assert entry["deleted_accuracy"].shape == (0, 1)
-    assert (tmp_path / "paths" / "paths.png").stat().st_size > 10_000
+    assert (tmp_path / "paths" / "figures/paths.svg").stat().st_size > 10_000
 
 
 def test_bad_fields_are_refused(tmp_path, trained):

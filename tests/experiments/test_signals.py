@@ -24,7 +24,7 @@ def test_every_network_is_measured_for_every_seed(finished):
             ratio = entry["kernels"][:, 0] / entry["kernels"][:, -1]
             np.testing.assert_allclose(entry["gradient_ratio"], ratio)
             assert (entry["moment_ratio"] >= 1).all()
-    assert (opened.path / "signals.png").stat().st_size > 10_000
+    assert (opened.path / "figures/signals.svg").stat().st_size > 10_000
 
 
 def test_a_second_run_measures_nothing_again(finished):
