@@ -55,6 +55,7 @@ from lsgeo.geometry.singularities import (
     unit_overlap,
 )
 from lsgeo.geometry.surfaces import Surface, surface
+from lsgeo.geometry.trajectories import PrincipalPlane, principal_plane, random_walk_shares
 from lsgeo.geometry.weight_matching import Matching, match_weights
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "PACBayesSigma",
     "PathEnergies",
     "PermutationGroups",
+    "PrincipalPlane",
     "SAMSharpness",
     "Surface",
     "Symmetry",
@@ -113,7 +115,9 @@ __all__ = [
     "pac_bayes_sigma",
     "path_length_law",
     "permutation_groups",
+    "principal_plane",
     "random_direction",
+    "random_walk_shares",
     "rank_one_residual",
     "relu_correlations",
     "rescaling",
