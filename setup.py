@@ -30,17 +30,21 @@ setup(
     ],
     extras_require={
         "data": ["datasets>=5.0", "grain>=0.2.16", "pillow>=11"],
+        "export": ["h5py>=3.12", "plotly>=6.1", "vtk>=9.4"],
         "test": [
             "chex>=0.1.90",
             "datasets>=5.0",
             "equinox>=0.11",
             "grain>=0.2.16",
+            "h5py>=3.12",
+            "plotly>=6.1",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",
             "pillow>=11",
             "ruff>=0.9",
             "tensorboardX>=2.6",
+            "vtk>=9.4",
         ],
         "bench": [
             "torch>=2.13",

@@ -11,7 +11,13 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 
-def launch(run: Callable[..., Any], *, config_file: str, shorthands: Sequence[str] = ()) -> None:
+def launch(
+    run: Callable[..., Any],
+    *,
+    config_file: str,
+    shorthands: Sequence[str] = (),
+    needs_workdir: bool = True,
+) -> None:
     """Parses --config, --config.FIELD and --workdir, then calls run(config, workdir, progress).
 
     A ValueError ends the program with its text on stderr and status 1, without a trace.
@@ -20,12 +26,13 @@ def launch(run: Callable[..., Any], *, config_file: str, shorthands: Sequence[st
       run: run(config, workdir, progress=...) of an experiment.
       config_file: default of --config.
       shorthands: fields of the configuration that have a flag of their own: --FIELD=VALUE.
+      needs_workdir: whether --workdir must be given; else run gets None without it.
     """
     if {"--help", "-h", "-help", "--helpshort"} & set(sys.argv[1:]):
-        print(_help(run, config_file))
+        print(_help(run, config_file, needs_workdir))
         return
     config = config_flags.DEFINE_config_file("config", config_file, "Path of the configuration.")
-    workdir = flags.DEFINE_string("workdir", None, "Directory of this run.", required=True)
+    workdir = flags.DEFINE_string("workdir", None, "Directory of this run.", required=needs_workdir)
 
     short = {
         name: flags.DEFINE_string(name, None, f"Same as --config.{name}.") for name in shorthands
@@ -47,13 +54,14 @@ def launch(run: Callable[..., Any], *, config_file: str, shorthands: Sequence[st
     app.run(main, flags_parser=_parse_flags)
 
 
-def _help(run, config_file):
+def _help(run, config_file, needs_workdir):
     config = inspect.signature(run).parameters["config"].annotation
+    where = "(required); a killed run continues there" if needs_workdir else "(optional)"
     fields = [f"  --config.{name}={value!r}" for name, value in _defaults(config())]
     return "\n".join(
         [
             inspect.getdoc(inspect.getmodule(run)),
-            "\nFlags:\n  --workdir=DIR  directory of this run (required); a killed run continues there",
+            f"\nFlags:\n  --workdir=DIR  directory of this run {where}",
             f"  --config=FILE  a configuration; by default {config_file}",
             "\nFields of the configuration, with the defaults of its type:",
             *fields,

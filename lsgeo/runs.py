@@ -120,7 +120,7 @@ class Run:
         """Drops the records of `step` and later, which a run that resumes there logs again."""
         kept = [record for record in self.metrics() if record.get("step", -1) < step]
         if (self.path / METRICS).exists():
-            _write_text(self.path / METRICS, "".join(json.dumps(r) + "\n" for r in kept))
+            write_bytes(self.path / METRICS, "".join(json.dumps(r) + "\n" for r in kept).encode())
 
     def _arrays(self, name):
         return self.path / "arrays" / f"{name}.npz"
@@ -256,11 +256,12 @@ def _replacing(path):
         temporary.unlink(missing_ok=True)
 
 
-def _write_text(path, text):
-    with _replacing(path) as file:
-        file.write(text.encode())
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Writes a file atomically: it appears whole or not at all."""
+    with _replacing(pathlib.Path(path)) as file:
+        file.write(data)
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
     """Writes a JSON file atomically, keys sorted."""
-    _write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+    write_bytes(path, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())

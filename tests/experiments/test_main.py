@@ -2,11 +2,11 @@
 
 import pytest
 
-from experiments import _main, gate, saddles, spectrum, study, surface, train, train_smoke
+from experiments import _main, export, gate, saddles, spectrum, study, surface, train, train_smoke
 
 
 @pytest.mark.parametrize(
-    "experiment", [train, spectrum, saddles, surface, study, gate, train_smoke]
+    "experiment", [train, spectrum, saddles, surface, export, study, gate, train_smoke]
 )
 def test_help_names_every_field_with_its_default_and_its_meaning(experiment, monkeypatch, capsys):
     name = experiment.__name__.rpartition(".")[2]

@@ -1,0 +1,111 @@
+"""Writes the surfaces of a run as files of other programs, into RUN/exports or WORKDIR/exports.
+
+python -m experiments.export --config=configs/export.py --run=runs/surface
+"""
+
+import dataclasses
+import os
+import pathlib
+
+from experiments import _main, surface
+from lsgeo import exports, runs
+
+
+@dataclasses.dataclass
+class Config:
+    """Files of the surfaces of one run, or of a pair.
+
+    Attributes:
+      run: directory of a run of experiments.surface, finished or not.
+      twin: directory of its twin's, on the same page; "" for none.
+      formats: csv, hdf5 (the keys of Li et al.'s code) and vtp (ParaView), one file for each plane, and html,
+        one page for all; with commas.
+      height: third coordinate of "vtp": "loss" or "log10_loss".
+    """
+
+    run: str = ""
+    twin: str = ""
+    formats: str = "csv,hdf5,vtp,html"
+    height: str = "loss"
+
+
+def run(
+    config: Config, workdir: str | os.PathLike | None = None, progress=None
+) -> list[pathlib.Path]:
+    """Writes plane_K.csv, plane_K.h5, plane_K.vtp, twin_plane_K.... and surfaces.html.
+
+    Args:
+      config: Config.
+      workdir: directory that gets a folder "exports"; by default that of the run.
+      progress: progress(done, total, text).
+
+    Returns:
+      Paths of the files.
+
+    Raises:
+      ValueError: for a bad field, a directory without a finished plane, or a library that is not installed.
+    """
+    names = config.formats.split(",")
+    for name in names:
+        if name not in (*_FILES, "html"):
+            raise ValueError(
+                f"Unknown name in `formats`: {name!r}. Choose from: {', '.join(_FILES)}, html, with commas."
+            )
+    planes = _planes(config)
+    folder = pathlib.Path(config.run if workdir is None else workdir) / "exports"
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [
+        (folder / f"{file}{ending}", write, plane)
+        for ending, write in (_FILES[name] for name in names if name != "html")
+        for file, (_, plane) in planes.items()
+    ]
+    if "html" in names:
+        jobs.append((folder / "surfaces.html", _write_page, planes.values()))
+    for done, (path, write, content) in enumerate(jobs):
+        write(path, content, config)
+        if progress is not None:
+            progress(done + 1, len(jobs), str(path))
+    return [path for path, *_ in jobs]
+
+
+def _planes(config):
+    # file name -> (name on the page, surface)
+    sources = {"": config.run, "twin_": config.twin} if config.twin else {"": config.run}
+    planes = {}
+    for prefix, source in sources.items():
+        if not source:
+            raise ValueError(
+                "`run` must be the directory of a run of experiments.surface; got nothing."
+            )
+        runs.load_config(source)
+        found = surface.load_surfaces(runs.Run(pathlib.Path(source)))
+        if not found:
+            raise ValueError(
+                f"{source} has no finished plane: run experiments.surface with --workdir={source} first."
+            )
+        for number, plane in enumerate(found):
+            name = f"{source}, plane {number}"
+            planes[f"{prefix}plane_{number}"] = (name, plane)
+    return planes
+
+
+def _write_page(path, planes, config):
+    opened = runs.Run(pathlib.Path(config.run))
+    chance = opened.load("summary")["chance_loss"] if opened.has("summary") else None
+    exports.write_html(path, dict(planes), level=chance)
+
+
+_FILES = {
+    "csv": (".csv", lambda path, plane, config: exports.write_csv(path, plane)),
+    "hdf5": (".h5", lambda path, plane, config: exports.write_li(path, {"train_loss": plane})),
+    "vtp": (
+        ".vtp",
+        lambda path, plane, config: exports.write_vtp(path, plane, height=config.height),
+    ),
+}
+
+
+if __name__ == "__main__":
+    _main.launch(
+        run, config_file="configs/export.py", shorthands=("run", "twin"), needs_workdir=False
+    )
