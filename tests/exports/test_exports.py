@@ -67,15 +67,16 @@ def test_li_file_with_their_transposed_shape_is_read_in_their_order_and_open_poi
     losses, top, bottom = -np.ones((4, 3)), -np.ones((4, 3)), np.ones((4, 3))
     for place in range(9):
         losses.ravel()[place] = closed_form(x[place], y[place])
-        top.ravel()[place], bottom.ravel()[place] = 1.0 + place, 1.0 - place
+        top.ravel()[place], bottom.ravel()[place] = place - 0.5, 1.0 - place
+    losses.ravel()[1] = 0.0  # A point that is done: no loss is no gap.
     with h5py.File(tmp_path / "theirs.h5", "w") as file:
         file["dir_file"], file["xcoordinates"], file["ycoordinates"] = "a.h5", XS, YS
         file["train_loss"], file["max_eig"], file["min_eig"] = losses, top, bottom
     read = exports.read_li(tmp_path / "theirs.h5")
     expected = closed_form(XS[None, :], YS[:, None])
-    expected[2, 1:] = np.nan
+    expected[2, 1:], expected[0, 1] = np.nan, 0.0
     np.testing.assert_array_equal(read["train_loss"].values, expected)
-    for key, first in (("max_eig", [1.0, 2, 3, 4]), ("min_eig", [1.0, 0, -1, -2])):
+    for key, first in (("max_eig", [-0.5, 0.5, 1.5, 2.5]), ("min_eig", [1.0, 0, -1, -2])):
         np.testing.assert_array_equal(read[key].values[0], first)
         np.testing.assert_array_equal(np.isnan(read[key].values), np.isnan(expected))
 
