@@ -48,7 +48,7 @@ def inputs_and_targets(problem):
     x = problem.inputs
     if problem.name == "transformer":
         x = x.astype(np.int64)
-    elif problem.name == "resnet20":
+    elif problem.name.startswith("resnet20"):
         x = x.transpose(0, 3, 1, 2)
     return torch.tensor(np.ascontiguousarray(x)), torch.tensor(problem.targets.astype(np.int64))
 
@@ -58,14 +58,14 @@ def _key(name):
 
 
 def _to_torch(name, array):
-    # (in, out) -> (out, in), and (H, W, in, out) -> (out, in, H, W).
-    if name.endswith("kernel"):
+    # (in, out) -> (out, in), and (H, W, in, out) -> (out, in, H, W); those of attention heads stay.
+    if name.endswith("kernel") and array.ndim != 3:
         array = array.T if array.ndim == 2 else array.transpose(3, 2, 0, 1)
     return torch.tensor(np.ascontiguousarray(array))
 
 
 def _from_torch(name, array):
-    if name.endswith("kernel"):
+    if name.endswith("kernel") and array.ndim != 3:
         return array.T if array.ndim == 2 else array.transpose(2, 3, 1, 0)
     return array
 
@@ -121,4 +121,29 @@ def _transformer(p, tokens):
     return _dense(p, "head", norm("norm_head", x)).reshape(-1, VOCABULARY)
 
 
-_FORWARDS = {"mlp": _mlp, "resnet20": _resnet, "transformer": _transformer}
+def _vit(p, images, patch=2, blocks=4):
+    def norm(name, x):
+        return F.layer_norm(
+            x, x.shape[-1:], p(f"{name}/layer/scale"), p(f"{name}/layer/bias"), 1e-5
+        )
+
+    def heads(name, x):
+        kernel = p(f"{name}/kernel")  # [C, heads, C / heads]
+        return (x @ kernel.flatten(1)).unflatten(-1, kernel.shape[1:]).transpose(1, 2)
+
+    count, side = images.shape[0], images.shape[1] // patch
+    squares = images.reshape(count, side, patch, side, patch, -1).swapaxes(2, 3)
+    x = _dense(p, "stem", squares.reshape(count, side * side, -1))
+    x = torch.cat([p("class_token").expand(count, 1, -1), x], 1) + p("positions")
+    for i in range(blocks):
+        h = norm(f"block_{i}/norm_0", x)
+        q, k, v = (heads(f"block_{i}/attention/{part}", h) for part in ("query", "key", "value"))
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        out = f"block_{i}/attention/out"
+        x = x + mixed @ p(f"{out}/kernel").flatten(0, 1) + p(f"{out}/bias")
+        h = _dense(p, f"block_{i}/mlp/dense_0", norm(f"block_{i}/norm_1", x))
+        x = x + _dense(p, f"block_{i}/mlp/dense_1", F.gelu(h))
+    return _dense(p, "head", norm("norm_head", x)[:, 0])
+
+
+_FORWARDS = {"mlp": _mlp, "resnet20": _resnet, "transformer": _transformer, "vit": _vit}

@@ -1,0 +1,204 @@
+"""How fast a surface is, beside the bare forward pass and beside the way of the published scripts.
+
+    python -m benchmarks.surface_speed
+    python -m benchmarks.surface_speed --networks=mlp-50k --resolution=11 --examples=512
+
+After each row of `geometry.surface`, the same row is done in other ways, in the same process, so that the
+machine's load meets all alike; a ratio is the median over the rows.
+
+- raw: the compiled loss of all examples, again and again at one point, without waiting for a result.
+- JAX loop, PyTorch loop: points and mini-batches of 128 in Python, with the weights set tensor by tensor and
+  float(loss) of each mini-batch added up; the data sit in memory, cut already.
+- scripts: PyTorch's loop with a DataLoader, which gathers each mini-batch from single examples at every point,
+  and the accuracy, as in the scripts of Li et al. (2018). It is kinder than theirs, which start two worker
+  processes at every point and decode and normalise every image there.
+
+Each way's losses must agree with the surface's. In the environment of `make bench` PyTorch is at hand.
+"""
+
+import argparse
+import dataclasses
+import functools
+import os
+import statistics
+import time
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # PyTorch's threads must not spin beside JAX's
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import workloads
+from lsgeo import data, geometry, models
+from lsgeo.geometry import surfaces
+
+MINI_BATCH = 128
+AGREEMENT = 1e-4  # relative, of losses in float32
+NETWORKS = {
+    "mlp-50k": ("mlp", {"depth": 8, "width": 74, "skip": "scaled"}),
+    "mlp-1m": ("mlp", {"depth": 8, "width": 352, "skip": "scaled"}),
+    "resnet20-digits": ("resnet-20", {}),
+    "vit-digits": ("vit", {"depth": 4, "width": 64, "heads": 4}),
+}
+GOALS = {"raw": 0.95, "JAX": 3.0, "PyTorch": 3.0, "scripts": 3.0}
+
+
+def build(name, examples):
+    """Makes a network at its initial weights, with digits, and two directions."""
+    family, options = NETWORKS[name]
+    split = data.load("digits", num_train=examples).train
+    images, labels = np.asarray(split["image"], np.float32), np.asarray(split["label"], np.int32)
+    model = models.create(family, **options)
+    variables = models.init(model, jnp.asarray(images[:2]), key=jax.random.key(0))
+    constants = {}
+    if "batch_stats" in variables:
+        constants = models.reestimate_batch_stats(model, variables, jnp.asarray(images))
+    loss = models.CrossEntropy(model, constants)
+    problem = workloads.Problem(name, loss, variables["params"], constants, images, labels)
+    return problem, geometry.filter_normalized_directions(problem.params, key=jax.random.key(1))
+
+
+def raw(problem, directions):
+    """The forward pass alone: a row's number of losses at the centre."""
+    del directions
+    loss, params, batch = problem.loss, problem.params, problem.batch
+
+    def row(xs, y):
+        del y
+        return jax.block_until_ready([surfaces.evaluate(loss, params, batch) for _ in xs])
+
+    return row
+
+
+def published_jax(problem, directions):
+    """The loop of the published scripts in JAX."""
+    loss, params, (along_x, along_y) = problem.loss, problem.params, directions
+    parts = [
+        {name: part[i : i + MINI_BATCH] for name, part in problem.batch.items()}
+        for i in range(0, len(problem.targets), MINI_BATCH)
+    ]
+
+    def point(x, y):
+        moved = jax.tree.map(lambda w, a, b: w + x * a + y * b, params, along_x, along_y)
+        total = 0.0
+        for part in parts:
+            total += float(surfaces.evaluate(loss, moved, part)) * len(part["label"])
+        return total / len(problem.targets)
+
+    return lambda xs, y: [point(x, y) for x in xs]
+
+
+def published_torch(problem, directions, loader=False):
+    """The same in PyTorch, with or without a DataLoader, or None where PyTorch is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    from torch.nn import functional as F
+
+    from benchmarks import torch_networks
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    network = torch_networks.Network(problem)
+    inputs, targets = torch_networks.inputs_and_targets(problem)
+    flat = [np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(d)]) for d in directions]
+    along_x, along_y = (network.to_native(d) for d in flat)
+    weights = [parameter.detach().clone() for parameter in network.parameters()]
+    parts = list(zip(inputs.split(MINI_BATCH), targets.split(MINI_BATCH), strict=True))
+    if loader:
+        examples = torch.utils.data.TensorDataset(inputs, targets)
+        parts = torch.utils.data.DataLoader(examples, batch_size=MINI_BATCH, shuffle=True)
+
+    def point(x, y):
+        for parameter, w, a, b in zip(network.parameters(), weights, along_x, along_y, strict=True):
+            parameter.data = w + a * x + b * y
+        total, correct = 0.0, 0
+        for images, labels in parts:
+            logits = network(images)
+            total += F.cross_entropy(logits, labels).item() * len(labels)
+            if loader:
+                correct += logits.max(1)[1].eq(labels).sum()
+        return total / len(targets)
+
+    def row(xs, y):
+        with torch.no_grad():
+            return [point(x, y) for x in xs]
+
+    return row
+
+
+@dataclasses.dataclass
+class Turns:
+    """Times of whole rows, each way after the other; to be called after each row of the surface."""
+
+    xs: np.ndarray
+    ys: np.ndarray
+    ways: dict
+
+    def __post_init__(self):
+        self.seconds = {name: [] for name in ("surface", *self.ways)}
+        self.started = time.perf_counter()
+
+    def __call__(self, j, values):
+        self.seconds["surface"].append(time.perf_counter() - self.started)
+        y = float(self.ys[j])
+        for name, way in self.ways.items():
+            begin = time.perf_counter()
+            found = way(self.xs.tolist(), y)
+            self.seconds[name].append(time.perf_counter() - begin)
+            if name != "raw" and not np.allclose(found, values, rtol=AGREEMENT):
+                raise SystemExit(f"{name} finds other losses than the surface: {found}, {values}")
+        self.started = time.perf_counter()
+
+
+def measure(problem, directions, resolution):
+    """Times of rows by way, after one row that compiles."""
+    scripts = functools.partial(published_torch, loader=True)
+    makers = {"raw": raw, "JAX": published_jax, "PyTorch": published_torch, "scripts": scripts}
+    ways = {name: way for name, make in makers.items() if (way := make(problem, directions))}
+    grid = np.linspace(-0.5, 0.5, resolution)
+    for ys in (grid[:1], grid):
+        turns = Turns(grid, ys, ways)
+        arguments = (problem.loss, problem.params, problem.batch, directions)
+        geometry.surface(*arguments, xs=grid, ys=ys, on_row=turns)
+    return turns.seconds
+
+
+def line(problem, seconds, resolution):
+    """One row of the table."""
+    each = {name: 1e3 * statistics.median(rows) / resolution for name, rows in seconds.items()}
+    cells = [problem.name, str(problem.size), f"{each['surface']:.3f}"]
+    for name, goal in GOALS.items():
+        if name not in seconds:
+            cells += ["-", "-"]
+            continue
+        ratios = [a / b for a, b in zip(seconds[name], seconds["surface"], strict=True)]
+        ratio = statistics.median(ratios)
+        text = f"{ratio:.1%}" if name == "raw" else f"{ratio:.2f}x"
+        cells += [f"{each[name]:.3f}", text + ("" if ratio >= goal else " (missed)")]
+    return f"| {' | '.join(cells)} |"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--networks", default=",".join(NETWORKS), help="with commas")
+    parser.add_argument("--resolution", type=int, default=51, help="points on a side of the grid")
+    parser.add_argument("--examples", type=int, default=1024, help="of the loss")
+    options = parser.parse_args()
+    cores, device = len(os.sched_getaffinity(0)), jax.devices()[0].device_kind
+    side = options.resolution
+    print(f"{device}, {cores} cores, load {os.getloadavg()[0]:.2f}, float32")
+    print(f"{side} x {side} points, {options.examples} digits; ms a point, medians over rows")
+    print(f"goals: {GOALS['raw']:.0%} of raw, {GOALS['scripts']:g} times the loops\n")
+    heads = ["network", "parameters", "surface", "raw", "of raw", "JAX loop", "gain"]
+    heads += ["PyTorch loop", "gain", "scripts", "gain"]
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+    for name in options.networks.split(","):
+        problem, directions = build(name, options.examples)
+        seconds = measure(problem, directions, side)
+        print(line(problem, seconds, side), flush=True)
+
+
+if __name__ == "__main__":
+    main()
