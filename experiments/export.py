@@ -51,6 +51,10 @@ def run(
             raise ValueError(
                 f"Unknown name in `formats`: {name!r}. Choose from: {', '.join(_FILES)}, html, with commas."
             )
+    if config.height not in exports.HEIGHTS:
+        raise ValueError(
+            f"`height` must be one of {', '.join(exports.HEIGHTS)}; got {config.height!r}."
+        )
     planes = _planes(config)
     folder = pathlib.Path(config.run if workdir is None else workdir) / "exports"
     folder.mkdir(parents=True, exist_ok=True)

@@ -21,10 +21,11 @@ All but CSV need the extra `export`: pip install 'lsgeo[export]'.
 
 from lsgeo.exports.li import read_li, read_li_directions, write_li, write_li_directions
 from lsgeo.exports.pages import write_html
-from lsgeo.exports.paraview import write_vtp
+from lsgeo.exports.paraview import HEIGHTS, write_vtp
 from lsgeo.exports.tables import write_csv
 
 __all__ = [
+    "HEIGHTS",
     "read_li",
     "read_li_directions",
     "write_csv",

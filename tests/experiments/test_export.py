@@ -70,6 +70,7 @@ def test_command_writes_chosen_formats_into_the_run_itself(config, tmp_path):
 def test_bad_fields_are_refused_by_name(config, tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         export.run(dataclasses.replace(config, **change), tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
 
 
 def test_run_without_a_finished_plane_is_refused(config, tmp_path):
