@@ -36,8 +36,9 @@ def write_html(
 ) -> None:
     """Writes one page with a menu of surfaces: in space, as contours, on a logarithmic or a linear scale.
 
-    All share one colour scale, so that twins can be compared. The page holds plotly.js (5 MB) and loads
-    nothing. Points without a finite loss (on the logarithmic scale, without a positive one) stay empty.
+    All share one scale of heights and colours, so that twins can be compared. The page holds plotly.js (5 MB)
+    and loads nothing. Points without a finite loss (on the logarithmic scale, without a positive one) stay
+    empty.
 
     Args:
       path: of the file, usually *.html.
@@ -77,7 +78,7 @@ def write_html(
     page = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f"<title>{html.escape(title)}</title>\n<style>body {{ margin: 0 }}</style>\n"
+        f"<title>{html.escape(title)}</title>\n<style>body {{ margin: 0; min-width: 900px }}</style>\n"
         f"<script>{offline.get_plotlyjs()}</script>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
     runs.write_bytes(path, page.encode())
@@ -123,7 +124,8 @@ def _scaled(values, scale):
 def _range(surfaces, scale):
     values = np.concatenate([_scaled(np.ravel(one.values), scale) for one in surfaces.values()])
     values = values[np.isfinite(values)]
-    return (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
 def _layout(surfaces, level, unit):
@@ -132,7 +134,7 @@ def _layout(surfaces, level, unit):
         "scene": {
             "xaxis": {"title": {"text": first}},
             "yaxis": {"title": {"text": second}},
-            "zaxis": {"title": {"text": LABELS["log"]}},
+            "zaxis": {"title": {"text": LABELS["log"]}, "range": list(_range(surfaces, "log"))},
             "domain": {"x": [0, 0.55]},
             "aspectmode": "cube",
             "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 1.1}},
@@ -195,6 +197,6 @@ def _scales(surfaces, level):
         low, high = _range(surfaces, scale)
         colors = {"cmin": low, "cmax": high, "zmin": low, "zmax": high}
         traces = {"z": z, **colors, "colorbar.title.text": label}
-        args = [traces, {"scene.zaxis.title.text": label}]
+        args = [traces, {"scene.zaxis.title.text": label, "scene.zaxis.range": [low, high]}]
         buttons.append({"label": scale, "method": "update", "args": args})
     return buttons

@@ -187,9 +187,12 @@ def test_page_draws_both_scales_over_the_right_axes_and_leaves_holes_empty(page)
     np.testing.assert_array_equal(np.array(log["z"][0], float), np.log10(holes))
     np.testing.assert_array_equal(np.array(linear["z"][2], float), holes - 3.0)
     assert traces[0]["z"] == log["z"][0] and traces[1]["z"][2][1] is None
-    # The whole twin reaches farther; both have its colours.
+    # The whole twin reaches farther; both have its colours and heights.
     ends = rectangle(holes=False).values
     assert (linear["cmin"], linear["zmax"]) == (ends.min(), ends.max())
+    heights = scales["buttons"][1]["args"][1]["scene.zaxis.range"]
+    assert heights == [ends.min(), ends.max()]
+    np.testing.assert_allclose(layout["scene"]["zaxis"]["range"], np.log10(heights), rtol=1e-12)
     assert traces[0]["text"][0][0] == f"loss {surface.values[0, 0]:.6g}"
 
 
@@ -200,6 +203,13 @@ def drawn(page):
     traces, end = decoder.raw_decode(page, page.index("[", end))
     layout, _ = decoder.raw_decode(page, page.index("{", end))
     return traces, layout
+
+
+def test_page_of_a_flat_surface_has_a_scale_with_two_ends(tmp_path):
+    exports.write_html(tmp_path / "a", {"flat": Surface(XS, YS, np.ones((3, 4)))})
+    traces, layout = drawn((tmp_path / "a").read_text())
+    assert (traces[0]["cmin"], traces[1]["zmax"]) == (-0.5, 0.5)
+    assert layout["scene"]["zaxis"]["range"] == [-0.5, 0.5]
 
 
 def test_page_of_one_surface_is_the_same_bytes_each_time(tmp_path):
