@@ -152,15 +152,15 @@ def _read(path, keys):
         raise missing("h5py", "An .h5 file") from error
     try:
         with h5py.File(path, "r") as file:
-            return {key: _entry(file[key]) for key in keys if key in file}
+            found = {key: file[key] for key in keys if key in file}
+            return {
+                # A group is a list: its arrays are called 0, 1, 2, ...
+                key: [item[str(number)][()] for number in range(len(item))]
+                if isinstance(item, h5py.Group)
+                else np.asarray(item[()])
+                for key, item in found.items()
+            }
     except FileNotFoundError:
         raise ValueError(f"There is no file {path}.") from None
     except OSError as error:
         raise ValueError(f"{path} is no HDF5 file, or damaged ({error}).") from error
-
-
-def _entry(item):
-    # A group is a list: its arrays are called 0, 1, 2, ...
-    if hasattr(item, "keys"):
-        return [item[str(number)][()] for number in range(len(item))]
-    return np.asarray(item[()])
