@@ -23,10 +23,17 @@ from lsgeo.plotting.paths import deletions, lesions, path_shares
 from lsgeo.plotting.planes import surface_pair
 from lsgeo.plotting.sharpness import sharpness_battery
 from lsgeo.plotting.style import ARMS, new_figure, save_svg, to_svg
+from lsgeo.plotting.trajectories import (
+    Trajectory,
+    trajectory_losses,
+    trajectory_planes,
+    variance_shares,
+)
 
 __all__ = [
     "ARMS",
     "TrainingCurve",
+    "Trajectory",
     "curvature_profile",
     "deletions",
     "effect_forest",
@@ -42,4 +49,7 @@ __all__ = [
     "surface_pair",
     "to_svg",
     "training_curves",
+    "trajectory_losses",
+    "trajectory_planes",
+    "variance_shares",
 ]
