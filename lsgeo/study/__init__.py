@@ -2,6 +2,8 @@
 
 from lsgeo.study.claims import CLAIMS, Claim
 from lsgeo.study.contracts import Contract, contract
+from lsgeo.study.races import Race, StableRate, constant_loss, largest_stable_rate, race
+from lsgeo.study.speeds import Speed, SpeedUp, best_speed, speed_up
 from lsgeo.study.statistics import PairedEffect, paired_effect
 from lsgeo.study.twins import ARMS, Arm, Start, Twins, arm_of, parse_arms
 from lsgeo.study.verdicts import Verdict, decide
@@ -13,12 +15,21 @@ __all__ = [
     "Claim",
     "Contract",
     "PairedEffect",
+    "Race",
+    "Speed",
+    "SpeedUp",
+    "StableRate",
     "Start",
     "Twins",
     "Verdict",
     "arm_of",
+    "best_speed",
+    "constant_loss",
     "contract",
     "decide",
+    "largest_stable_rate",
     "paired_effect",
     "parse_arms",
+    "race",
+    "speed_up",
 ]
