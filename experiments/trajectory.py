@@ -51,6 +51,7 @@ class Config:
       batch_stats: batch norm statistics, at every point those of the examples there ("batch"), or on the
         plane those of the last checkpoint and at a checkpoint its own ("frozen"). Without batch norm they
         are the same.
+      figure: whether figures/trajectory.svg is drawn.
     """
 
     run: str = ""
@@ -61,6 +62,7 @@ class Config:
     margin: float = 0.2
     num_examples: int = 0
     batch_stats: str = "batch"
+    figure: bool = True
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
@@ -89,7 +91,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         _measure_path(opened, f"trajectory_{k}", config, trajectory, plane)
         if config.resolution:
             _walk(opened, k, config, trajectory, plane, progress)
-    _draw(opened)
+    if config.figure:
+        _draw(opened)
     if progress is not None:
         for found in load_trajectories(opened):
             print(_line(found))

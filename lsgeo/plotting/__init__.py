@@ -22,6 +22,7 @@ from lsgeo.plotting.gates import gate_sweep
 from lsgeo.plotting.paths import deletions, lesions, path_shares
 from lsgeo.plotting.planes import surface_pair
 from lsgeo.plotting.sharpness import sharpness_battery
+from lsgeo.plotting.speeds import stable_rates, steps_by_rate
 from lsgeo.plotting.style import ARMS, new_figure, save_svg, to_svg
 from lsgeo.plotting.trajectories import (
     Trajectory,
@@ -46,6 +47,8 @@ __all__ = [
     "save_svg",
     "sharpness_battery",
     "spectral_densities",
+    "stable_rates",
+    "steps_by_rate",
     "surface_pair",
     "to_svg",
     "training_curves",

@@ -2,7 +2,14 @@
 
 from lsgeo.study.claims import CLAIMS, Claim
 from lsgeo.study.contracts import Contract, contract
-from lsgeo.study.races import Race, StableRate, constant_loss, largest_stable_rate, race
+from lsgeo.study.races import (
+    Race,
+    StableRate,
+    check_rates,
+    constant_loss,
+    largest_stable_rate,
+    race,
+)
 from lsgeo.study.speeds import Speed, SpeedUp, best_speed, speed_up
 from lsgeo.study.statistics import PairedEffect, paired_effect
 from lsgeo.study.twins import ARMS, Arm, Start, Twins, arm_of, parse_arms
@@ -24,6 +31,7 @@ __all__ = [
     "Verdict",
     "arm_of",
     "best_speed",
+    "check_rates",
     "constant_loss",
     "contract",
     "decide",

@@ -59,7 +59,9 @@ def race(
     A learning rate is called stable here if the loss ends, on average over the last tenth of its measurements,
     below both the loss at initialisation and `bound`. With the loss of the best constant prediction as the
     bound, that counts a network as unstable whose units all died: the usual end of too large a step in a ReLU
-    network, where nothing overflows.
+    network, where nothing overflows. A loss that first rises and then finds a flatter place (the catapult of
+    Lewkowycz et al. 2020) is stable, so that the largest stable rate of a network may lie far above 2 /
+    lambda_max; on a quadratic it is that.
 
     Args:
       loss: as in `lsgeo.training.fit`, to which all else goes.
@@ -76,7 +78,7 @@ def race(
       Race.
 
     Raises:
-      ValueError: if `target` is not positive, or as `lsgeo.training.fit`.
+      ValueError: if `target` is not positive or no end to reach, or as `lsgeo.training.fit`.
     """
     if not 0 < target < math.inf:
         raise ValueError(f"`target` must be positive and finite; got {target!r}.")
@@ -93,6 +95,10 @@ def race(
     start = training.start(params, recipe)
     found = training.fit(loss, start, data, recipe, key=key, observer=heard, **options)
     losses = np.asarray(heard.losses)
+    if losses[0] <= target:
+        raise ValueError(
+            f"`target` must be below the loss at initialisation, {losses[0]:.4g}; got {target!r}."
+        )
     reached = found.status == "stopped"
     last = found.loss if reached else float(np.mean(losses[-max(1, len(losses) // 10) :]))
     stable = reached or bool(last < LEARNED * min(losses[0], bound))

@@ -65,7 +65,7 @@ def test_a_killed_walk_continues_and_one_of_other_weights_is_refused(walked, tmp
         name: str(walked.path / "train" / arm)
         for name, arm in (("run", "none"), ("twin", "identity"))
     }
-    config = dataclasses.replace(CONFIG, **sides)
+    config = dataclasses.replace(CONFIG, figure=False, **sides)
 
     def kill(done, total, text):
         if done == 2:
@@ -88,7 +88,11 @@ def test_frozen_batch_statistics_belong_to_each_checkpoint_and_to_the_planes_cen
     walked, tmp_path
 ):
     config = dataclasses.replace(
-        CONFIG, run=str(walked.path / "train" / "none"), batch_stats="frozen", resolution=0
+        CONFIG,
+        run=str(walked.path / "train" / "none"),
+        batch_stats="frozen",
+        resolution=0,
+        figure=False,
     )
     (frozen,) = trajectory.load_trajectories(trajectory.run(config, tmp_path))
     (batch, _) = trajectory.load_trajectories(walked)

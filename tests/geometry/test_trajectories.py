@@ -79,7 +79,7 @@ def test_directions_shares_and_distances_are_those_of_numpys_svd(centre):
 
 
 def test_shares_of_a_random_walk_are_those_of_its_expected_gram_matrix_and_of_a_walk():
-    points, size = 30, 200_000  # A covariance of these parameters would take 320 GB.
+    points, size = 30, 50_000  # A covariance of these parameters would take 20 GB.
     expected = np.minimum.outer(np.arange(points), np.arange(points)).astype(float)
     centring = np.eye(points) - 1 / points
     values = np.linalg.eigvalsh(centring @ expected @ centring)[:0:-1]
@@ -87,7 +87,7 @@ def test_shares_of_a_random_walk_are_those_of_its_expected_gram_matrix_and_of_a_
     np.testing.assert_allclose(random_walk_shares(10_000)[:2] * np.pi**2 / 6, [1, 0.25], rtol=1e-6)
     walk = np.cumsum(np.random.default_rng(1).normal(size=(points, size)), axis=0)
     plane = principal_plane([jnp.asarray(row) for row in walk])
-    # Inner products of 200 000 steps scatter by 1 / sqrt(200 000) = 0.2 %.
+    # Inner products of 50 000 steps scatter by 1 / sqrt(50 000) = 0.4 %.
     np.testing.assert_allclose(plane.shares[:4], random_walk_shares(points)[:4], rtol=0.02)
     # The coordinates of a walk are cosines, from one end to the other.
     cosine = np.cos(np.pi * (np.arange(points) + 0.5) / points)

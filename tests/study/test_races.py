@@ -98,6 +98,7 @@ def test_constant_loss_is_the_entropy_of_the_labels():
     ("call", "message"),
     [
         (lambda: run(0.1, target=0.0), "`target` must be positive and finite; got 0.0."),
+        (lambda: run(0.1, target=0.3), "below the loss at initialisation, 0.27; got 0.3."),
         (
             lambda: largest_stable_rate(None, [2.0, 1.0], [True, True]),
             "`rates` must be positive and ascending; got [2.0, 1.0].",
