@@ -203,19 +203,23 @@ def _report(opened, config, arms):
     for arm in arms:
         limits = opened.load(f"{arm}_limits")
         low, high = (limits[f"{side}_rate"] for side in ("stable", "unstable"))
-        first, last = (
-            np.median(limits["factor"] / limits[f"lambda_{place}"]) for place in ("init", "target")
-        )
+        first, last = (_by_curvature(limits, place) for place in ("init", "target"))
         edge = "; the grid does not hold it: extend the grid" if _at_edge(low, high) else ""
         print(f"{arm.label}: {_speed(opened, config, arm)}")
         print(
             f"  largest stable learning rate from {low.min():.3g} to {high.max():.3g} over the seeds{edge}; "
-            f"by the curvature {first:.3g} at initialisation, {last:.3g} at the loss {config.target:g}"
+            f"by the curvature {first} at initialisation, {last} at the loss {config.target:g}"
         )
     for slow, fast in _pairs(arms):
         found = _speed_up(opened, config, slow, fast)
         print(f"{fast.label} against {slow.label}: speed-up {found}")
     print(f"results in {opened.path / 'arrays'}, figures in {opened.path / 'figures'}")
+
+
+def _by_curvature(limits, place):
+    rates = limits["factor"] / limits[f"lambda_{place}"]
+    there = rates[np.isfinite(rates)]
+    return f"{np.median(there):.3g} ({there.size} seeds)" if there.size else "unknown"
 
 
 def _at_edge(low, high):

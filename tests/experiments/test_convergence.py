@@ -45,6 +45,7 @@ def test_steps_and_curvature_are_those_of_a_training_of_the_same_configuration(r
     done = train.run(alone, tmp_path / "train").load("summary")
     assert raced.load("speeds")["rate"][0] == alone.learning_rate
     grid = convergence.load_grid(raced, CONFIG, "plain")
+    assert grid["first"][0, 0] != grid["first"][0, 1]  # repeats are other networks
     assert grid["steps"].shape == (2, 2) and done["reached"][0] == grid["steps"][0, 1] > 1
     limits = raced.load("plain_limits")
     for name, place in (("init", "init"), (f"loss_{CONFIG.target}", "target")):

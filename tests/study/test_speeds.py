@@ -66,6 +66,13 @@ def test_a_network_against_itself_has_a_speed_up_of_one_without_width():
     assert (found.ratio, found.lower, found.upper) == (1, 1, 1)
 
 
+def test_one_seed_gives_no_interval():
+    found = best_speed(RATES, PLAIN[:, :1], budget=100)
+    ratio = speed_up(RATES, PLAIN[:, :1], PLAIN[:, 1:2], budget=100)
+    assert (found.steps, found.lower, found.upper) == (60, 0, INF)
+    assert (ratio.ratio, ratio.lower, ratio.upper) == (60 / 50, 0, INF)
+
+
 @pytest.mark.parametrize(("num_seeds", "least"), [(3, 0.71), (5, 0.91)])
 def test_intervals_cover_the_median_as_often_as_their_docstring_says(num_seeds, least):
     # 1 - 2^(1 - S) is .75 and .9375; 400 draws scatter by .022 and .012.
