@@ -104,7 +104,7 @@ def load_grid(convergence_run: runs.Run, config: Config, arm: str) -> dict[str, 
 
 def _check(config):
     arms = [study.ARMS[name] for name in study.parse_arms(config.arms)]
-    study.check_rates(config.learning_rates)
+    study.check_rates(config.learning_rates, "learning_rates")
     for name, least in (("num_seeds", 1), ("num_bisections", 0)):
         if getattr(config, name) < least:
             raise ValueError(f"`{name}` must be at least {least}; got {getattr(config, name)}.")

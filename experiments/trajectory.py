@@ -139,6 +139,9 @@ def _check(config):
         raise ValueError(f"`margin` must be positive; got {config.margin}.")
     if config.twin and not config.run:
         raise ValueError(f"`twin` is {config.twin!r}, but `run` is empty. Give both, or neither.")
+    for path in (config.run, config.twin):
+        if path:
+            _network.choose(path, ())
     if not config.run:
         study.parse_arms(config.arms)
         if config.network.skip:

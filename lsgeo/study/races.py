@@ -186,11 +186,11 @@ def largest_stable_rate(
     return StableRate(low, high, tries, holes)
 
 
-def check_rates(rates: Sequence[float]) -> np.ndarray:
+def check_rates(rates: Sequence[float], name: str = "rates") -> np.ndarray:
     """Returns the rates as an array [R], or raises a ValueError unless they are positive and ascend."""
     array = np.asarray(rates, np.float64)
     if array.ndim != 1 or not array.size or array[0] <= 0 or np.any(np.diff(array) <= 0):
-        raise ValueError(f"`rates` must be positive and ascending; got {rates!r}.")
+        raise ValueError(f"`{name}` must be positive and ascending; got {rates!r}.")
     return array
 
 

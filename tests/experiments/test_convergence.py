@@ -98,7 +98,7 @@ def test_skips_are_compared_with_the_first_arm_and_with_the_start_that_stands_in
     ("change", "message"),
     [
         ({"arms": "plain,plane"}, "Unknown name in `arms`: 'plane'."),
-        ({"learning_rates": (1.0, 0.1)}, "`rates` must be positive and ascending"),
+        ({"learning_rates": (1.0, 0.1)}, "`learning_rates` must be positive and ascending"),
         ({"num_seeds": 0}, "`num_seeds` must be at least 1; got 0."),
         ({"target": 0.0}, "`target` must be positive; got 0.0."),
         (

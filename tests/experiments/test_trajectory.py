@@ -115,6 +115,7 @@ def test_frozen_batch_statistics_belong_to_each_checkpoint_and_to_the_planes_cen
 def test_bad_fields_are_refused_by_name(tmp_path, change, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         trajectory.run(dataclasses.replace(CONFIG, **change), tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
 
 
 def test_a_run_without_checkpoints_along_training_is_refused(tmp_path):
