@@ -15,8 +15,9 @@ import pathlib
 
 import numpy as np
 
-from experiments import _main, _measure, _network, _problem, train
-from lsgeo import geometry, plotting, runs, study, training
+from experiments import _main, _network, train
+from experiments._trajectory import load
+from lsgeo import geometry, plotting, runs, study
 from lsgeo.geometry import surfaces
 
 POLICIES = ("batch", "frozen")
@@ -86,7 +87,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     _check(config)
     opened = runs.open_run(workdir, config)
     for k, path in enumerate(_paths(config, opened, progress)):
-        trajectory = _load(config, path)
+        trajectory = load(path, config.num_examples)
         plane = geometry.principal_plane(trajectory.points)
         _measure_path(opened, f"trajectory_{k}", config, trajectory, plane)
         if config.resolution:
@@ -106,24 +107,6 @@ def load_trajectories(trajectory_run: runs.Run) -> list[dict]:
     while trajectory_run.has(name := f"trajectory_{len(found)}"):
         found.append(trajectory_run.load(name))
     return found
-
-
-@dataclasses.dataclass(frozen=True)
-class _Trajectory:
-    network: _network.Network  # at the last checkpoint
-    names: list[str]
-    steps: list[int]
-    points: list
-    constants: list
-    sha256: str
-
-    def loss(self, policy, constants):
-        if policy == "frozen":
-            return train.create_loss(self.network.config, self.network.model, constants)
-        recipe = train.make_recipe(self.network.config)
-        return recipe.objective(
-            _measure.data_loss(self.network.config, self.network.model, constants, train=True)
-        )
 
 
 def _check(config):
@@ -162,29 +145,6 @@ def _paths(config, opened, progress):
         train.run(network, path, progress)
         found.append(path)
     return found
-
-
-def _load(config, path):
-    names = [name for name in _network.choose(path, ()) if name != "average"]
-    stored = {}
-    for name in names:
-        checkpoint = training.load_checkpoint(path, name)
-        stored.setdefault(checkpoint["step"], (name, checkpoint))
-    if len(stored) < 3:
-        raise ValueError(
-            f"`run` {path} has checkpoints at {len(stored)} steps, {', '.join(names)}; a plane needs at "
-            "least three. Train it with --config.snapshot_steps."
-        )
-    steps = sorted(stored)
-    kept = [stored[step] for step in steps]
-    network = _network.load(path, kept[-1][0], config.num_examples)
-    points = [checkpoint.pop("params") for _, checkpoint in kept]
-    constants = [
-        {name: part for name, part in checkpoint.items() if name not in ("step", "loss") and part}
-        for _, checkpoint in kept
-    ]
-    digest = _problem.fingerprint(points, constants)
-    return _Trajectory(network, [name for name, _ in kept], steps, points, constants, digest)
 
 
 def _measure_path(opened, name, config, trajectory, plane):

@@ -65,10 +65,9 @@ def trajectory_planes(
     drawn = None
     for rank, (one, ground, ax) in enumerate(zip(trajectories, surfaces, axes, strict=True)):
         color = arm_style(one.arm).color
-        if ground is not None and levels is not None:
-            drawn = ax.contourf(
-                ground.xs, ground.ys, _logarithms(ground.values), levels=levels, cmap="viridis"
-            )
+        if ground is not None and _logarithms(ground.values).count():
+            values = _logarithms(ground.values)
+            drawn = ax.contourf(ground.xs, ground.ys, values, levels=levels, cmap="viridis")
             drawn.set_rasterized(True)
         _draw_path(one, ax)
         ax.set_aspect("equal")

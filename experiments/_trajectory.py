@@ -1,0 +1,60 @@
+"""The checkpoints of a training run, as one trajectory."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from experiments import _measure, _network, _problem, train
+from lsgeo import training
+
+
+@dataclasses.dataclass(frozen=True)
+class Trajectory:
+    """The checkpoints of one training run, one for each step, in order."""
+
+    network: _network.Network  # at the last checkpoint
+    names: list[str]
+    steps: list[int]
+    points: list[Any]  # parameters
+    constants: list[dict[str, Any]]  # the collections beside them
+    sha256: str  # of all
+
+    def loss(self, policy: str, constants: dict[str, Any]) -> Callable[[Any, Any], jax.Array]:
+        """The loss with batch statistics of the batch, or "frozen" at those of `constants`."""
+        if policy == "frozen":
+            return train.create_loss(self.network.config, self.network.model, constants)
+        recipe = train.make_recipe(self.network.config)
+        return recipe.objective(
+            _measure.data_loss(self.network.config, self.network.model, constants, train=True)
+        )
+
+
+def load(path: str | os.PathLike, num_examples: int) -> Trajectory:
+    """Loads all checkpoints of a run; of those at one step, the first.
+
+    Raises:
+      ValueError: if there are less than three, or one is damaged or of another architecture.
+    """
+    names = [name for name in _network.choose(path, ()) if name != "average"]
+    stored = {}
+    for name in names:
+        checkpoint = training.load_checkpoint(path, name)
+        stored.setdefault(checkpoint["step"], (name, checkpoint))
+    if len(stored) < 3:
+        raise ValueError(
+            f"`run` {path} has checkpoints at {len(stored)} steps, {', '.join(names)}; a plane needs at "
+            "least three. Train it with --config.snapshot_steps."
+        )
+    steps = sorted(stored)
+    kept = [stored[step] for step in steps]
+    network = _network.load(path, kept[-1][0], num_examples)
+    points = [checkpoint.pop("params") for _, checkpoint in kept]
+    constants = [
+        {name: part for name, part in checkpoint.items() if name not in ("step", "loss") and part}
+        for _, checkpoint in kept
+    ]
+    digest = _problem.fingerprint(points, constants)
+    return Trajectory(network, [name for name, _ in kept], steps, points, constants, digest)
