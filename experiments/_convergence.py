@@ -65,7 +65,7 @@ class Entrant:
 
     def limits(self, rates: tuple[float, ...], stable: np.ndarray, best: float) -> dict[str, float]:
         """The largest stable rate, from the grid's, and the curvature's at both ends of the best race."""
-        found = study.largest_stable_rate(
+        found = study.narrow_stable_rate(
             lambda rate: self.race(rate).stable,
             rates,
             stable,

@@ -7,7 +7,7 @@ from lsgeo.study.races import (
     StableRate,
     check_rates,
     constant_loss,
-    largest_stable_rate,
+    narrow_stable_rate,
     race,
 )
 from lsgeo.study.speeds import Speed, SpeedUp, best_speed, speed_up
@@ -35,7 +35,7 @@ __all__ = [
     "constant_loss",
     "contract",
     "decide",
-    "largest_stable_rate",
+    "narrow_stable_rate",
     "paired_effect",
     "parse_arms",
     "race",

@@ -1,7 +1,7 @@
 """One training as a race to a loss: how many steps it takes, and whether its learning rate is a stable one.
 
 result = race(loss, params, data, recipe, 0.5, key=key)
-largest = largest_stable_rate(lambda rate: race(...).stable, rates, stable)
+largest = narrow_stable_rate(lambda rate: race(...).stable, rates, stable)
 """
 
 import dataclasses
@@ -121,7 +121,7 @@ def constant_loss(labels: np.ndarray) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class StableRate:
-    """The largest learning rate with which training is stable; see `largest_stable_rate`.
+    """The largest learning rate with which training is stable; see `narrow_stable_rate`.
 
     Attributes:
       stable: the largest rate that was tried and stable; 0 if none was.
@@ -148,7 +148,7 @@ class StableRate:
         return f"stable up to {self.stable:.4g}, not at {self.unstable:.4g}"
 
 
-def largest_stable_rate(
+def narrow_stable_rate(
     is_stable: Callable[[float], bool],
     rates: Sequence[float],
     stable: Sequence[bool],

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.study import constant_loss, largest_stable_rate, race
+from lsgeo.study import constant_loss, narrow_stable_rate, race
 from lsgeo.training import Recipe
 
 KEY = jax.random.key(0)
@@ -47,12 +47,12 @@ def test_a_loss_that_is_not_reached_in_time_takes_infinitely_many_steps():
 @pytest.mark.parametrize(
     ("optimizer", "limit"), [("sgd", 2.0), ("momentum", 3.8), ("nesterov", 3.8 / 2.8)]
 )
-def test_the_largest_stable_rate_of_a_quadratic_is_the_stability_limit(optimizer, limit):
+def test_the_narrow_stable_rate_of_a_quadratic_is_the_stability_limit(optimizer, limit):
     def is_stable(rate):
         return run(rate, optimizer=optimizer, target=1e-200).stable
 
     rates = [0.01, 0.2, 0.4, 2.0]
-    found = largest_stable_rate(
+    found = narrow_stable_rate(
         is_stable, rates, [is_stable(rate) for rate in rates], num_bisections=7
     )
     # The bracket of 0.2 or 0.4 to 2 shrinks to 1 or 2 %; 200 steps resolve a growth of 1 % or so.
@@ -77,12 +77,12 @@ def test_holes_and_edges_of_the_grid_are_told():
         raise AssertionError("nothing is to be tried at an edge")
 
     rates = [1.0, 2.0, 4.0]
-    top = largest_stable_rate(never, rates, [True, False, True])
+    top = narrow_stable_rate(never, rates, [True, False, True])
     assert top.at_edge and top.holes == 1 and "extend the grid upwards" in str(top)
-    bottom = largest_stable_rate(never, rates, [False] * 3)
+    bottom = narrow_stable_rate(never, rates, [False] * 3)
     assert bottom.at_edge and (bottom.stable, bottom.unstable) == (0, 1)
     assert "extend the grid downwards" in str(bottom)
-    inside = largest_stable_rate(lambda rate: rate < 3, rates, [True, True, False])
+    inside = narrow_stable_rate(lambda rate: rate < 3, rates, [True, True, False])
     assert not inside.at_edge and inside.stable <= 3 <= inside.unstable
 
 
@@ -100,11 +100,11 @@ def test_constant_loss_is_the_entropy_of_the_labels():
         (lambda: run(0.1, target=0.0), "`target` must be positive and finite; got 0.0."),
         (lambda: run(0.1, target=0.3), "below the loss at initialisation, 0.27; got 0.3."),
         (
-            lambda: largest_stable_rate(None, [2.0, 1.0], [True, True]),
+            lambda: narrow_stable_rate(None, [2.0, 1.0], [True, True]),
             "`rates` must be positive and ascending; got [2.0, 1.0].",
         ),
         (
-            lambda: largest_stable_rate(None, [1.0], [True, True]),
+            lambda: narrow_stable_rate(None, [1.0], [True, True]),
             "`rates` and `stable` must be as long; got (1,), (2,).",
         ),
     ],
