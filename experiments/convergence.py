@@ -15,7 +15,7 @@ import os
 
 import numpy as np
 
-from experiments import _main, train
+from experiments import _figures, _main, train
 from experiments._convergence import Entrant
 from lsgeo import plotting, runs, study
 
@@ -194,9 +194,7 @@ def _draw(opened, config, arms):
     )
     limits = {arm.label: opened.load(f"{arm}_limits") for arm in arms}
     plotting.stable_rates(limits, axes[1], among=axes[0])
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / "convergence.svg")
+    _figures.save(opened, "convergence", figure)
 
 
 def _report(opened, config, arms):

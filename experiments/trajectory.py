@@ -15,7 +15,7 @@ import pathlib
 
 import numpy as np
 
-from experiments import _main, _network, train
+from experiments import _figures, _main, _network, train
 from experiments._trajectory import load
 from lsgeo import geometry, plotting, runs, study
 from lsgeo.geometry import surfaces
@@ -234,9 +234,7 @@ def _draw(opened):
         plotting.trajectory_losses(path, middle)
         walk = geometry.random_walk_shares(len(path.steps))
         plotting.variance_shares(one["shares"], walk, bottom, arm=path.arm)
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / "trajectory.svg")
+    _figures.save(opened, "trajectory", figure)
 
 
 def _line(found):
