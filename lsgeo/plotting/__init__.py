@@ -17,6 +17,7 @@ figure.
 from lsgeo.plotting.connections import curvature_profile, loss_profiles
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
+from lsgeo.plotting.dynamics import dynamics_panels
 from lsgeo.plotting.effects import effect_forest
 from lsgeo.plotting.gates import gate_sweep
 from lsgeo.plotting.paths import deletions, lesions, path_shares
@@ -37,6 +38,7 @@ __all__ = [
     "Trajectory",
     "curvature_profile",
     "deletions",
+    "dynamics_panels",
     "effect_forest",
     "gate_sweep",
     "lesions",

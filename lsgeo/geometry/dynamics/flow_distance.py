@@ -114,12 +114,12 @@ def flow_distance(
     for state in states:
         time = time_per_step * state.step
         flow = follow_flow(loss, flow, batch, until=time, tol=tol, max_gradients=max_gradients)
-        rows.append((state.step, time, *measure(loss, state, flow, params, batch, time)))
+        rows.append((state.step, time, *compare(loss, state, flow, params, batch, time)))
     columns = [np.asarray(column) for column in zip(*rows, strict=True)]
     return FlowDistance(*columns, flow.num_gradients)
 
 
-def measure(
+def compare(
     loss: trees.Partial, state: DescentState, flow: FlowState, start: Any, batch: Any, time: float
 ) -> tuple[float, float, float, float, float]:
     """Returns distance, travelled, error, loss and flow_loss of `FlowDistance` at one step."""

@@ -43,7 +43,7 @@ class TopSubspace:
     @property
     def basis(self) -> Any:
         """The top vectors: like params, each leaf [top, ...]."""
-        return jax.tree.map(lambda leaf: leaf[-self.top :], self.pairs.vectors)
+        return _last(self.pairs.vectors, self.top)
 
     def __str__(self) -> str:
         share = "no gradient" if self.share is None else f"{self.share.value:.3g} of the gradient"
@@ -62,14 +62,14 @@ def top_subspace(
     top: int,
     bottom: int = 1,
     tol: float = 1e-3,
-    before: TopSubspace | None = None,
+    before: Any = None,
 ) -> TopSubspace:
     """Finds the top of the Hessian's spectrum and how much of the gradient lies in it.
 
     With as many vectors as classes, most of the gradient does soon after initialisation (Gur-Ari, Roberts and
     Dyer 2018). That is no statement on what learns: training projected on the top space stalls (Song, Ahn
-    and Yun 2024). Along training, hand each result to the next call: the eigenvectors are its start, and
-    `kept` compares the two spaces.
+    and Yun 2024). Along training, hand the vectors to the next call: they are its start, and `kept`
+    compares the two spaces.
 
     Args:
       loss: `loss(params, batch) -> scalar`, the mean over the examples.
@@ -79,7 +79,7 @@ def top_subspace(
       top: number of highest eigenvalues, each as often as it occurs; the number of classes is usual.
       bottom: number of lowest ones.
       tol: bound on the residuals relative to the largest |lambda|.
-      before: the result at an earlier place of the same training.
+      before: `pairs.vectors` of the result at an earlier place of the same training.
 
     Returns:
       TopSubspace.
@@ -90,22 +90,19 @@ def top_subspace(
     check_key(key)
     check_count(top, "top")
     value, gradient, op = value_gradient_hessian(loss, params, batch)
-    pairs = extreme_eigenpairs(
-        op,
-        key=key,
-        top=top,
-        bottom=bottom,
-        tol=tol,
-        start=None if before is None else before.pairs.vectors,
-    )
+    pairs = extreme_eigenpairs(op, key=key, top=top, bottom=bottom, tol=tol, start=before)
     top = min(top, len(pairs.values))
     norm = float(_norm(gradient))
     found = TopSubspace(value, norm, pairs, None, None, top)
     return dataclasses.replace(
         found,
         share=subspace_overlap(found.basis, gradient) if norm > 0 and np.isfinite(norm) else None,
-        kept=None if before is None else principal_overlap(before.basis, found.basis),
+        kept=None if before is None else principal_overlap(_last(before, top), found.basis),
     )
+
+
+def _last(vectors, count):
+    return jax.tree.map(lambda leaf: leaf[-count:], vectors)
 
 
 _norm = jax.jit(trees.norm)
