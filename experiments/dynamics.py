@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments import _dynamics, _main, _measure, _options, train
-from lsgeo import geometry, models, plotting, runs, study, training
+from lsgeo import geometry, models, plotting, runs, study, training, trees
 from lsgeo.geometry.dynamics.limits import LIMITED
 from lsgeo.training import optimizers
 
@@ -33,6 +33,8 @@ class Config:
       norm: normalisation; batch norm uses the statistics of the full batch.
       activation: nonlinearity. Smooth ones, such as tanh, have the sharpness follow its limit closely.
       initializer: initial weights.
+      init_scale: what the initial kernels are multiplied by. From small ones the sharpness rises along
+        training, from large ones it need not.
       options: what only one family has, "option=value, ...".
       arms: what is compared, of `lsgeo.study.ARMS` (plain, residual, scaled, identity-biased, learnable).
       loss: "squared_error" (1/2 ||f - onehot||^2, averaged over examples only) or "cross_entropy".
@@ -60,15 +62,16 @@ class Config:
     width: int = 32
     norm: str = ""
     activation: str = "tanh"
-    initializer: str = ""
+    initializer: str = "xavier"
+    init_scale: float = 0.5
     options: str = ""
     arms: str = "plain,residual"
     loss: str = "squared_error"
     optimizer: str = "sgd"
     momentum: float = 0.9
-    learning_rates: tuple[float, ...] = (0.1,)
-    num_steps: int = 1000
-    every: int = 25
+    learning_rates: tuple[float, ...] = (0.12,)
+    num_steps: int = 1500
+    every: int = 50
     top: int = 0
     bottom: int = 1
     tol: float = 1e-3
@@ -147,7 +150,7 @@ def _subjects(config):
                 "trajectory. Take out its dropout."
             )
         variables = models.init(model, batch["image"], key=twins.keys()[0])
-        params = variables.pop("params")
+        params = _scaled(variables.pop("params"), config.init_scale)
         for rate in config.learning_rates:
             found[f"{arm}_{rate:g}"] = _dynamics.Subject(
                 _measure.data_loss(trained, model, variables, train=True),
@@ -164,6 +167,13 @@ def _subjects(config):
     return found
 
 
+def _scaled(params, factor):
+    def scale(path, leaf):
+        return factor * leaf if trees.path_name(path).endswith("kernel") else leaf
+
+    return jax.tree_util.tree_map_with_path(scale, params)
+
+
 def _check(config):
     if config.optimizer not in LIMITED:
         raise ValueError(
@@ -172,6 +182,8 @@ def _check(config):
     rates = tuple(config.learning_rates)
     if not rates or len(set(rates)) < len(rates) or not all(rate > 0 for rate in rates):
         raise ValueError(f"`learning_rates` must be positive, each once; got {rates}.")
+    if not config.init_scale > 0:
+        raise ValueError(f"`init_scale` must be positive; got {config.init_scale}.")
     least = {"num_steps": 1, "every": 1, "top": 0, "bottom": 0}
     least |= {"flow_gradients": 0, "stable_steps": 0}
     for name, smallest in least.items():
