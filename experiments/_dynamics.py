@@ -89,6 +89,7 @@ def follow(
         "arm": subject.arm,
         "learning_rate": subject.learning_rate,
         "limit": subject.limit,
+        "top": min(subject.top, seen["values"].shape[1]),
     }
     done = {key: value for key, value in seen.items() if not key.startswith("state_")}
     opened.save(name, done | facts | {"text": _text(done | facts)})

@@ -75,7 +75,7 @@ class Config:
     top: int = 0
     bottom: int = 1
     tol: float = 1e-3
-    flow_gradients: int = 30_000
+    flow_gradients: int = 40_000
     stable_steps: int = 100
     seed: int = 0
     data_seed: int = 0
@@ -94,8 +94,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       Adam), values and residuals (the lowest eigenvalues, then the top ones, ascending), gradient_norm, share
       (of the squared gradient in the top vectors), kept (share of the top space that was in it at the record
       before), distance (from the gradient flow), travelled (by the flow), flow_error, flow_loss, num_matvecs;
-      losses (of every step), limit (of the sharpness), learning_rate, arm, status ("trained" or "diverged"),
-      text, seconds. ARM_stable has the fields of `lsgeo.geometry.LargestStableRate`.
+      losses (of every step), limit (of the sharpness), learning_rate, top (their number), arm, status
+      ("trained" or "diverged"), text, seconds. ARM_stable has the fields of `lsgeo.geometry.LargestStableRate`.
 
     Raises:
       ValueError: for a bad field, a model whose loss is random, or another configuration's directory.

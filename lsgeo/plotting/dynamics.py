@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress
 
 
 def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> None:
     """Draws six panels of trainings at one learning rate.
 
-    Training loss of every step; sharpness over its limit; the top eigenvalues, the largest in bold; the
-    gradient's share in their space; the share of that space that was in it at the record before; distance from
-    the gradient flow, relative to the flow's own way, with its integration error as a band.
+    Training loss of every step; sharpness over its limit, that of the preconditioned Hessian for Adam; the top
+    eigenvalues of the Hessian, the largest in bold; the gradient's share in their space; the share of that
+    space that was in it at the record before; distance from the gradient flow, relative to the flow's own way,
+    with its integration error as a band, as far as the flow was followed.
 
     Args:
       arms: arm -> an entry of `experiments.dynamics`.
@@ -37,7 +38,7 @@ def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> No
         (values, "top eigenvalues (loss / parameter²)"),
         (share, "squared gradient in their span (share)"),
         (kept, "span kept since the last record (share)"),
-        (distance, "distance to gradient flow / its way (ratio)"),
+        (distance, "distance to flow / flow's way (ratio)"),
     )
     for ax, label in labels:
         dress(ax, x="optimiser steps (count)", y=label)
@@ -45,25 +46,27 @@ def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> No
     edge.set_ylim(bottom=0)
     for ax in (share, kept):
         ax.set_ylim(0, 1.02)
-    for ax in (values, distance):
-        if ax.has_data() and np.isfinite(ax.dataLim.get_points()).all():
-            ax.set_ylim(bottom=0)
-    if not any(np.any(np.isfinite(_way(entry))) for entry in arms.values()):
+    values.axhline(0, color=INK, linewidth=0.6)
+    if any(np.any(np.isfinite(_way(entry))) for entry in arms.values()):
+        distance.set_ylim(bottom=0)
+    else:
         _note(distance, "no gradient flow was followed")
-    rate = next(iter(arms.values()))["learning_rate"]
-    loss.set_title(f"learning rate {rate:g}", fontsize=SMALL_SIZE, color=INK, loc="left")
+    entry = next(iter(arms.values()))
+    _title(loss, f"learning rate {entry['learning_rate']:g}")
+    _title(edge, "1: steps grow on a quadratic")
+    _title(values, f"the {entry['top']} highest, the largest in bold")
+    _title(distance, "at equal times of training and flow")
     _name_arms(arms, loss)
 
 
 def _draw_arm(entry, style, axes):
     loss, edge, values, share, kept, distance = axes
     line = {"color": style.color, "linestyle": style.line, "linewidth": 1.4}
-    steps, top = entry["steps"], entry["values"][:, ::-1]
+    steps, top = entry["steps"], entry["values"][:, : -entry["top"] - 1 : -1]
     loss.plot(np.arange(len(entry["losses"])), entry["losses"], **line | {"linewidth": 1.0})
     edge.plot(steps, entry["sharpness"] / entry["limit"], **line)
-    positive = np.where(top > 0, top, np.nan)
-    values.plot(steps, positive[:, 1:], **line | {"linewidth": 0.6, "alpha": 0.7})
-    values.plot(steps, positive[:, 0], **line)
+    values.plot(steps, top[:, 1:], **line | {"linewidth": 0.6, "alpha": 0.7})
+    values.plot(steps, top[:, 0], **line)
     share.plot(steps, entry["share"], **line)
     kept.plot(steps, entry["kept"], **line)
     way = _way(entry)
@@ -83,6 +86,10 @@ def _way(entry):
         return np.asarray(entry["distance"]) / entry["travelled"]
 
 
+def _title(ax, text):
+    ax.set_title(text, fontsize=SMALL_SIZE, color=INK, loc="left")
+
+
 def _note(ax, text):
     ax.annotate(
         text, (0.5, 0.5), xycoords="axes fraction", ha="center", color=FAINT, fontsize=SMALL_SIZE
@@ -90,9 +97,16 @@ def _note(ax, text):
 
 
 def _name_arms(arms, ax):
-    ends = []
-    for name, entry in arms.items():
-        losses = entry["losses"][np.isfinite(entry["losses"]) & (entry["losses"] > 0)]
-        if losses.size:
-            ends.append((losses[-1], name, arm_style(name).color))
-    label_ends(ax, ends)
+    for rank, name in enumerate(arms):
+        ax.annotate(
+            name,
+            (1, 1),
+            xycoords="axes fraction",
+            xytext=(-2, -12 * rank - 2),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=arm_style(name).color,
+            fontsize=SMALL_SIZE,
+            fontweight="bold",
+        )
