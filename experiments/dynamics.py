@@ -26,6 +26,7 @@ class Config:
     Attributes:
       dataset: name of the data, see `lsgeo.data`.
       root: folder of the data's files; "" where they are bundled or synthetic.
+      data_options: what only one dataset has, "option=value, ...".
       num_train: training examples; 0 takes all.
       model: a family, or a published network, of `lsgeo.models`.
       depth: blocks or layers, as the family counts them; 0 is the model's default.
@@ -56,6 +57,7 @@ class Config:
 
     dataset: str = "digits"
     root: str = ""
+    data_options: str = ""
     num_train: int = 500
     model: str = "mlp"
     depth: int = 4

@@ -11,6 +11,8 @@ from experiments import _dynamics, _main, dynamics
 from lsgeo import geometry, hessian, runs
 
 CONFIG = dynamics.Config(
+    dataset="gaussian-mixture",
+    data_options="num_classes=3, dim=4",
     num_train=30,
     depth=1,
     width=3,
