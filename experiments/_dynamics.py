@@ -184,22 +184,22 @@ def _appended(seen, row, losses):
 
 
 def _kept(point):
+    flow = point.flow if isinstance(point.flow, geometry.FlowState) else None
     parts = {
         "params": point.state.params,
         "optimizer": point.state.opt_state,
         "vectors": point.vectors,
         "sharp": point.sharp,
-        "flow": point.flow.params if isinstance(point.flow, geometry.FlowState) else None,
-        "coarse": point.flow.coarse if isinstance(point.flow, geometry.FlowState) else None,
+        "flow": flow and flow.params,
+        "coarse": flow and flow.coarse,
     }
     arrays = {
         f"state_{name}_{i}": leaf
         for name, tree in parts.items()
         for i, leaf in enumerate(jax.tree.leaves(tree))
     }
-    if isinstance(point.flow, geometry.FlowState):
-        clock = (point.flow.time, point.flow.step_size, point.flow.num_gradients)
-        arrays["state_clock"] = np.array(clock, np.float64)
+    if flow:
+        arrays["state_clock"] = np.array([flow.time, flow.step_size, flow.num_gradients])
     return arrays
 
 

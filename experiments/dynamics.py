@@ -136,6 +136,11 @@ def _subjects(config):
     }
     trained = train.Config(**shared)
     dataset = train.load_data(trained)
+    if not dataset.num_classes and config.loss != "squared_error":
+        raise ValueError(
+            f"`dataset` {config.dataset} is a regression, which `loss` {config.loss!r} does not fit. Set "
+            "loss='squared_error'."
+        )
     batch = jax.tree.map(jnp.asarray, dataset.train)
     twins = study.Twins(
         config.model,

@@ -132,6 +132,7 @@ def test_divergence_is_a_result(tmp_path):
         ({"arms": "plain"}, "`arms` must name at least two arms"),
         ({"num_steps": 0}, "`num_steps` must be at least 1; got 0"),
         ({"init_scale": 0.0}, "`init_scale` must be positive; got 0.0"),
+        ({"dataset": "chebyshev", "data_options": "", "loss": "cross_entropy"}, "is a regression"),
         ({"loss": "hinge"}, "Unknown `loss`: 'hinge'"),
         ({"momentum": 1.0}, "`momentum` must be at least 0 and below 1"),
     ],
