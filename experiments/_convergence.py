@@ -10,7 +10,7 @@ import numpy as np
 
 import lsgeo
 from experiments import _augmentation, _measure, _options, train
-from lsgeo import models, study
+from lsgeo import geometry, models, study
 
 
 class Entrant:
@@ -122,6 +122,7 @@ class Entrant:
 
 
 def _factor(network):
-    m = network.momentum
-    known = {"sgd": 2.0, "momentum": 2 * (1 + m), "nesterov": 2 * (1 + m) / (1 + 2 * m)}
-    return known.get(network.optimizer, math.nan)
+    # Of Adam, whose limit is one of the preconditioned Hessian, there is none.
+    if network.optimizer not in ("sgd", "momentum", "nesterov"):
+        return math.nan
+    return geometry.stability_limit(network.optimizer, 1.0, momentum=network.momentum)

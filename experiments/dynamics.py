@@ -13,7 +13,7 @@ import os
 import jax
 import jax.numpy as jnp
 
-from experiments import _dynamics, _main, _measure, _options, train
+from experiments import _dynamics, _figures, _main, _measure, _options, train
 from lsgeo import geometry, models, plotting, runs, study, training, trees
 from lsgeo.geometry.dynamics.limits import LIMITED
 from lsgeo.training import optimizers
@@ -220,9 +220,7 @@ def _draw(opened, names, rate):
     arms = {entry["arm"]: entry for entry in stored}
     figure, axes = plotting.new_figure(width=11.0, height=6.0, columns=3, rows=2)
     plotting.dynamics_panels(arms, axes.ravel())
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / f"dynamics_{rate:g}.svg")
+    _figures.save(opened, f"dynamics_{rate:g}", figure)
 
 
 if __name__ == "__main__":
