@@ -1,0 +1,98 @@
+"""How fast the gradient turns along itself: the smoothness that gradient descent meets."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lsgeo import trees
+from lsgeo.spectra.arguments import check_positive
+
+
+@trees.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class GradientSmoothness:
+    """||g(w) - g(w - eta g)|| / (eta ||g||) for steps eta; see `gradient_smoothness`.
+
+    Attributes:
+      steps: (k,) the etas.
+      values: (k,) in units of the Hessian; NaN where a gradient is not finite, or zero at w.
+      rounding: (k,) what rounding of the two gradients alone gives.
+      gradient_norm: at w.
+    """
+
+    steps: np.ndarray
+    values: np.ndarray
+    rounding: np.ndarray
+    gradient_norm: float
+
+    @property
+    def value(self) -> float:
+        """The largest over the steps; NaN where one is."""
+        return float(np.max(self.values))
+
+    @property
+    def num_gradients(self) -> int:
+        """The cost."""
+        return len(self.steps) + 1
+
+    def __str__(self) -> str:
+        return (
+            f"effective smoothness {self.value:.4g} over steps {self.steps.min():.2g} to "
+            f"{self.steps.max():.2g} ({self.num_gradients} gradients)"
+        )
+
+
+def gradient_smoothness(
+    loss: Callable[[Any, Any], jax.Array], params: Any, batch: Any = None, *, steps: Sequence[float]
+) -> GradientSmoothness:
+    """Measures the effective beta-smoothness along the gradient.
+
+    The largest change of the gradient per distance, over steps against it (Santurkar, Tsipras, Ilyas and Madry
+    2018, section 3.2). On a quadratic with Hessian H it is ||H g|| / ||g|| at every step, at most the largest
+    |eigenvalue|; elsewhere at most the largest one on the way.
+
+    Args:
+      loss: `loss(params, batch) -> scalar`, the mean over the examples.
+      params: pytree of floating arrays, w.
+      batch: pytree handed to the loss.
+      steps: step sizes eta, as learning rates.
+
+    Returns:
+      GradientSmoothness.
+
+    Raises:
+      ValueError: for no step, or one that is not positive and finite.
+    """
+    if not len(steps):
+        raise ValueError("`steps` must hold at least one step size; got none.")
+    for step in steps:
+        check_positive(step, "steps")
+    loss = trees.as_pytree(loss, "loss")
+    params, batch = jax.tree.map(jnp.asarray, (params, batch))
+    here = _gradient(loss, params, batch)
+    size, eps = float(trees.norm(here)), trees.space_of(params).eps
+    found = []
+    for step in steps:
+        turned, there = (float(part) for part in _compare(loss, params, batch, here, float(step)))
+        ends = (turned, eps * (size + there)) if size > 0 else (math.nan, math.nan)
+        found.append([part / (step * size) if size > 0 else part for part in ends])
+    values, rounding = np.asarray(found, np.float64).T
+    return GradientSmoothness(np.asarray(steps, np.float64), values, rounding, size)
+
+
+@jax.jit
+def _gradient(loss, params, batch):
+    return jax.grad(loss)(params, batch)
+
+
+@jax.jit
+def _compare(loss, params, batch, here, step):
+    moved = jax.tree.map(lambda w, g: w - (step * g).astype(w.dtype), params, here)
+    there = jax.grad(loss)(moved, batch)
+    change = jax.tree.map(lambda a, b: a - b, here, there)
+    return trees.norm(change), trees.norm(there)

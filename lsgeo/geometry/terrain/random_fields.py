@@ -1,0 +1,94 @@
+"""Has a surface more minima than a random field that is as rough?"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.fft import dctn, idctn
+
+from lsgeo import trees
+from lsgeo.geometry.terrain.merge_tree import merge_tree
+from lsgeo.spectra.arguments import check_count, check_key, check_positive
+
+
+@trees.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class PersistenceNull:
+    """Persistent minima of a surface and of random fields with its spectrum; see `persistence_null`.
+
+    Attributes:
+      count: of the surface, NaN where one of its values is not finite.
+      counts: (num_fields,) of the fields.
+      threshold: barrier above which a minimum counts, in the units of the values.
+      p_more: probability that a field has as many or more.
+      p_fewer: probability that it has as many or fewer.
+    """
+
+    count: float
+    counts: np.ndarray
+    threshold: float
+    p_more: float
+    p_fewer: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.count:g} minima behind barriers above {self.threshold:.3g}, random fields "
+            f"{np.mean(self.counts):.3g} (p = {self.p_more:.3g} for as many, {self.p_fewer:.3g} for as few)"
+        )
+
+
+def persistence_null(
+    values: Any,
+    *,
+    key: jax.Array,
+    threshold: float = 0.1,
+    num_fields: int = 199,
+    neighbours: int = 8,
+) -> PersistenceNull:
+    """Compares the number of persistent minima with that of random fields of the same spectrum.
+
+    A field keeps the size of every coefficient of the cosine transform, and with them mean and variance, and
+    draws their signs at random: what phases are in surrogate data (Theiler et al. 1992). Unlike Fourier's, this
+    transform does not take the surface for periodic and so sees no cliff at its edge.
+
+    The null hypothesis is that the surface is such a draw: for a field whose law the signs leave unchanged,
+    p <= alpha has at most probability alpha, whatever the number of fields. A bowl is no such draw: it has
+    fewer minima.
+
+    Args:
+      values: [ny, nx] losses, or a Surface; logarithms where losses range over decades.
+      key: typed random key of the signs.
+      threshold: barrier above which a minimum counts, in standard deviations of the values.
+      num_fields: random fields; the smallest p is 1 / (num_fields + 1).
+      neighbours: as `merge_tree`.
+
+    Returns:
+      PersistenceNull; NaN where a value is not finite.
+
+    Raises:
+      ValueError: if an argument is out of range, or as `merge_tree`.
+    """
+    check_key(key)
+    check_positive(threshold, "threshold")
+    check_count(num_fields, "num_fields")
+    tree = merge_tree(values, neighbours=neighbours)
+    values = np.asarray(getattr(values, "values", values), np.float64)
+    if not np.all(np.isfinite(values)):
+        lost = np.full(num_fields, np.nan)
+        return PersistenceNull(np.nan, lost, np.nan, np.nan, np.nan)
+    level = threshold * float(np.std(values))
+    count = tree.count(level)
+    coefficients = dctn(values, norm="ortho")
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    counts = np.empty(num_fields)
+    for k in range(num_fields):
+        signs = rng.choice([-1.0, 1.0], values.shape)
+        signs[0, 0] = 1.0  # the mean
+        field = idctn(coefficients * signs, norm="ortho")
+        counts[k] = merge_tree(field, neighbours=neighbours).count(level)
+    more, fewer = np.sum(counts >= count), np.sum(counts <= count)
+    total = num_fields + 1
+    return PersistenceNull(
+        float(count), counts, level, float(1 + more) / total, float(1 + fewer) / total
+    )
