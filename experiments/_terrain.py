@@ -1,0 +1,138 @@
+"""What `experiments.terrain` reads off one surface, and how it is averaged."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from lsgeo import geometry, plotting
+from lsgeo.geometry import terrain
+
+SHARE, SIZE, ANY = (0.0, 1.0), (0.0, math.inf), (-math.inf, math.inf)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scalar:
+    """One figure of a surface: what it is called, its unit, and the values that its mean can have."""
+
+    label: str
+    unit: str
+    bounds: tuple[float, float]
+
+
+def scalars(windows: tuple[int, ...]) -> dict[str, Scalar]:
+    """Every column of the table, by name; the last one belongs to a network, not to a surface."""
+    rough = {
+        f"roughness_{w}": Scalar(f"roughness, {w} points", "share of the spread", SIZE)
+        for w in windows
+    }
+    return {
+        "non_convex_fraction": Scalar("curves downwards", "share of points", SHARE),
+        "convexity_radius": Scalar("convexity radius", "filter norms", SIZE),
+        "negative_curvature": Scalar("|λ_min / λ_max| of the plane", "mean ratio", SHARE),
+        "hull_deficit": Scalar("height above convex hull", "share of height", SHARE),
+        "basin_area": Scalar("better than chance", "share of area", SHARE),
+        **rough,
+        "further_minima": Scalar("further minima", "number", SIZE),
+        "log_smoothness": Scalar("gradient smoothness", "log10 of nats / parameter²", ANY),
+    }
+
+
+def measure(
+    surface: geometry.Surface, config: Any, chance: float, key: jax.Array
+) -> dict[str, Any]:
+    """All figures of one surface, its merge tree and the null.
+
+    Minima are those of ln(loss), whose barriers are factors: they do not drown in the walls around.
+    """
+    radius = terrain.convexity_radius(surface, test=config.test)
+    rough = terrain.roughness(surface, windows=config.windows)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(surface.values)
+    tree = terrain.merge_tree(surface, neighbours=config.neighbours)
+    null = terrain.persistence_null(
+        logs,
+        key=key,
+        threshold=config.threshold,
+        num_fields=config.num_fields,
+        neighbours=config.neighbours,
+    )
+    return {
+        "non_convex_fraction": surface.non_convex_fraction(),
+        "convexity_radius": radius.value,
+        "radius_censored": radius.censored,
+        "negative_curvature": float(np.mean(terrain.plane_hessian(surface).ratio())),
+        "hull_deficit": terrain.hull_deficit(surface).relative,
+        "basin_area": surface.basin_area(chance),
+        **{f"roughness_{w}": v for w, v in zip(config.windows, rough.relative, strict=True)},
+        "further_minima": null.count,
+        "null_counts": null.counts,
+        "p_more": null.p_more,
+        "p_fewer": null.p_fewer,
+        "barrier": null.threshold,
+        **{f"tree_{f.name}": getattr(tree, f.name) for f in dataclasses.fields(tree)},
+    }
+
+
+def minima_figure(planes: dict[str, list[list[dict[str, Any]]]]) -> Any:
+    """Draws the merge tree of each arm's plane with most minima, all minima, and the null.
+
+    Args:
+      planes: arm -> network -> the entries of its planes.
+    """
+    flat = {
+        arm: [entry for entries in networks for entry in entries]
+        for arm, networks in planes.items()
+    }
+    figure, axes = plotting.new_figure(
+        width=4.6 * max(2, len(flat)), height=7.2, columns=max(2, len(flat)), rows=2
+    )
+    for ax in axes[0][len(flat) :]:
+        ax.set_axis_off()
+    for ax, (arm, entries) in zip(axes[0], flat.items(), strict=False):
+        trees = [tree_of(entry) for entry in entries]
+        most = max(range(len(trees)), key=lambda k, t=trees: len(t[k].births))
+        plotting.merge_tree_branches(
+            trees[most], ax, arm=arm, top=float(np.nanmax(entries[most]["values"]))
+        )
+    plotting.persistence_diagram(
+        {arm: [tree_of(entry) for entry in entries] for arm, entries in flat.items()}, axes[1][0]
+    )
+    counts = {
+        arm: [(e["further_minima"], e["null_counts"]) for e in entries] for arm, entries in flat.items()
+    }
+    plotting.minima_against_null(counts, axes[1][1])
+    return figure
+
+
+def tree_of(entry: dict[str, Any]) -> terrain.MergeTree:
+    """The merge tree of a stored plane."""
+    return terrain.MergeTree(
+        **{f.name: entry[f"tree_{f.name}"] for f in dataclasses.fields(terrain.MergeTree)}
+    )
+
+
+def table(
+    groups: dict[str, dict[str, list[list[float]]]], windows: tuple[int, ...], key: jax.Array
+) -> list[dict[str, Any]]:
+    """One row per figure and arm, and with two arms the difference of the pairs.
+
+    Args:
+      groups: arm -> figure -> one list per network, of a number per plane.
+      windows: of the roughness.
+      key: of the resamples.
+    """
+    rows = []
+    for name, scalar in scalars(windows).items():
+        sides = {arm: (values[name], scalar.bounds) for arm, values in groups.items()}
+        if len(groups) == 2:
+            first, second = (values for values, _ in sides.values())
+            if len(first) == len(second):
+                pairs = [np.subtract(a, b).tolist() for a, b in zip(first, second, strict=True)]
+                sides[" - ".join(sides)] = (pairs, ANY)
+        for arm, (values, bounds) in sides.items():
+            found = terrain.nested_interval(values, key=key, bounds=bounds)
+            rows.append({"figure": name, "networks": arm, **dataclasses.asdict(found)})
+    return rows

@@ -1,0 +1,266 @@
+"""Measures the terrain around trained networks and their twins: convexity, roughness, minima, with intervals.
+
+Several networks, each seen on several random planes; twins see the same directions. Without `runs` it trains
+its own.
+
+python -m experiments.terrain --config=configs/terrain.py --workdir=runs/terrain
+python -m experiments.terrain --config.runs=runs/skip-0,runs/skip-1,runs/skip-2
+  --config.twins=runs/plain-0,runs/plain-1,runs/plain-2 --workdir=runs/terrain
+"""
+
+import dataclasses
+import math
+import os
+
+import jax
+import numpy as np
+
+from experiments import _main, _network, _results, _terrain, train
+from lsgeo import geometry, plotting, runs
+from lsgeo.geometry import terrain
+
+SIDES = ("runs", "twins")
+ENDS = ("value", "lower", "upper")
+
+
+def _small():
+    return train.Config(
+        depth=20,
+        width=32,
+        norm="none",
+        skip="scaled",
+        max_steps=800,
+        loss_levels=(),
+        eval_every=100,
+        save_every=0,
+    )
+
+
+@dataclasses.dataclass
+class Config:
+    """The terrain of networks of several seeds, and of their twins.
+
+    Attributes:
+      runs: directories of runs of experiments.train, one per seed, separated by commas; "" trains `num_seeds`
+        pairs of twins in WORKDIR/train.
+      twins: directories of their twins, in the same order; "" for none.
+      network: configuration of that training, where `runs` is "".
+      twin_skip: skip type of the twins that are trained.
+      num_seeds: pairs that are trained; an interval needs three.
+      checkpoint: of every run.
+      num_examples: training examples of the loss, the first ones; 0 takes all.
+      planes: pairs of random directions per network.
+      resolution: points per axis.
+      extent: the planes reach from -extent to extent, in filter norms.
+      test: of the convexity radius, "chords" or "hessian".
+      windows: of the roughness, in points.
+      threshold: barrier that makes a minimum count, in standard deviations of ln(loss).
+      num_fields: random fields of the null.
+      neighbours: 8, or 4, of a point in the merge tree.
+      steps: step sizes of the gradient smoothness.
+      seed: random directions, fields and resamples.
+    """
+
+    runs: str = ""
+    twins: str = ""
+    network: train.Config = dataclasses.field(default_factory=_small)
+    twin_skip: str = "none"
+    num_seeds: int = 3
+    checkpoint: str = "end"
+    num_examples: int = 0
+    planes: int = 3
+    resolution: int = 21
+    extent: float = 1.0
+    test: str = "chords"
+    windows: tuple[int, ...] = (3, 5, 9)
+    threshold: float = 0.01
+    num_fields: int = 199
+    neighbours: int = 8
+    steps: tuple[float, ...] = (1e-4, 1e-3, 1e-2)
+    seed: int = 0
+
+
+def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+    """Measures each plane into arrays/SIDE_K_plane_P.npz; what is there is left alone.
+
+    Args:
+      config: Config.
+      workdir: the run's directory; it gets table.csv, "summary", figures/terrain.svg and
+        figures/minima.svg.
+      progress: progress(done, total, text).
+
+    Returns:
+      The Run. "summary" holds the table: figure, networks (an arm, or the difference of both by pairs), value,
+      lower, upper, between, within; a plane's file xs, ys, values, every figure, the merge tree of its losses
+      and the null; SIDE_K the loss and the smoothness of a network.
+
+    Raises:
+      ValueError: for a bad field, unequal numbers of runs and twins, or the directory of another
+        configuration or of other networks.
+    """
+    _check(config)
+    opened = runs.open_run(workdir, config)
+    sides = _sides(config, opened, progress)
+    total = sum(map(len, sides.values())) * config.planes
+    arms: dict[str, list] = {}
+    done = 0
+    for side, paths in sides.items():
+        networks = []
+        for k, path in enumerate(paths):
+            network = _network.load(path, config.checkpoint, config.num_examples)
+            _check_arm(network, path, networks, arms)
+            entries = []
+            for plane in range(config.planes):
+                entries.append(_plane(config, opened, side, k, network, plane))
+                done += 1
+                if progress is not None:
+                    progress(done, total, _line(network, entries[-1]))
+            networks.append((network.arm, _smoothness(config, opened, side, k, network), entries))
+        arms[networks[0][0]] = networks
+    groups = {arm: _values(config, networks) for arm, networks in arms.items()}
+    rows = _terrain.table(groups, config.windows, key=jax.random.key(config.seed))
+    opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
+    _results.write_csv(opened.path / "table.csv", rows)
+    _draw(config, opened, groups, rows, {arm: [one[2] for one in n] for arm, n in arms.items()})
+    if progress is not None:
+        _report(rows, opened)
+    return opened
+
+
+def _check(config):
+    for name, least in (
+        ("num_seeds", 1),
+        ("planes", 1),
+        ("resolution", max(config.windows, default=3)),
+    ):
+        if getattr(config, name) < least:
+            raise ValueError(f"`{name}` must be at least {least}; got {getattr(config, name)}.")
+    if not 0 < config.extent < math.inf:
+        raise ValueError(f"`extent` must be positive and finite; got {config.extent}.")
+    first, second = (_split(getattr(config, side)) for side in SIDES)
+    if second and len(first) != len(second):
+        raise ValueError(
+            f"`runs` and `twins` must be pairs; got {len(first)} and {len(second)} directories."
+        )
+
+
+def _split(text):
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _sides(config, opened, progress):
+    found = {side: _split(getattr(config, side)) for side in SIDES}
+    if not found["runs"]:
+        for side, skip in zip(SIDES, (config.network.skip, config.twin_skip), strict=True):
+            for k in range(config.num_seeds):
+                path = opened.path / "train" / f"{side}_{k}"
+                one = dataclasses.replace(config.network, skip=skip, seed=config.network.seed + k)
+                train.run(one, path, progress)
+                found[side].append(path)
+    return {side: paths for side, paths in found.items() if paths}
+
+
+def _check_arm(network, path, networks, arms):
+    if network.arm in arms:
+        raise ValueError(
+            f"`twins` {path} is a network with {network.arm!r}, as `runs` are; twins differ in their skip."
+        )
+    if networks and networks[0][0] != network.arm:
+        raise ValueError(
+            f"{path} is a network with {network.arm!r}, the ones before it with {networks[0][0]!r}; give each "
+            "kind to one of `runs` and `twins`."
+        )
+
+
+def _plane(config, opened, side, k, network, plane):
+    name = f"{side}_{k}_plane_{plane}"
+    if not opened.has(name):
+        # The same for both twins.
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), k), plane)
+        draw, fields = jax.random.split(key)
+        directions = geometry.filter_normalized_directions(network.params, key=draw)
+        xs = np.linspace(-config.extent, config.extent, config.resolution)
+        surface = geometry.surface(
+            network.loss, network.params, network.batch, directions, xs=xs, ys=xs
+        )
+        figures = _terrain.measure(surface, config, math.log(network.num_classes), fields)
+        grid = {"xs": xs, "ys": xs, "values": surface.values}
+        opened.save(name, {**grid, **figures, "network_sha256": network.sha256})
+    return _stored(opened, name, network)
+
+
+def _smoothness(config, opened, side, k, network):
+    name = f"{side}_{k}"
+    if not opened.has(name):
+        found = terrain.gradient_smoothness(
+            network.loss, network.params, network.batch, steps=config.steps
+        )
+        opened.save(
+            name,
+            {
+                "smoothness": found.value,
+                "steps": found.steps,
+                "values": found.values,
+                "gradient_norm": found.gradient_norm,
+                "loss": network.value(),
+                "step": network.step,
+                "network_sha256": network.sha256,
+            },
+        )
+    return _stored(opened, name, network)["smoothness"]
+
+
+def _stored(opened, name, network):
+    entry = opened.load(name)
+    if entry["network_sha256"] != network.sha256:
+        raise ValueError(
+            f"`workdir` {opened.path} holds {name} of other weights: the training run was repeated since. Use "
+            "another --workdir, or delete that directory."
+        )
+    return entry
+
+
+def _values(config, networks):
+    names = [name for name in _terrain.scalars(config.windows) if name != "log_smoothness"]
+    found = {name: [[e[name] for e in entries] for _, _, entries in networks] for name in names}
+    found["log_smoothness"] = [[math.log10(smoothness)] for _, smoothness, _ in networks]
+    return found
+
+
+def _line(network, entry):
+    return (
+        f"{network.arm}, loss {network.value():.3g}: curves downwards at {entry['non_convex_fraction']:.3g} of "
+        f"the points, convex up to {entry['convexity_radius']:.2g}, {entry['further_minima']:g} further minima"
+    )
+
+
+def _report(rows, opened):
+    for row in rows:
+        ends = f"[{row['lower']:.3g}, {row['upper']:.3g}]"
+        print(f"{row['figure']:>20}  {row['networks']:<22} {row['value']:.3g} {ends}")
+    print(f"table in {opened.path / 'table.csv'}, figures in {opened.path / 'figures'}")
+
+
+def _draw(config, opened, groups, rows, planes):
+    intervals = {(row["figure"], row["networks"]): row for row in rows}
+    figures = _terrain.scalars(config.windows)
+    columns = math.ceil(len(figures) / 2)
+    figure, axes = plotting.new_figure(width=2.4 * columns, height=5.6, columns=columns, rows=2)
+    for ax in axes.ravel()[len(figures) :]:
+        ax.set_axis_off()
+    for ax, (name, scalar) in zip(axes.ravel(), figures.items(), strict=False):
+        plotting.nested_values(
+            {arm: values[name] for arm, values in groups.items()},
+            {arm: tuple(intervals[name, arm][end] for end in ENDS) for arm in groups},
+            ax,
+            label=scalar.label,
+            unit=scalar.unit,
+        )
+    folder = opened.path / "figures"
+    folder.mkdir(exist_ok=True)
+    plotting.save_svg(figure, folder / "terrain.svg")
+    plotting.save_svg(_terrain.minima_figure(planes), folder / "minima.svg")
+
+
+if __name__ == "__main__":
+    _main.launch(run, config_file="configs/terrain.py")
