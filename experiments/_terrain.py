@@ -29,7 +29,8 @@ def scalars(windows: tuple[int, ...]) -> dict[str, Scalar]:
         for w in windows
     }
     return {
-        "non_convex_fraction": Scalar("curves downwards", "share of points", SHARE),
+        "non_convex_fraction": Scalar("curves down in a direction", "share of points", SHARE),
+        "negative_laplacian": Scalar("curves down on average", "share of points", SHARE),
         "convexity_radius": Scalar("convexity radius", "filter norms", SIZE),
         "negative_curvature": Scalar("|λ_min / λ_max| of the plane", "mean ratio", SHARE),
         "hull_deficit": Scalar("height above convex hull", "share of height", SHARE),
@@ -48,6 +49,7 @@ def measure(
     Minima are those of ln(loss), whose barriers are factors: they do not drown in the walls around.
     """
     radius = terrain.convexity_radius(surface, test=config.test)
+    hessian = terrain.plane_hessian(surface)
     rough = terrain.roughness(surface, windows=config.windows)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(surface.values)
@@ -60,10 +62,11 @@ def measure(
         neighbours=config.neighbours,
     )
     return {
-        "non_convex_fraction": surface.non_convex_fraction(),
+        "non_convex_fraction": hessian.non_convex_fraction(),
+        "negative_laplacian": surface.non_convex_fraction(),
         "convexity_radius": radius.value,
         "radius_censored": radius.censored,
-        "negative_curvature": float(np.mean(terrain.plane_hessian(surface).ratio())),
+        "negative_curvature": float(np.mean(hessian.ratio())),
         "hull_deficit": terrain.hull_deficit(surface).relative,
         "basin_area": surface.basin_area(chance),
         **{f"roughness_{w}": v for w, v in zip(config.windows, rough.relative, strict=True)},
@@ -101,7 +104,8 @@ def minima_figure(planes: dict[str, list[list[dict[str, Any]]]]) -> Any:
         {arm: [tree_of(entry) for entry in entries] for arm, entries in flat.items()}, axes[1][0]
     )
     counts = {
-        arm: [(e["further_minima"], e["null_counts"]) for e in entries] for arm, entries in flat.items()
+        arm: [(e["further_minima"], e["null_counts"]) for e in entries]
+        for arm, entries in flat.items()
     }
     plotting.minima_against_null(counts, axes[1][1])
     return figure

@@ -20,16 +20,17 @@ from lsgeo import geometry, plotting, runs
 from lsgeo.geometry import terrain
 
 SIDES = ("runs", "twins")
-ENDS = ("value", "lower", "upper")
 
 
 def _small():
     return train.Config(
         depth=20,
-        width=32,
+        width=64,
         norm="none",
         skip="scaled",
-        max_steps=800,
+        num_train=0,
+        max_steps=1000,
+        stop_loss=0.01,
         loss_levels=(),
         eval_every=100,
         save_every=0,
@@ -229,8 +230,8 @@ def _values(config, networks):
 
 def _line(network, entry):
     return (
-        f"{network.arm}, loss {network.value():.3g}: curves downwards at {entry['non_convex_fraction']:.3g} of "
-        f"the points, convex up to {entry['convexity_radius']:.2g}, {entry['further_minima']:g} further minima"
+        f"{network.arm}, loss {network.value():.3g}: curves down at {entry['non_convex_fraction']:.3g} of the "
+        f"points, convex up to {entry['convexity_radius']:.2g}, {entry['further_minima']:g} further minima"
     )
 
 
@@ -251,7 +252,7 @@ def _draw(config, opened, groups, rows, planes):
     for ax, (name, scalar) in zip(axes.ravel(), figures.items(), strict=False):
         plotting.nested_values(
             {arm: values[name] for arm, values in groups.items()},
-            {arm: tuple(intervals[name, arm][end] for end in ENDS) for arm in groups},
+            {arm: _interval(intervals[name, arm]) for arm in groups},
             ax,
             label=scalar.label,
             unit=scalar.unit,
@@ -260,6 +261,12 @@ def _draw(config, opened, groups, rows, planes):
     folder.mkdir(exist_ok=True)
     plotting.save_svg(figure, folder / "terrain.svg")
     plotting.save_svg(_terrain.minima_figure(planes), folder / "minima.svg")
+
+
+def _interval(row):
+    # Of fewer than three networks an interval knows its bounds alone, which would hide the values.
+    known = row["num_seeds"] >= 3
+    return (row["value"], *((row["lower"], row["upper"]) if known else (-math.inf, math.inf)))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ figure.
 """
 
 from lsgeo.plotting.connections import curvature_profile, loss_profiles
+from lsgeo.plotting.curvature_maps import curvature_maps
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.dynamics import dynamics_panels
@@ -31,6 +32,7 @@ __all__ = [
     "ARMS",
     "TrainingCurve",
     "Trajectory",
+    "curvature_maps",
     "curvature_profile",
     "deletions",
     "dynamics_panels",

@@ -145,7 +145,10 @@ def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax) -> None:
         ax.set_xscale("log")
         ax.set_yscale("log")
         low, high = ax.get_ylim()
-        ax.set_ylim(low, high * (high / low) ** 0.2)
+        ax.set_ylim(low, high * (high / low) ** 0.25)
+    else:
+        ax.set_xticks([])
+        ax.set_yticks([])
     dress(
         ax,
         x="loss of a further minimum (nats per example)",

@@ -62,7 +62,10 @@ def test_plane_hessian_of_a_quadratic_is_exact_on_a_grid_of_unequal_steps():
     np.testing.assert_allclose(found.lowest, np.full((2, 3), low), rtol=1e-10)
     np.testing.assert_allclose(found.highest, np.full((2, 3), high), rtol=1e-10)
     np.testing.assert_allclose(found.ratio(), np.full((2, 3), -low / high), rtol=1e-10)
-    assert np.all(terrain.plane_hessian(plane(lambda x, y: x * x + y * y)).ratio() == 0)
+    # Its trace is positive: convex on average, and nowhere in every direction.
+    assert found.non_convex_fraction() == 1
+    bowl = terrain.plane_hessian(plane(lambda x, y: x * x + y * y))
+    assert np.all(bowl.ratio() == 0) and bowl.non_convex_fraction() == 0
 
 
 def test_a_hole_hides_what_lies_behind_it_and_nothing_nearer():
@@ -76,6 +79,7 @@ def test_a_hole_hides_what_lies_behind_it_and_nothing_nearer():
         assert np.isnan(terrain.hull_deficit(broken).value)
         assert np.isnan(terrain.roughness(broken).values).all()
         assert np.isnan(terrain.plane_hessian(broken).ratio()).sum() == (9 if hidden else 1)
+        assert np.isnan(terrain.plane_hessian(broken).non_convex_fraction())
 
 
 def test_hull_deficit_of_two_wells_is_its_closed_form():

@@ -43,6 +43,13 @@ class CurvatureMap:
     converged: np.ndarray
     num_matvecs: int
 
+    @classmethod
+    def of_rows(cls, xs: np.ndarray, ys: np.ndarray, rows: Any) -> "CurvatureMap":
+        """Builds the map of all rows that `curvature_map` gave to `on_row`, [ny, nx, 7]."""
+        values, low, high, *residuals, converged, products = np.moveaxis(np.asarray(rows), -1, 0)
+        both = np.stack(residuals, axis=-1)
+        return cls(xs, ys, values, low, high, both, converged == 1, int(np.sum(products)))
+
     def ratio(self) -> np.ndarray:
         """|lambda_min / lambda_max| (ny, nx) of Li et al.
 

@@ -28,6 +28,16 @@ class PlaneHessian:
     highest: np.ndarray
     rounding: np.ndarray
 
+    def non_convex_fraction(self) -> float:
+        """Share of interior points that curve downwards in some direction of the plane.
+
+        Where a negative Laplacian (`Surface.non_convex_fraction`) asks for the mean over directions. NaN if any
+        point is not known.
+        """
+        if np.any(np.isnan(self.lowest)):
+            return float("nan")
+        return float(np.mean(self.lowest < -self.rounding))
+
     def ratio(self) -> np.ndarray:
         """|lambda_min / lambda_max| where lambda_min is negative beyond rounding, else 0, [ny - 2, nx - 2].
 
