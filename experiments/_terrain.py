@@ -10,6 +10,7 @@ import numpy as np
 from lsgeo import geometry, plotting
 from lsgeo.geometry import terrain
 
+Groups = dict[str, list[list[float]]]  # figure -> network -> plane
 SHARE, SIZE, ANY = (0.0, 1.0), (0.0, math.inf), (-math.inf, math.inf)
 
 
@@ -79,6 +80,33 @@ def measure(
     }
 
 
+def scalars_figure(
+    groups: dict[str, Groups], rows: list[dict[str, Any]], windows: tuple[int, ...]
+) -> Any:
+    """Draws every figure of `groups` with the intervals of `rows`, as `table` takes and gives them."""
+    intervals = {(row["figure"], row["networks"]): _interval(row) for row in rows}
+    drawn = scalars(windows)
+    columns = math.ceil(len(drawn) / 2)
+    figure, axes = plotting.new_figure(width=2.3 * columns, height=5.6, columns=columns, rows=2)
+    for ax in axes.ravel()[len(drawn) :]:
+        ax.set_axis_off()
+    for ax, (name, scalar) in zip(axes.ravel(), drawn.items(), strict=False):
+        plotting.nested_values(
+            {arm: values[name] for arm, values in groups.items()},
+            {arm: intervals[name, arm] for arm in groups},
+            ax,
+            label=scalar.label,
+            unit=scalar.unit,
+        )
+    return figure
+
+
+def _interval(row):
+    # Of fewer than three networks an interval knows its bounds alone, which would hide the values.
+    known = row["num_seeds"] >= 3
+    return (row["value"], *((row["lower"], row["upper"]) if known else (-math.inf, math.inf)))
+
+
 def minima_figure(planes: dict[str, list[list[dict[str, Any]]]]) -> Any:
     """Draws the merge tree of each arm's plane with most minima, all minima, and the null.
 
@@ -119,7 +147,7 @@ def tree_of(entry: dict[str, Any]) -> terrain.MergeTree:
 
 
 def table(
-    groups: dict[str, dict[str, list[list[float]]]], windows: tuple[int, ...], key: jax.Array
+    groups: dict[str, Groups], windows: tuple[int, ...], key: jax.Array
 ) -> list[dict[str, Any]]:
     """One row per figure and arm, and with two arms the difference of the pairs.
 

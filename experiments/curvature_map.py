@@ -14,6 +14,7 @@ import numpy as np
 from experiments import _main, _network
 from lsgeo import geometry, plotting, runs
 from lsgeo.geometry import terrain
+from lsgeo.spectra.arguments import check_fraction
 
 
 @dataclasses.dataclass
@@ -148,6 +149,7 @@ def _stored_rows(opened, side, network):
 
 
 def _check(config):
+    check_fraction(config.tol, "tol")
     for axis in "xy":
         low, high = getattr(config, f"{axis}_min"), getattr(config, f"{axis}_max")
         if not -math.inf < low < high < math.inf:

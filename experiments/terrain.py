@@ -122,20 +122,21 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     rows = _terrain.table(groups, config.windows, key=jax.random.key(config.seed))
     opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
     _results.write_csv(opened.path / "table.csv", rows)
-    _draw(config, opened, groups, rows, {arm: [one[2] for one in n] for arm, n in arms.items()})
+    folder = opened.path / "figures"
+    folder.mkdir(exist_ok=True)
+    plotting.save_svg(_terrain.scalars_figure(groups, rows, config.windows), folder / "terrain.svg")
+    planes = {arm: [entries for *_, entries in networks] for arm, networks in arms.items()}
+    plotting.save_svg(_terrain.minima_figure(planes), folder / "minima.svg")
     if progress is not None:
         _report(rows, opened)
     return opened
 
 
 def _check(config):
-    for name, least in (
-        ("num_seeds", 1),
-        ("planes", 1),
-        ("resolution", max(config.windows, default=3)),
-    ):
-        if getattr(config, name) < least:
-            raise ValueError(f"`{name}` must be at least {least}; got {getattr(config, name)}.")
+    least = {"num_seeds": 1, "planes": 1, "resolution": max(config.windows, default=3)}
+    for name, number in least.items():
+        if getattr(config, name) < number:
+            raise ValueError(f"`{name}` must be at least {number}; got {getattr(config, name)}.")
     if not 0 < config.extent < math.inf:
         raise ValueError(f"`extent` must be positive and finite; got {config.extent}.")
     first, second = (_split(getattr(config, side)) for side in SIDES)
@@ -143,6 +144,18 @@ def _check(config):
         raise ValueError(
             f"`runs` and `twins` must be pairs; got {len(first)} and {len(second)} directories."
         )
+    if not first and config.twin_skip == config.network.skip:
+        raise ValueError(
+            f"`twin_skip` is the skip of `network` itself, {config.twin_skip!r}; twins differ in it."
+        )
+    # A plane without a network, so that a bad field is met before the first training.
+    flat = geometry.Surface(*[_axis(config)] * 2, np.ones((config.resolution,) * 2))
+    one = dataclasses.replace(config, num_fields=min(config.num_fields, 1))
+    _terrain.measure(flat, one, 1.0, jax.random.key(0))
+
+
+def _axis(config):
+    return np.linspace(-config.extent, config.extent, config.resolution)
 
 
 def _split(text):
@@ -180,7 +193,7 @@ def _plane(config, opened, side, k, network, plane):
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), k), plane)
         draw, fields = jax.random.split(key)
         directions = geometry.filter_normalized_directions(network.params, key=draw)
-        xs = np.linspace(-config.extent, config.extent, config.resolution)
+        xs = _axis(config)
         surface = geometry.surface(
             network.loss, network.params, network.batch, directions, xs=xs, ys=xs
         )
@@ -240,33 +253,6 @@ def _report(rows, opened):
         ends = f"[{row['lower']:.3g}, {row['upper']:.3g}]"
         print(f"{row['figure']:>20}  {row['networks']:<22} {row['value']:.3g} {ends}")
     print(f"table in {opened.path / 'table.csv'}, figures in {opened.path / 'figures'}")
-
-
-def _draw(config, opened, groups, rows, planes):
-    intervals = {(row["figure"], row["networks"]): row for row in rows}
-    figures = _terrain.scalars(config.windows)
-    columns = math.ceil(len(figures) / 2)
-    figure, axes = plotting.new_figure(width=2.4 * columns, height=5.6, columns=columns, rows=2)
-    for ax in axes.ravel()[len(figures) :]:
-        ax.set_axis_off()
-    for ax, (name, scalar) in zip(axes.ravel(), figures.items(), strict=False):
-        plotting.nested_values(
-            {arm: values[name] for arm, values in groups.items()},
-            {arm: _interval(intervals[name, arm]) for arm in groups},
-            ax,
-            label=scalar.label,
-            unit=scalar.unit,
-        )
-    folder = opened.path / "figures"
-    folder.mkdir(exist_ok=True)
-    plotting.save_svg(figure, folder / "terrain.svg")
-    plotting.save_svg(_terrain.minima_figure(planes), folder / "minima.svg")
-
-
-def _interval(row):
-    # Of fewer than three networks an interval knows its bounds alone, which would hide the values.
-    known = row["num_seeds"] >= 3
-    return (row["value"], *((row["lower"], row["upper"]) if known else (-math.inf, math.inf)))
 
 
 if __name__ == "__main__":
