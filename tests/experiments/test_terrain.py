@@ -63,8 +63,10 @@ def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(m
 
 
 def test_a_killed_run_continues_with_given_networks_and_other_weights_are_refused(
-    measured, tmp_path
+    measured, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(terrain.plotting, "save_svg", lambda figure, path: None)
+
     def kill(done, total, text):
         if done == 2:
             raise Killed

@@ -168,6 +168,9 @@ def test_nested_interval_separates_seeds_from_planes_and_keeps_nan():
     ragged = terrain.nested_interval([[0.1, 0.3], [0.0], [0.4, 0.4, 0.4]], key=key, bounds=(0, 1))
     np.testing.assert_allclose(ragged.value, (0.2 + 0 + 0.4) / 3)
     assert ragged.lower == 0 and 0.5 < ragged.upper <= 1 and ragged.num_values == 6
+    # Seeds that agree by luck: the planes' standard error, 0.1 / sqrt(2) / sqrt(6), times Student's 3.18.
+    agree = terrain.nested_interval([[0.0, 0.1]] * 3, key=key)
+    np.testing.assert_allclose(agree.upper - agree.value, 3.1824 * 0.1 / 12**0.5, rtol=1e-4)
     two = terrain.nested_interval([[0.1], [0.2]], key=key, bounds=(0, 1))
     assert (two.lower, two.upper) == (0, 1)
     lost = terrain.nested_interval([[0.1, np.nan], [0.2], [0.1]], key=key)

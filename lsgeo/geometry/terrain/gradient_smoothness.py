@@ -78,8 +78,9 @@ def gradient_smoothness(
     size, eps = float(trees.norm(here)), trees.space_of(params).eps
     found = []
     for step in steps:
-        turned, there = (float(part) for part in _compare(loss, params, batch, here, float(step)))
-        ends = (turned, eps * (size + there)) if size > 0 else (math.nan, math.nan)
+        there = _gradient(loss, _step(params, here, float(step)), batch)
+        turned, norm = (float(part) for part in _sizes(here, there))
+        ends = (turned, eps * (size + norm)) if size > 0 else (math.nan, math.nan)
         found.append([part / (step * size) if size > 0 else part for part in ends])
     values, rounding = np.asarray(found, np.float64).T
     return GradientSmoothness(np.asarray(steps, np.float64), values, rounding, size)
@@ -91,8 +92,11 @@ def _gradient(loss, params, batch):
 
 
 @jax.jit
-def _compare(loss, params, batch, here, step):
-    moved = jax.tree.map(lambda w, g: w - (step * g).astype(w.dtype), params, here)
-    there = jax.grad(loss)(moved, batch)
+def _step(params, gradient, step):
+    return jax.tree.map(lambda w, g: w - (step * g).astype(w.dtype), params, gradient)
+
+
+@jax.jit
+def _sizes(here, there):
     change = jax.tree.map(lambda a, b: a - b, here, there)
     return trees.norm(change), trees.norm(there)

@@ -58,7 +58,8 @@ def nested_interval(
     (Davison and Hinkley 1997, section 3.8: drawing planes with replacement as well would count their spread
     twice). The percentiles are moved outwards for few seeds (Hesterberg 2015, section 4.2), and the interval
     is widened to Student's over the seeds' means where that is wider: at three to five seeds it mostly is.
-    More planes narrow it only as far as networks agree.
+    Where few seeds agree by luck, the planes alone would still move the mean: it is never narrower than they
+    make it. More planes narrow it only as far as networks agree.
 
     Args:
       values: one list per seed, of one number per plane; lists may differ in length. Each seed counts the
@@ -91,6 +92,8 @@ def nested_interval(
         lower = upper = math.nan
     elif count >= 3:
         lower, upper = _ends(means, key, confidence, num_resamples)
+        half = _planes_alone(groups, spread[1], confidence)
+        lower, upper = min(lower, value - half), max(upper, value + half)
     lower, upper = (float(np.clip(end, *bounds)) for end in (lower, upper))
     total = sum(map(len, groups))
     return NestedInterval(value, lower, upper, confidence, *spread, count, total)
@@ -106,6 +109,15 @@ def _spread(groups, means):
     noise = 0.0 if math.isnan(within) else within * np.mean([1 / len(group) for group in groups])
     between = np.var(means, ddof=1) - noise
     return float(np.sqrt(np.maximum(between, 0.0))), math.sqrt(within)
+
+
+def _planes_alone(groups, within, confidence):
+    if math.isnan(within):
+        return 0.0
+    count = len(groups)
+    freedom = sum(map(len, groups)) - count
+    error = within * math.sqrt(sum(1 / len(group) for group in groups)) / count
+    return stats.t.ppf(0.5 + confidence / 2, freedom) * error
 
 
 def _ends(means, key, confidence, num_resamples):
