@@ -45,18 +45,13 @@ def scalars(windows: tuple[int, ...]) -> dict[str, Scalar]:
 def measure(
     surface: geometry.Surface, config: Any, chance: float, key: jax.Array
 ) -> dict[str, Any]:
-    """All figures of one surface, its merge tree and the null.
-
-    Minima are those of ln(loss), whose barriers are factors: they do not drown in the walls around.
-    """
+    """All figures of one surface, its merge tree and the null."""
     radius = terrain.convexity_radius(surface, test=config.test)
     hessian = terrain.plane_hessian(surface)
     rough = terrain.roughness(surface, windows=config.windows)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(surface.values)
     tree = terrain.merge_tree(surface, neighbours=config.neighbours)
     null = terrain.persistence_null(
-        logs,
+        surface,
         key=key,
         threshold=config.threshold,
         num_fields=config.num_fields,

@@ -26,7 +26,7 @@ def _small():
     return train.Config(
         depth=20,
         width=64,
-        norm="none",
+        norm="layer",
         skip="scaled",
         num_train=0,
         max_steps=1000,
@@ -55,7 +55,7 @@ class Config:
       extent: the planes reach from -extent to extent, in filter norms.
       test: of the convexity radius, "chords" or "hessian".
       windows: of the roughness, in points.
-      threshold: barrier that makes a minimum count, in standard deviations of ln(loss).
+      threshold: barrier that makes a minimum count, in normal scores, see `lsgeo.geometry.persistence_null`.
       num_fields: random fields of the null.
       neighbours: 8, or 4, of a point in the merge tree.
       steps: step sizes of the gradient smoothness.
@@ -74,7 +74,7 @@ class Config:
     extent: float = 1.0
     test: str = "chords"
     windows: tuple[int, ...] = (3, 5, 9)
-    threshold: float = 0.01
+    threshold: float = 0.1
     num_fields: int = 199
     neighbours: int = 8
     steps: tuple[float, ...] = (1e-4, 1e-3, 1e-2)

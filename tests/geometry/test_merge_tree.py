@@ -78,6 +78,14 @@ def test_p_values_of_random_fields_are_uniform():
     assert 0.02 < below / 200 < 0.31
 
 
+def test_the_null_does_not_ask_for_the_scale_of_the_loss():
+    values = np.random.default_rng(5).normal(size=(7, 9))
+    one, other = (
+        terrain.persistence_null(v, key=KEY, num_fields=9) for v in (values, np.exp(9 * values))
+    )
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
 def test_a_bowl_has_fewer_minima_than_its_null_and_a_plain_with_equal_pits_has_more():
     xs, rng = np.linspace(-1, 1, 12), np.random.default_rng(4)
     bowl = xs[None, :] ** 2 + 2 * xs[:, None] ** 2 + 0.1 * xs[None, :]

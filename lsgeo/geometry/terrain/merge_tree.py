@@ -70,6 +70,17 @@ def merge_tree(values: Any, *, neighbours: int = 8) -> MergeTree:
     Raises:
       ValueError: if `values` are not a plane of numbers, or for other `neighbours`.
     """
+    values = plane_of(values, neighbours)
+    merges, roots = _sweep(values, STEPS[neighbours])
+    return _tree(values, [(root, -1, -1) for root in roots] + merges)
+
+
+def plane_of(values: Any, neighbours: int) -> np.ndarray:
+    """Returns values [ny, nx] in float64.
+
+    Raises:
+      ValueError: as `merge_tree`.
+    """
     if neighbours not in STEPS:
         raise ValueError(f"`neighbours` must be 4 or 8; got {neighbours!r}.")
     values = np.asarray(getattr(values, "values", values))
@@ -77,9 +88,7 @@ def merge_tree(values: Any, *, neighbours: int = 8) -> MergeTree:
         raise ValueError(
             f"`values` must be real numbers [ny, nx]; got {values.dtype} of shape {values.shape}."
         )
-    values = values.astype(np.float64)
-    merges, roots = _sweep(values, STEPS[neighbours])
-    return _tree(values, [(root, -1, -1) for root in roots] + merges)
+    return values.astype(np.float64)
 
 
 def _sweep(values, steps):

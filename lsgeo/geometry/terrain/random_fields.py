@@ -5,10 +5,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from scipy import stats
 from scipy.fft import dctn, idctn
 
 from lsgeo import trees
-from lsgeo.geometry.terrain.merge_tree import merge_tree
+from lsgeo.geometry.terrain.merge_tree import merge_tree, plane_of
 from lsgeo.spectra.arguments import check_count, check_key, check_positive
 
 
@@ -20,7 +21,7 @@ class PersistenceNull:
     Attributes:
       count: of the surface, NaN where one of its values is not finite.
       counts: (num_fields,) of the fields.
-      threshold: barrier above which a minimum counts, in the units of the values.
+      threshold: barrier above which a minimum counts, in normal scores.
       p_more: probability that a field has as many or more.
       p_fewer: probability that it has as many or fewer.
     """
@@ -48,18 +49,22 @@ def persistence_null(
 ) -> PersistenceNull:
     """Compares the number of persistent minima with that of random fields of the same spectrum.
 
-    A field keeps the size of every coefficient of the cosine transform, and with them mean and variance, and
+    Merge trees do not ask for the scale of the loss, so neither does this: values are first replaced by their
+    normal scores, the quantiles of a normal distribution at their ranks. Losses that range over decades, or
+    have walls around them, are compared as what they are but for an increasing map.
+
+    A field keeps the size of every coefficient of the cosine transform, and with them variance, and
     draws their signs at random: what phases are in surrogate data (Theiler et al. 1992). Unlike Fourier's, this
     transform does not take the surface for periodic and so sees no cliff at its edge.
 
-    The null hypothesis is that the surface is such a draw: for a field whose law the signs leave unchanged,
+    The null hypothesis is that the scores are such a draw: for a field whose law the signs leave unchanged,
     p <= alpha has at most probability alpha, whatever the number of fields. A bowl is no such draw: it has
     fewer minima.
 
     Args:
-      values: [ny, nx] losses, or a Surface; logarithms where losses range over decades.
+      values: [ny, nx] losses, or a Surface.
       key: typed random key of the signs.
-      threshold: barrier above which a minimum counts, in standard deviations of the values.
+      threshold: barrier above which a minimum counts, in standard deviations of the scores.
       num_fields: random fields; the smallest p is 1 / (num_fields + 1).
       neighbours: as `merge_tree`.
 
@@ -72,18 +77,18 @@ def persistence_null(
     check_key(key)
     check_positive(threshold, "threshold")
     check_count(num_fields, "num_fields")
-    tree = merge_tree(values, neighbours=neighbours)
-    values = np.asarray(getattr(values, "values", values), np.float64)
+    values = plane_of(values, neighbours)
     if not np.all(np.isfinite(values)):
         lost = np.full(num_fields, np.nan)
         return PersistenceNull(np.nan, lost, np.nan, np.nan, np.nan)
-    level = threshold * float(np.std(values))
-    count = tree.count(level)
-    coefficients = dctn(values, norm="ortho")
+    scores = stats.norm.ppf((stats.rankdata(values) - 0.5) / values.size).reshape(values.shape)
+    level = threshold * float(np.std(scores))
+    count = merge_tree(scores, neighbours=neighbours).count(level)
+    coefficients = dctn(scores, norm="ortho")
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     counts = np.empty(num_fields)
     for k in range(num_fields):
-        signs = rng.choice([-1.0, 1.0], values.shape)
+        signs = rng.choice([-1.0, 1.0], scores.shape)
         signs[0, 0] = 1.0  # the mean
         field = idctn(coefficients * signs, norm="ortho")
         counts[k] = merge_tree(field, neighbours=neighbours).count(level)
