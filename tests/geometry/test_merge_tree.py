@@ -62,9 +62,10 @@ def test_plateaus_are_one_minimum_and_no_way_leads_through_nan_or_infinity():
         tree = terrain.merge_tree(values)
         np.testing.assert_array_equal(tree.births, [0, 1])
         np.testing.assert_array_equal(tree.persistence, [np.inf, np.inf])
+        np.testing.assert_array_equal(tree.joins, [-1, -1])
         assert tree.count(0) == 0
         assert np.isnan(terrain.persistence_null(values, key=KEY, num_fields=3).p_more)
-    assert len(terrain.merge_tree(np.full((2, 2), np.nan)).births) == 0
+        assert len(terrain.merge_tree(np.full((2, 2), wall)).births) == 0
 
 
 def test_p_values_of_random_fields_are_uniform():
