@@ -71,12 +71,12 @@ def test_plateaus_are_one_minimum_and_no_way_leads_through_nan_or_infinity():
 def test_p_values_of_random_fields_are_uniform():
     rng = np.random.default_rng(3)
     below = 0
-    for _ in range(200):
-        coefficients = rng.normal(size=(8, 8)) / (1 + np.add.outer(np.arange(8), np.arange(8)))
+    for _ in range(100):
+        coefficients = rng.normal(size=(6, 6)) / (1 + np.add.outer(np.arange(6), np.arange(6)))
         field = terrain.random_fields.idctn(coefficients, norm="ortho")
-        below += terrain.persistence_null(field, key=KEY, num_fields=19).p_more <= 0.2
-    # At most 20 %, less where counts tie; four standard errors of 200 draws are 11 %.
-    assert 0.02 < below / 200 < 0.31
+        below += terrain.persistence_null(field, key=KEY, num_fields=9).p_more <= 0.2
+    # At most 20 %, less where counts tie; four standard errors of 100 draws are 16 %.
+    assert 0.02 <= below / 100 < 0.36
 
 
 def test_the_null_does_not_ask_for_the_scale_of_the_loss():

@@ -130,31 +130,33 @@ def test_gradient_smoothness_on_a_quadratic_is_its_closed_form_at_every_step():
     steps = [1e-2, 0.3, 2.0]
 
     def loss(w, batch):
-        return 0.5 * jnp.vdot(w, batch @ w)
+        return 0.5 * jnp.vdot(w, batch[0] @ w) + batch[1] * jnp.sum(w**4)
 
-    found = terrain.gradient_smoothness(loss, w, matrix, steps=steps)
+    found = terrain.gradient_smoothness(loss, w, (matrix, 0.0), steps=steps)
     gradient = matrix @ w
     exact = np.linalg.norm(matrix @ gradient) / np.linalg.norm(gradient)
     np.testing.assert_allclose(found.values, [exact] * 3, rtol=1e-10)
     assert found.value <= np.abs(np.linalg.eigvalsh(matrix)).max() and found.num_gradients == 4
-    still = terrain.gradient_smoothness(loss, 0 * w, matrix, steps=steps)
+    still = terrain.gradient_smoothness(loss, 0 * w, (matrix, 0.0), steps=steps)
     assert np.isnan(still.values).all() and still.gradient_norm == 0
     # On w^4 the gradient 4 w^3 turns most where the step goes farthest.
-    quartic = terrain.gradient_smoothness(lambda w, b: jnp.sum(w**4), 1.0, steps=[0.1, 0.75])
-    np.testing.assert_allclose(quartic.values, [(4 - 4 * 0.6**3) / 0.4, 12 / 3 * (1 + 8) / 3])
+    start = np.array([1.0, 0.0, 0.0, 0.0])
+    quartic = terrain.gradient_smoothness(loss, start, (0 * matrix, 1.0), steps=[0.1, 0.75])
+    np.testing.assert_allclose(quartic.values, [(4 - 4 * 0.6**3) / 0.4, (4 + 4 * 2**3) / 3])
+    assert quartic.value == quartic.values[1]
 
 
 def test_nested_intervals_cover_the_mean_of_new_networks_where_planes_taken_for_networks_do_not():
     rng = np.random.default_rng(2)
     key, cover, naive = jax.random.key(0), 0, 0
-    for _ in range(300):
+    for _ in range(200):
         data = rng.normal(size=(4, 1)) + 0.3 * rng.normal(size=(4, 6))
         found = terrain.nested_interval(data, key=key, num_resamples=200)
         cover += found.lower <= 0 <= found.upper
         pooled = 1.96 * data.std(ddof=1) / 24**0.5
         naive += abs(data.mean()) <= pooled
-    # 95 % nominal: four standard errors of 300 draws are 5 %.
-    assert cover / 300 > 0.90 and naive / 300 < 0.75
+    # 95 % nominal: four standard errors of 200 draws are 6 %.
+    assert cover / 200 > 0.89 and naive / 200 < 0.75
 
 
 def test_nested_interval_separates_seeds_from_planes_and_keeps_nan():
