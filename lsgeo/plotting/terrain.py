@@ -9,6 +9,9 @@ from matplotlib.ticker import MaxNLocator
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
 
 
+WALL = 100.0
+
+
 class Tree(Protocol):
     """What is drawn of a merge tree."""
 
@@ -74,7 +77,7 @@ def merge_tree_branches(tree: Tree, ax, *, arm: str, top: float) -> None:
 
     Args:
       tree: merge tree of losses, positive.
-      ax: matplotlib Axes; its loss axis is logarithmic.
+      ax: matplotlib Axes; its loss axis is logarithmic where walls of over 100 nats would hide the minima.
       arm: the network.
       top: largest loss of the surface.
 
@@ -91,7 +94,8 @@ def merge_tree_branches(tree: Tree, ax, *, arm: str, top: float) -> None:
         if tree.joins[branch] >= 0:
             other = order.index(tree.joins[branch])
             ax.plot([other, place], [end, end], color=style.color, linewidth=1.4)
-    ax.set_yscale("log")
+    if top > WALL:
+        ax.set_yscale("log")
     ax.set_xlim(-0.7, max(len(order) - 0.3, 2.7))
     ax.set_xticks([])
     count = len(order)
@@ -109,7 +113,7 @@ def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax) -> None:
 
     Args:
       trees: arm -> merge trees of losses, positive, one per plane.
-      ax: matplotlib Axes; both axes are logarithmic.
+      ax: matplotlib Axes; barriers are on a logarithmic axis, losses too where they range over a factor of 20.
 
     Raises:
       ValueError: for an unknown arm.
@@ -142,7 +146,9 @@ def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax) -> None:
             fontweight="bold",
         )
     if shown:
-        ax.set_xscale("log")
+        low, high = ax.get_xlim()
+        if not 0 < low < high < 20 * low:
+            ax.set_xscale("log")
         ax.set_yscale("log")
         low, high = ax.get_ylim()
         ax.set_ylim(low, high * (high / low) ** 0.25)

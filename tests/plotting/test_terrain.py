@@ -41,11 +41,17 @@ def test_branches_rise_to_their_saddles_and_no_way_to_one_crosses_a_branch():
     np.testing.assert_allclose(
         [line[:, 1] for line in upright], [[0.1, 9], [0.2, 5], [0.3, 0.9], [0.4, 2]]
     )
-    assert len(across) == 3
+    assert len(across) == 3 and ax.get_yscale() == "linear"
     for (left, height), (right, _) in across:
         for line in upright:
             inside = min(left, right) < line[0, 0] < max(left, right)
             assert not (inside and line[0, 1] < height < line[1, 1])
+
+
+def test_walls_of_decades_turn_the_loss_axis_logarithmic():
+    _, ax = plotting.new_figure()
+    plotting.merge_tree_branches(FOREST, ax, arm="no skip", top=1e6)
+    assert ax.get_yscale() == "log" and ax.get_title() == "no skip: 4 minima"
 
 
 def test_persistence_diagram_counts_the_minima_that_join_another():
