@@ -8,7 +8,6 @@ from matplotlib.ticker import MaxNLocator
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
 
-
 WALL = 100.0
 
 
