@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments import _network
 from lsgeo import geometry, plotting
 from lsgeo.geometry import terrain
 
@@ -138,6 +139,25 @@ def tree_of(entry: dict[str, Any]) -> terrain.MergeTree:
     """The merge tree of a stored plane."""
     return terrain.MergeTree(
         **{f.name: entry[f"tree_{f.name}"] for f in dataclasses.fields(terrain.MergeTree)}
+    )
+
+
+def values(
+    networks: list[tuple[str, float, list[dict[str, Any]]]], windows: tuple[int, ...]
+) -> Groups:
+    """Collects the figures of one arm's networks, each (arm, smoothness, entries of its planes)."""
+    names = [name for name in scalars(windows) if name != "log_smoothness"]
+    found = {name: [[e[name] for e in entries] for *_, entries in networks] for name in names}
+    with np.errstate(divide="ignore"):
+        found["log_smoothness"] = [[float(np.log10(smoothness))] for _, smoothness, _ in networks]
+    return found
+
+
+def line(network: _network.Network, entry: dict[str, Any]) -> str:
+    """Says what one plane shows."""
+    return (
+        f"{network.arm}, loss {network.value():.3g}: curves down at {entry['non_convex_fraction']:.3g} of the "
+        f"points, convex up to {entry['convexity_radius']:.2g}, {entry['further_minima']:g} further minima"
     )
 
 

@@ -115,10 +115,10 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
                 entries.append(_plane(config, opened, side, k, network, plane))
                 done += 1
                 if progress is not None:
-                    progress(done, total, _line(network, entries[-1]))
+                    progress(done, total, _terrain.line(network, entries[-1]))
             networks.append((network.arm, _smoothness(config, opened, side, k, network), entries))
         arms[networks[0][0]] = networks
-    groups = {arm: _values(config, networks) for arm, networks in arms.items()}
+    groups = {arm: _terrain.values(networks, config.windows) for arm, networks in arms.items()}
     rows = _terrain.table(groups, config.windows, key=jax.random.key(config.seed))
     opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
     _results.write_csv(opened.path / "table.csv", rows)
@@ -232,20 +232,6 @@ def _stored(opened, name, network):
             "another --workdir, or delete that directory."
         )
     return entry
-
-
-def _values(config, networks):
-    names = [name for name in _terrain.scalars(config.windows) if name != "log_smoothness"]
-    found = {name: [[e[name] for e in entries] for _, _, entries in networks] for name in names}
-    found["log_smoothness"] = [[math.log10(smoothness)] for _, smoothness, _ in networks]
-    return found
-
-
-def _line(network, entry):
-    return (
-        f"{network.arm}, loss {network.value():.3g}: curves down at {entry['non_convex_fraction']:.3g} of the "
-        f"points, convex up to {entry['convexity_radius']:.2g}, {entry['further_minima']:g} further minima"
-    )
 
 
 def _report(rows, opened):

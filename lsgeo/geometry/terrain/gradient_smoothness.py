@@ -75,7 +75,7 @@ def gradient_smoothness(
     loss = trees.as_pytree(loss, "loss")
     params, batch = jax.tree.map(jnp.asarray, (params, batch))
     here = _gradient(loss, params, batch)
-    size, eps = float(trees.norm(here)), trees.space_of(params).eps
+    size, eps = float(_sizes(here, here)[1]), trees.space_of(params).eps
     found = []
     for step in steps:
         there = _gradient(loss, _step(params, here, float(step)), batch)
