@@ -142,14 +142,12 @@ def tree_of(entry: dict[str, Any]) -> terrain.MergeTree:
     )
 
 
-def values(
-    networks: list[tuple[str, float, list[dict[str, Any]]]], windows: tuple[int, ...]
-) -> Groups:
-    """Collects the figures of one arm's networks, each (arm, smoothness, entries of its planes)."""
+def values(networks: list[tuple[float, list[dict[str, Any]]]], windows: tuple[int, ...]) -> Groups:
+    """Collects the figures of one arm's networks, each (smoothness, entries of its planes)."""
     names = [name for name in scalars(windows) if name != "log_smoothness"]
-    found = {name: [[e[name] for e in entries] for *_, entries in networks] for name in names}
+    found = {name: [[e[name] for e in entries] for _, entries in networks] for name in names}
     with np.errstate(divide="ignore"):
-        found["log_smoothness"] = [[float(np.log10(smoothness))] for _, smoothness, _ in networks]
+        found["log_smoothness"] = [[float(np.log10(smoothness))] for smoothness, _ in networks]
     return found
 
 

@@ -100,24 +100,23 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         configuration or of other networks.
     """
     _check(config)
+    paths = {side: part for side in SIDES if (part := _split(getattr(config, side)))}
+    paths = paths or _train(config, runs.open_run(workdir, config), progress)
+    sides = _load(config, paths)
     opened = runs.open_run(workdir, config)
-    sides = _sides(config, opened, progress)
     total = sum(map(len, sides.values())) * config.planes
     arms: dict[str, list] = {}
     done = 0
-    for side, paths in sides.items():
-        networks = []
-        for k, path in enumerate(paths):
-            network = _network.load(path, config.checkpoint, config.num_examples)
-            _check_arm(network, path, networks, arms)
+    for side, networks in sides.items():
+        measured = arms.setdefault(networks[0].arm, [])
+        for k, network in enumerate(networks):
             entries = []
             for plane in range(config.planes):
                 entries.append(_plane(config, opened, side, k, network, plane))
                 done += 1
                 if progress is not None:
                     progress(done, total, _terrain.line(network, entries[-1]))
-            networks.append((network.arm, _smoothness(config, opened, side, k, network), entries))
-        arms[networks[0][0]] = networks
+            measured.append((_smoothness(config, opened, side, k, network), entries))
     groups = {arm: _terrain.values(networks, config.windows) for arm, networks in arms.items()}
     rows = _terrain.table(groups, config.windows, key=jax.random.key(config.seed))
     opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
@@ -125,7 +124,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     folder = opened.path / "figures"
     folder.mkdir(exist_ok=True)
     plotting.save_svg(_terrain.scalars_figure(groups, rows, config.windows), folder / "terrain.svg")
-    planes = {arm: [entries for *_, entries in networks] for arm, networks in arms.items()}
+    planes = {arm: [entries for _, entries in networks] for arm, networks in arms.items()}
     plotting.save_svg(_terrain.minima_figure(planes), folder / "minima.svg")
     if progress is not None:
         _report(rows, opened)
@@ -139,6 +138,8 @@ def _check(config):
             raise ValueError(f"`{name}` must be at least {number}; got {getattr(config, name)}.")
     if not 0 < config.extent < math.inf:
         raise ValueError(f"`extent` must be positive and finite; got {config.extent}.")
+    if not config.steps or not 0 < min(config.steps) <= max(config.steps) < math.inf:
+        raise ValueError(f"`steps` must be positive and finite; got {config.steps}.")
     first, second = (_split(getattr(config, side)) for side in SIDES)
     if second and len(first) != len(second):
         raise ValueError(
@@ -162,28 +163,32 @@ def _split(text):
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _sides(config, opened, progress):
-    found = {side: _split(getattr(config, side)) for side in SIDES}
-    if not found["runs"]:
-        for side, skip in zip(SIDES, (config.network.skip, config.twin_skip), strict=True):
-            for k in range(config.num_seeds):
-                path = opened.path / "train" / f"{side}_{k}"
-                one = dataclasses.replace(config.network, skip=skip, seed=config.network.seed + k)
-                train.run(one, path, progress)
-                found[side].append(path)
-    return {side: paths for side, paths in found.items() if paths}
+def _train(config, opened, progress):
+    paths = {side: [] for side in SIDES}
+    for side, skip in zip(SIDES, (config.network.skip, config.twin_skip), strict=True):
+        for k in range(config.num_seeds):
+            paths[side].append(opened.path / "train" / f"{side}_{k}")
+            one = dataclasses.replace(config.network, skip=skip, seed=config.network.seed + k)
+            train.run(one, paths[side][-1], progress)
+    return paths
 
 
-def _check_arm(network, path, networks, arms):
-    if network.arm in arms:
+def _load(config, paths):
+    sides = {
+        side: [_network.load(path, config.checkpoint, config.num_examples) for path in part]
+        for side, part in paths.items()
+    }
+    kinds = {side: sorted({network.arm for network in part}) for side, part in sides.items()}
+    for side, found in kinds.items():
+        if len(found) > 1:
+            raise ValueError(
+                f"`{side}` are networks of several kinds, {found}; give one kind each."
+            )
+    if len(kinds) == 2 and kinds["runs"] == kinds["twins"]:
         raise ValueError(
-            f"`twins` {path} is a network with {network.arm!r}, as `runs` are; twins differ in their skip."
+            f"`runs` and `twins` are both networks with {kinds['runs'][0]!r}; twins differ in their skip."
         )
-    if networks and networks[0][0] != network.arm:
-        raise ValueError(
-            f"{path} is a network with {network.arm!r}, the ones before it with {networks[0][0]!r}; give each "
-            "kind to one of `runs` and `twins`."
-        )
+    return sides
 
 
 def _plane(config, opened, side, k, network, plane):

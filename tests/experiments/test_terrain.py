@@ -91,6 +91,16 @@ def test_a_killed_run_continues_with_given_networks_and_other_weights_are_refuse
     done = terrain.run(given, tmp_path)
     assert first.stat().st_mtime_ns == before
     jax.tree.map(np.testing.assert_array_equal, done.load("summary"), measured.load("summary"))
+    for fields, text in (
+        ({"twins": given.runs}, "are both networks with 'scaled skip'"),
+        (
+            {"runs": f"{given.runs},{given.twins}", "twins": ""},
+            "`runs` are networks of several kinds",
+        ),
+    ):
+        with pytest.raises(ValueError, match=text):
+            terrain.run(dataclasses.replace(given, **fields), tmp_path / "a")
+        assert not (tmp_path / "a").exists()
     done.save("twins_0", {**done.load("twins_0"), "network_sha256": "another"})
     with pytest.raises(ValueError, match="holds twins_0 of other weights"):
         terrain.run(given, tmp_path)
@@ -131,6 +141,7 @@ def test_a_killed_map_continues_with_the_points_of_the_plane(map_config, panels,
         ({"test": "hull"}, "Unknown `test`: 'hull'"),
         ({"windows": (4,)}, "`windows` must hold odd numbers"),
         ({"threshold": 0.0}, "`threshold` must be positive"),
+        ({"steps": (0.1, 0.0)}, "`steps` must be positive and finite"),
         ({"neighbours": 6}, "`neighbours` must be 4 or 8"),
     ],
 )
