@@ -26,7 +26,18 @@ from lsgeo.plotting.planes import surface_pair
 from lsgeo.plotting.sharpness import sharpness_battery
 from lsgeo.plotting.speeds import stable_rates, steps_by_rate
 from lsgeo.plotting.style import ARMS, new_figure, save_svg, to_svg
-from lsgeo.plotting.trajectories import Trajectory, from, import, lsgeo, merge_tree_branches, minima_against_null, nested_values, persistence_diagram, plotting, terrain, trajectory_losses, trajectory_planes, variance_shares
+from lsgeo.plotting.terrain import (
+    merge_tree_branches,
+    minima_against_null,
+    nested_values,
+    persistence_diagram,
+)
+from lsgeo.plotting.trajectories import (
+    Trajectory,
+    trajectory_losses,
+    trajectory_planes,
+    variance_shares,
+)
 
 __all__ = [
     "ARMS",
@@ -37,12 +48,9 @@ __all__ = [
     "deletions",
     "dynamics_panels",
     "effect_forest",
-    "from",
     "gate_sweep",
-    "import",
     "lesions",
     "loss_profiles",
-    "lsgeo",
     "merge_tree_branches",
     "metric_by_depth",
     "minima_against_null",
@@ -50,14 +58,12 @@ __all__ = [
     "new_figure",
     "path_shares",
     "persistence_diagram",
-    "plotting",
     "save_svg",
     "sharpness_battery",
     "spectral_densities",
     "stable_rates",
     "steps_by_rate",
     "surface_pair",
-    "terrain",
     "to_svg",
     "training_curves",
     "trajectory_losses",
