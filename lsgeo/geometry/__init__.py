@@ -69,6 +69,7 @@ from lsgeo.geometry.singularities import (
     unit_elimination,
     unit_overlap,
 )
+from lsgeo.geometry.slices import Slice, slice_along
 from lsgeo.geometry.surfaces import Surface, surface
 from lsgeo.geometry.terrain import (
     ConvexityRadius,
@@ -131,6 +132,7 @@ __all__ = [
     "PrincipalPlane",
     "Roughness",
     "SAMSharpness",
+    "Slice",
     "Surface",
     "Symmetry",
     "SymmetryModes",
@@ -186,6 +188,7 @@ __all__ = [
     "rescaling",
     "roughness",
     "sam_sharpness",
+    "slice_along",
     "stability_limit",
     "surface",
     "symmetry_modes",

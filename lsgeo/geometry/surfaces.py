@@ -1,8 +1,6 @@
 """The loss on a plane through parameter space, and what can be counted on it.
 
-The grid is walked on the host, one jitted evaluation per point: convolutions stay out of compiled
-loops (slow on CPU), rows can be stored as they come, and a walk that was cut short goes on where it
-stopped.
+Rows can be stored as they come, and a walk that was cut short goes on where it stopped.
 
 Two scalars summarise a surface: the share of points where it curves downwards, and the share of its
 area under a loss level. A random plane sees the mean eigenvalue of the Hessian, not its largest:
@@ -20,12 +18,13 @@ Example:
 
 import dataclasses
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.directions import check_like
+from lsgeo.geometry.grids import check_directions, check_finished, check_grid
+from lsgeo.geometry.slices import describe, slice_along
+from lsgeo.geometry.slices import evaluate as evaluate
 
 
 @trees.register_dataclass
@@ -94,19 +93,28 @@ class Surface:
 
     def __str__(self):
         """One line: size of the grid, range of the loss, share of points that are not finite."""
-        finite = self.values[np.isfinite(self.values)]
-        span = f"loss {finite.min():.3g} to {finite.max():.3g}" if finite.size else "no finite loss"
-        lost = 1 - self.finite_fraction
-        holes = f", {lost:.1%} not finite" if lost else ""
-        return f"Surface({len(self.xs)} x {len(self.ys)} points, {span}{holes})"
+        return describe("Surface", (len(self.xs), len(self.ys)), self.values)
 
 
-def surface(loss, params, batch, directions, *, xs, ys, finished=None, on_row=None, progress=None):
+def surface(
+    loss,
+    params,
+    batch,
+    directions,
+    *,
+    xs,
+    ys,
+    chunk=1,
+    devices=None,
+    finished=None,
+    on_row=None,
+    progress=None,
+):
     """Evaluates the loss on a plane through the parameters.
 
-    The value at x = y = 0 is bitwise that of jax.jit(loss)(params, batch): the point is built in
-    one compiled program and evaluated in another. Statistics that the loss holds (BatchNorm) stay
-    those of the centre.
+    The value at x = y = 0 is bitwise that of jax.jit(loss)(params, batch), and a grid has the same bits
+    in chunks, resumed and over several devices: see `slice_along`, of which this is the case of two
+    directions. Statistics that the loss holds (BatchNorm) stay those of the centre.
 
     Args:
       loss: loss(params, batch) -> scalar. A function, or a callable pytree whose arrays then are
@@ -116,6 +124,9 @@ def surface(loss, params, batch, directions, *, xs, ys, finished=None, on_row=No
       directions: two pytrees like params, (d_x, d_y).
       xs: coordinates along d_x, strictly increasing, [nx].
       ys: coordinates along d_y, strictly increasing, [ny].
+      chunk: points per compiled call on each device.
+      devices: places that share the points, each with a copy of params and batch; None leaves all
+        where it is.
       finished: mapping from row index j to values [nx] that are there already and are not evaluated
         again.
       on_row: called as on_row(j, values) with each new row, [nx], in ascending order.
@@ -125,83 +136,36 @@ def surface(loss, params, batch, directions, *, xs, ys, finished=None, on_row=No
       Surface with values [ny, nx] in the dtype of the loss.
 
     Raises:
-      ValueError: if `directions` are not two trees like params, `xs` or `ys` is not a grid, a row
-        of `finished` does not fit, or `loss` does not return a real scalar.
+      ValueError: if `directions` are not two trees like params or one is zero, `xs` or `ys` is not
+        a grid, a row of `finished` does not fit, or `loss` does not return a real scalar.
     """
-    xs, ys = _grid(xs, "xs"), _grid(ys, "ys")
-    finished = {} if finished is None else dict(finished)
-    _check_directions(directions, params)
-    _check_finished(finished, xs, ys)
-    params, batch, directions = jax.tree.map(jnp.asarray, (params, batch, tuple(directions)))
-    loss = trees.as_pytree(loss, "loss")
-    values = np.empty((len(ys), len(xs)), _loss_dtype(loss, params, batch))
-    for j, y in enumerate(ys):
-        if j in finished:
-            values[j] = finished[j]
-        else:
-            for i, x in enumerate(xs):
-                values[j, i] = evaluate(loss, _move(params, directions, float(x), float(y)), batch)
-            if on_row is not None:
-                on_row(j, values[j].copy())
-        if progress is not None:
-            progress(j + 1, len(ys))
-    return Surface(xs, ys, values)
+    xs, ys = check_grid(xs, "xs"), check_grid(ys, "ys")
+    _check_pair(directions)
+    check_finished({} if finished is None else finished, len(ys), len(xs))
+    along_x, along_y = directions
+    check_directions(directions, params)
+    found = slice_along(
+        loss,
+        params,
+        batch,
+        (along_y, along_x),
+        axes=(ys, xs),
+        chunk=chunk,
+        devices=devices,
+        finished=finished,
+        on_row=on_row,
+        progress=progress,
+    )
+    return Surface(xs, ys, found.values)
 
 
-@jax.jit
-def evaluate(loss, params, batch):
-    """Evaluates a loss that is a pytree, compiled once for all networks of one structure."""
-    return loss(params, batch)
-
-
-@jax.jit
-def _move(params, directions, x, y):
-    def move(leaf, along_x, along_y):
-        step = (x * along_x).astype(leaf.dtype) + (y * along_y).astype(leaf.dtype)
-        return leaf + step
-
-    return jax.tree.map(move, params, *directions)
-
-
-def _loss_dtype(loss, params, batch):
-    out = jax.eval_shape(loss, params, batch)
-    if getattr(out, "shape", None) != () or not jnp.issubdtype(out.dtype, jnp.floating):
-        raise ValueError(
-            f"`loss` must return a real scalar, the mean over the examples; got {out}. Reduce with "
-            "jnp.mean, and return auxiliary outputs apart."
-        )
-    return out.dtype
-
-
-def _grid(values, argument):
-    grid = np.asarray(values, dtype=np.float64)
-    ordered = grid.ndim == 1 and grid.size > 0 and np.all(np.diff(grid) > 0)
-    if not ordered or not np.all(np.isfinite(grid)):
-        raise ValueError(
-            f"`{argument}` must be a non-empty, strictly increasing list of finite numbers; got "
-            f"{values!r}."
-        )
-    return grid
-
-
-def _check_directions(directions, params):
+def _check_pair(directions):
     if not isinstance(directions, (tuple, list)) or len(directions) != 2:
         raise ValueError(
             "`directions` must be a pair of pytrees like params, as from "
             f"filter_normalized_directions(params, key=key); got {type(directions).__name__}"
             + (f" of length {len(directions)}." if hasattr(directions, "__len__") else ".")
         )
-    for number, direction in enumerate(directions):
-        check_like(direction, params, f"directions[{number}]")
-
-
-def _check_finished(finished, xs, ys):
-    for row, values in finished.items():
-        if row not in range(len(ys)) or np.shape(values) != (len(xs),):
-            raise ValueError(
-                f"`finished` must map rows 0 to {len(ys) - 1} to {len(xs)} values each; got row "
-                f"{row} of shape {np.shape(values)}. It belongs to another grid: start afresh."
-            )
 
 
 def _second_difference(values, xs):

@@ -1,0 +1,73 @@
+"""What is asked of the arguments of a grid through parameter space."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from lsgeo.geometry.directions import check_like
+
+PyTree = Any
+
+
+def check_grid(values: Sequence[float], name: str) -> np.ndarray:
+    """Returns coordinates [n] in float64.
+
+    Raises:
+      ValueError: if they are empty, not finite or not strictly increasing; the text calls them `name`.
+    """
+    grid = np.asarray(values, dtype=np.float64)
+    ordered = grid.ndim == 1 and grid.size > 0 and np.all(np.diff(grid) > 0)
+    if not ordered or not np.all(np.isfinite(grid)):
+        raise ValueError(
+            f"`{name}` must be a non-empty, strictly increasing list of finite numbers; got {values!r}."
+        )
+    return grid
+
+
+def check_axes(axes: Sequence[Sequence[float]], count: int) -> tuple[np.ndarray, ...]:
+    """Returns one grid per direction.
+
+    Raises:
+      ValueError: if there are not `count` grids, or one is no grid.
+    """
+    if len(axes) != count:
+        raise ValueError(
+            f"`axes` must be one list of coordinates per direction; got {len(axes)} for {count} directions."
+        )
+    return tuple(check_grid(values, f"axes[{k}]") for k, values in enumerate(axes))
+
+
+def check_directions(directions: Sequence[PyTree], params: PyTree) -> None:
+    """Refuses what is no list of directions through params.
+
+    Raises:
+      ValueError: if there is none, one has not the structure and shapes of params, or is zero.
+    """
+    if not isinstance(directions, (tuple, list)) or not directions:
+        raise ValueError(
+            "`directions` must be a list of pytrees like params, one per direction; got "
+            f"{'an empty one' if isinstance(directions, (tuple, list)) else type(directions).__name__}."
+        )
+    for number, direction in enumerate(directions):
+        check_like(direction, params, f"directions[{number}]")
+        if not any(np.any(np.asarray(leaf)) for leaf in jax.tree.leaves(direction)):
+            raise ValueError(
+                f"`directions[{number}]` must not be zero: the loss would be the same all along it. Where it "
+                "was normalised, the weights are zero, or no leaf has filters."
+            )
+
+
+def check_finished(finished: Mapping[int, np.ndarray], rows: int, width: int) -> None:
+    """Refuses rows that belong to another grid than one of `rows` rows of `width` values.
+
+    Raises:
+      ValueError: if one does not fit.
+    """
+    for row, values in finished.items():
+        if row not in range(rows) or np.shape(values) != (width,):
+            raise ValueError(
+                f"`finished` must map rows 0 to {rows - 1} to {width} values each; got row {row} of shape "
+                f"{np.shape(values)}. It belongs to another grid: start afresh."
+            )
