@@ -1,13 +1,16 @@
-"""Loss surfaces around one checkpoint of a training run.
+"""Loss surfaces around one checkpoint of a training run and of its twin, side by side.
 
-Paper: Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets" (2018).
-Command, for the networks of `configs/train.py` and their twins:
+Papers: Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets" (2018); Garipov et
+al. (2018) for the plane through three networks. Command, for the networks of `configs/train.py` and their
+twins:
 
     python -m experiments.train --workdir=runs/skip --config.skip=identity
     python -m experiments.train --workdir=runs/no-skip --config.skip=none
-    python -m experiments.surface --workdir=runs/surface-skip --config.run=runs/skip
-    python -m experiments.surface --workdir=runs/surface-no-skip --config.run=runs/no-skip
+    python -m experiments.surface --workdir=runs/surface --config.run=runs/skip
+      --config.twin=runs/no-skip
 
+Other directions: --config.directions=eigenvectors, gradient, other (with --config.other=runs/NAME) or three
+(and --config.third=runs/NAME); lines instead of planes: --config.dimensions=1.
 Expect, for MLPs of 8 to 40 blocks on digits: a share of points that curve downwards of about 0.01
 with skips scaled by 1 / sqrt(depth) and 0.3 to 0.5 without any.
 Run time: seconds per plane for an MLP on two CPU cores; a ResNet-20 takes about 0.1 s per point for
@@ -18,5 +21,5 @@ from experiments.surface import Config
 
 
 def get_config() -> Config:
-    """Returns the defaults of `experiments.surface.Config`."""
-    return Config()
+    """Returns the defaults of `experiments.surface.Config`, with a figure."""
+    return Config(figure=True)

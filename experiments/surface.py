@@ -1,45 +1,77 @@
-"""Evaluates the loss on random planes through a trained network.
+"""Evaluates the loss on planes, or lines, through a trained network, and through its twin.
 
-python -m experiments.surface --config=configs/surface.py --config.run=runs/train --workdir=runs/x
+python -m experiments.surface --config=configs/surface.py --config.run=runs/skip
+  --config.twin=runs/no-skip --workdir=runs/surface
 """
 
 import dataclasses
 import math
 import os
 
-import jax
 import numpy as np
 
-from experiments import _main, _network
+from experiments import _main, _network, _surface
+from experiments._surface_files import Rows, draw, summarize
+from experiments._surface_files import load_lines as load_lines
+from experiments._surface_files import load_surfaces as load_surfaces
 from lsgeo import geometry, runs
+from lsgeo.geometry import surfaces
 
 
 @dataclasses.dataclass
 class Config:
-    """Surfaces of one checkpoint.
+    """Surfaces of one checkpoint, or of two.
 
     Attributes:
       run: directory of a run of experiments.train.
+      twin: directory of its twin's, measured along the same draws; "" for none.
       checkpoint: "init", "loss_LEVEL" or "end".
-      x_min: first coordinate, in filter norms: 1 moves every filter by its own length.
+      directions: random ones, scaled by "filter" (Li et al. 2018), by "layer", by "global" norm, or "raw";
+        Hessian "eigenvectors" (plane k of the k-th highest and the k-th lowest, lines in turn); the
+        "gradient"; towards the "other" network, or the plane through "three". What has one direction takes
+        a random one at right angles, of the same length, as its second.
+      other: directory of the other network's run, for "other" and "three".
+      third: directory of the third network's run, for "three".
+      small_leaves: biases and norm parameters in random directions: "zero" holds them still, "keep"
+        scales each of them as one filter.
+      dimensions: 2 for planes, 1 for lines along the first direction.
+      x_min: first coordinate; in units of the directions, such as filter norms: 1 moves every filter by
+        its own length. 1 is the other network.
       x_max: last coordinate along the first direction.
       y_min: first coordinate along the second direction.
       y_max: last coordinate along the second direction.
       resolution: points per axis; an odd number on a symmetric range includes the network itself.
-      planes: pairs of random directions. Twins see the same raw ones, before filters are scaled.
+      nx: points along the first direction, if not `resolution`.
+      ny: points along the second direction, if not `resolution`.
+      planes: pairs of directions, or lines. Where neither direction is drawn or counted, there is one.
+      batch_stats: batch norm statistics at every point: "frozen" at the network's, those of the examples as
+        one "batch" in training mode, or "re-estimated" from them for evaluation mode.
       num_examples: training examples of the loss, the first ones; 0 takes all.
+      chunk: points per compiled call; more help networks whose loss takes less than a millisecond.
+      figure: whether figures/surface_K.svg, or figures/lines.svg, is drawn.
       seed: random directions.
     """
 
     run: str = ""
+    twin: str = ""
     checkpoint: str = "end"
+    directions: str = "filter"
+    other: str = ""
+    third: str = ""
+    small_leaves: str = "zero"
+    dimensions: int = 2
     x_min: float = -1.0
     x_max: float = 1.0
     y_min: float = -1.0
     y_max: float = 1.0
     resolution: int = 25
+    nx: int = 0
+    ny: int = 0
     planes: int = 3
+    batch_stats: str = "frozen"
     num_examples: int = 0
+    chunk: int = 1
+    figure: bool = False
     seed: int = 0
 
 
@@ -48,130 +80,152 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
     Args:
       config: Config.
-      workdir: the run's directory; it gets one "plane_K" with xs, ys, values [ny, nx] per plane and
-        one "summary".
+      workdir: the run's directory; it gets one "plane_K" with xs, ys, values [ny, nx] per plane (one
+        "line_K" with xs, values [nx] per line) and one "summary"; those of the twin are called twin_....
+        Beside the values are points (where networks lie, the centre first) and what the directions have:
+        eigenvalues, slope or distance.
       progress: progress(rows done, rows, text).
 
     Returns:
-      The Run; its "summary" has non_convex_fraction, basin_area (share of the plane with a loss
-      below chance), finite_fraction, max_loss, one entry per plane each, and centre_loss,
-      chance_loss, checkpoint_step, num_examples, batch_stats ("frozen" at the centre's, or "none").
+      The Run; its "summary" has non_convex_fraction (of planes), basin_area (share of the plane with a loss
+      below chance), finite_fraction, max_loss, one entry per plane each, each with NAME_mean and the ends
+      NAME_lower, NAME_upper of its 95 % interval over planes (Student; NaN where planes are no sample); and
+      centre_loss, chance_loss (NaN without cross-entropy), checkpoint_step, num_examples, arm, batch_stats
+      (the policy, or "none").
 
     Raises:
-      ValueError: for a bad field, a run without that checkpoint, or a directory of another
-        configuration or of another network.
+      ValueError: for a bad field, a run without that checkpoint, networks of different architectures on one
+        plane, or a directory of another configuration or of another network.
     """
-    xs, ys = _check(config)
-    found = _network.load(config.run, config.checkpoint, config.num_examples)
-    network, loss, params, batch = found.sha256, found.loss, found.params, found.batch
-    opened = runs.open_run(workdir, config, provenance={"network_sha256": network})
-    if opened.has("summary"):
-        return opened
-    surfaces = []
-    for plane, key in enumerate(_keys(config)):
-        rows = _Rows(opened, f"plane_{plane}", network, xs, ys)
-        directions = geometry.filter_normalized_directions(params, key=key)
-        surfaces.append(
-            geometry.surface(
-                loss,
-                params,
-                batch,
-                directions,
-                xs=xs,
-                ys=ys,
-                finished=rows.finished,
-                on_row=rows.add,
-                progress=_report(progress, plane, config.planes),
-            )
-        )
-    chance = math.log(found.num_classes)
-    facts = {
-        "centre_loss": found.value(),
-        "chance_loss": chance,
-        "checkpoint_step": found.step,
-        "num_examples": len(batch["image"]),
-        "batch_stats": "frozen" if "batch_stats" in found.constants else "none",
-    }
-    opened.save("summary", {**_statistics(surfaces, chance), **facts})
+    axes = _check(config)
+    sides = [("", config.run)] + ([("twin_", config.twin)] if config.twin else [])
+    networks = {prefix: _load(config, path) for prefix, path in sides}
+    others = [_load(config, path) for path in _others(config)]
+    _check_arms(config, networks)
+    losses = {p: _surface.policy_loss(n, config.batch_stats) for p, n in networks.items()}
+    digest = " ".join(n.sha256 for n in [*networks.values(), *others])
+    opened = runs.open_run(workdir, config, provenance={"network_sha256": digest})
+    for index, (prefix, network) in enumerate(networks.items()):
+        if opened.has(f"{prefix}summary"):
+            continue
+        report = _report(progress, index, len(sides), axes, config)
+        shas = " ".join(n.sha256 for n in [network, *others])
+        _measure(opened, prefix, config, network, losses[prefix], others, shas, axes, report)
+    if config.figure:
+        draw(opened, config, list(networks))
     return opened
 
 
-def load_surfaces(run_of_surfaces: runs.Run) -> list[geometry.Surface]:
-    """Reads the finished planes of a run, in order.
+def _measure(opened, prefix, config, network, loss, others, shas, axes, report):
+    others = [other.params for other in others]
+    for k, layout in enumerate(_surface.layouts(config, network, loss, others)):
+        rows = Rows(opened, prefix, k, axes, shas, layout)
+        geometry.slice_along(
+            loss,
+            network.params,
+            network.batch,
+            layout.directions[::-1],
+            axes=axes[::-1],
+            chunk=config.chunk,
+            finished=rows.finished,
+            on_row=rows.add,
+            progress=report(k),
+        )
+    statistics = summarize(opened, prefix, _chance(network), _surface.is_sample(config))
+    facts = {
+        "centre_loss": float(surfaces.evaluate(loss, network.params, network.batch)),
+        "chance_loss": _chance(network),
+        "checkpoint_step": network.step,
+        "num_examples": len(network.batch["image"]),
+        "num_classes": network.num_classes,
+        "arm": network.arm,
+        "batch_stats": config.batch_stats if network.constants.get("batch_stats") else "none",
+    }
+    opened.save(f"{prefix}summary", {**statistics, **facts})
 
-    Raises:
-      ValueError: if a file is damaged.
-    """
-    surfaces = []
-    while run_of_surfaces.has(name := f"plane_{len(surfaces)}"):
-        arrays = run_of_surfaces.load(name)
-        if len(arrays["values"]) < len(arrays["ys"]):
-            break
-        surfaces.append(geometry.Surface(arrays["xs"], arrays["ys"], arrays["values"]))
-    return surfaces
+
+def _load(config, path):
+    return _network.load(path, config.checkpoint, config.num_examples)
 
 
-class _Rows:
-    # The rows of one plane on disk, from the first on; rewritten whole with every new row.
+def _others(config):
+    return {"other": [config.other], "three": [config.other, config.third]}.get(
+        config.directions, []
+    )
 
-    def __init__(self, opened, name, network, xs, ys):
-        self._run, self._name = opened, name
-        self._grid = {"xs": xs, "ys": ys, "network_sha256": network}
-        self._rows = []
-        if opened.has(name):
-            stored = opened.load(name)
-            if stored["network_sha256"] != network:
-                raise ValueError(
-                    f"`workdir` {opened.path} holds {name} of other weights: the training run was "
-                    "repeated since. Use another --workdir, or delete that directory."
-                )
-            self._rows = list(stored["values"])
 
-    @property
-    def finished(self):
-        return dict(enumerate(self._rows))
-
-    def add(self, row, values):
-        del row  # rows come in order
-        self._rows.append(values)
-        self._run.save(self._name, {**self._grid, "values": np.stack(self._rows)})
+def _chance(network):
+    uniform = network.config.loss == "cross_entropy"
+    return math.log(network.num_classes) if uniform else math.nan
 
 
 def _check(config):
-    for name in ("resolution", "planes"):
-        least = {"resolution": 3, "planes": 1}[name]
+    for name, least in (("resolution", 3), ("planes", 1), ("chunk", 1)):
         if getattr(config, name) < least:
             raise ValueError(f"`{name}` must be at least {least}; got {getattr(config, name)}.")
+    for name in ("nx", "ny"):
+        if getattr(config, name) < 3 and getattr(config, name) != 0:
+            raise ValueError(
+                f"`{name}` must be at least 3, or 0 for `resolution`; got {getattr(config, name)}."
+            )
+    if config.dimensions not in (1, 2):
+        raise ValueError(f"`dimensions` must be 1 or 2; got {config.dimensions}.")
+    for name, choices in (
+        ("directions", _surface.UNITS),
+        ("batch_stats", _surface.POLICIES),
+        ("small_leaves", ("zero", "keep")),
+    ):
+        if getattr(config, name) not in choices:
+            raise ValueError(
+                f"Unknown `{name}`: {getattr(config, name)!r}. Choose one of: {', '.join(choices)}."
+            )
+    _check_others(config)
     for axis in "xy":
         low, high = getattr(config, f"{axis}_min"), getattr(config, f"{axis}_max")
         if not low < high:
             raise ValueError(f"`{axis}_min` must be below `{axis}_max`; got {low} and {high}.")
     return (
-        np.linspace(config.x_min, config.x_max, config.resolution),
-        np.linspace(config.y_min, config.y_max, config.resolution),
-    )
+        np.linspace(config.x_min, config.x_max, config.nx or config.resolution),
+        np.linspace(config.y_min, config.y_max, config.ny or config.resolution),
+    )[: config.dimensions]
 
 
-def _keys(config):
-    key = jax.random.key(config.seed)
-    return [jax.random.fold_in(key, plane) for plane in range(config.planes)]
+def _check_others(config):
+    kind, wanted = config.directions, {"other": ["other"], "three": ["other", "third"]}
+    for name in ("other", "third"):
+        if bool(getattr(config, name)) != (name in wanted.get(kind, [])):
+            raise ValueError(
+                f"`{name}` is {getattr(config, name)!r}, and `directions` is {kind!r}: 'other' leads to the "
+                "network of `other`, 'three' also needs `third`, all else needs neither."
+            )
+    if config.twin and kind in wanted:
+        raise ValueError(
+            f"`twin` cannot be on a plane that leads to `other`; make one run each (`directions` is {kind!r})."
+        )
+    if kind == "three" and config.dimensions == 1:
+        raise ValueError("`dimensions` must be 2 for the plane through 'three' networks; got 1.")
 
 
-def _report(progress, plane, planes):
+def _check_arms(config, networks):
+    arms = [network.arm for network in networks.values()]
+    if config.figure and len(set(arms)) < len(arms):
+        raise ValueError(
+            f"`run` and `twin` are both called {arms[0]!r} in figures. Take networks of different skip types, "
+            "make one run for each, or set `figure` to False."
+        )
+
+
+def _report(progress, index, sides, axes, config):
+    planes, rows = _surface.num_planes(config), len(axes[1]) if len(axes) == 2 else 1
     if progress is None:
-        return None
-    return lambda done, rows: progress(
-        plane * rows + done, planes * rows, f"rows, plane {plane + 1} of {planes}"
+        return lambda k: None
+    return lambda k: (
+        lambda done, _: progress(
+            (index * planes + k) * rows + done,
+            sides * planes * rows,
+            f"rows, plane {k + 1} of {planes}" + (", twin" if index else ""),
+        )
     )
-
-
-def _statistics(surfaces, chance):
-    return {
-        "non_convex_fraction": np.array([one.non_convex_fraction() for one in surfaces]),
-        "basin_area": np.array([one.basin_area(chance) for one in surfaces]),
-        "finite_fraction": np.array([one.finite_fraction for one in surfaces]),
-        "max_loss": np.array([float(np.max(one.values)) for one in surfaces]),
-    }
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from lsgeo.geometry.curve_curvature import CurveCurvature, curvature_along
 from lsgeo.geometry.curves import Curve
 from lsgeo.geometry.directions import (
     filter_normalized_directions,
+    normalize_direction,
     normalize_filters,
     random_direction,
+    random_directions,
 )
 from lsgeo.geometry.dynamics import (
     DescentState,
@@ -33,6 +35,15 @@ from lsgeo.geometry.gradient_norms import GradientNorms, gradient_norms
 from lsgeo.geometry.jacobians import JacobianSpectrum, jacobian_spectrum
 from lsgeo.geometry.path_lengths import PathEnergies, gradient_path_energies, path_length_law
 from lsgeo.geometry.permutation_groups import PermutationGroups, permutation_groups
+from lsgeo.geometry.planes import (
+    Plane,
+    direction_towards,
+    eigenvector_directions,
+    gradient_direction,
+    orthogonal,
+    plane_through,
+    project,
+)
 from lsgeo.geometry.rank_collapse import rank_one_residual
 from lsgeo.geometry.sharpness import (
     AverageSharpness,
@@ -128,6 +139,7 @@ __all__ = [
     "PathEnergies",
     "PermutationGroups",
     "PersistenceNull",
+    "Plane",
     "PlaneHessian",
     "PrincipalPlane",
     "Roughness",
@@ -148,7 +160,9 @@ __all__ = [
     "curvature_map",
     "dense_chain",
     "descend",
+    "direction_towards",
     "edge_of_stability",
+    "eigenvector_directions",
     "filter_normalized_directions",
     "filter_radius",
     "fisher_rao_norm",
@@ -156,6 +170,7 @@ __all__ = [
     "flow_distance",
     "follow_flow",
     "gradient_confusion",
+    "gradient_direction",
     "gradient_norms",
     "gradient_path_energies",
     "gradient_smoothness",
@@ -172,16 +187,21 @@ __all__ = [
     "match_weights",
     "merge_tree",
     "nested_interval",
+    "normalize_direction",
     "normalize_filters",
     "normalized",
     "nudged_elastic_band",
+    "orthogonal",
     "pac_bayes_sigma",
     "path_length_law",
     "permutation_groups",
     "persistence_null",
     "plane_hessian",
+    "plane_through",
     "principal_plane",
+    "project",
     "random_direction",
+    "random_directions",
     "random_walk_shares",
     "rank_one_residual",
     "relu_correlations",

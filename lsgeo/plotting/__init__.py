@@ -21,6 +21,7 @@ from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.dynamics import dynamics_panels
 from lsgeo.plotting.effects import effect_forest
 from lsgeo.plotting.gates import gate_sweep
+from lsgeo.plotting.lines import loss_lines
 from lsgeo.plotting.paths import deletions, lesions, path_shares
 from lsgeo.plotting.planes import surface_pair
 from lsgeo.plotting.sharpness import sharpness_battery
@@ -50,6 +51,7 @@ __all__ = [
     "effect_forest",
     "gate_sweep",
     "lesions",
+    "loss_lines",
     "loss_profiles",
     "merge_tree_branches",
     "metric_by_depth",

@@ -26,21 +26,26 @@ def surface_pair(
     surfaces: Mapping[str, Plane],
     axes: Sequence,
     *,
-    num_classes: int,
+    num_classes: int | None,
     limits: tuple[float, float] | None = None,
+    unit: str = "filter norms",
+    points: np.ndarray | None = None,
 ) -> None:
-    """Draws the losses of two networks on planes of equal scale, with one colour scale for both.
+    """Draws the losses of one or two networks on planes of equal scale, with one colour scale for both.
 
-    Filled contours of log10(loss). The white line is the loss of a uniform guess, ln(num_classes);
-    the cross is the trained network. Losses that are not finite stay empty and are hatched in grey.
+    Filled contours of log10(loss), whose range is under each title. The white line is the loss of a uniform
+    guess, ln(num_classes); the cross is the trained network. Losses that are not finite stay empty and are
+    hatched in grey.
 
     Args:
       surfaces: arm -> surface, one per axes.
       axes: as many matplotlib Axes of one figure.
-      num_classes: number of classes of the task.
+      num_classes: number of classes of the task; None where there is no loss of guessing.
       limits: (lowest, highest) loss of the colour scale; by default those of the finite positive
         losses of all surfaces. Losses beyond keep the end's colour, which the colour bar shows as
         an arrow.
+      unit: what a step of 1 along both directions is.
+      points: [m, 2], where networks lie: the centre, then others, which get circles.
 
     Raises:
       ValueError: for an unknown arm, another number of axes, or no positive loss at all.
@@ -49,10 +54,14 @@ def surface_pair(
         raise ValueError(f"`axes` must be one per surface; got {len(axes)} for {len(surfaces)}.")
     low, high = _limits(surfaces.values()) if limits is None else np.log10(limits)
     levels = np.linspace(low, high, NUM_LEVELS + 1)
+    chance = np.log10(np.log(num_classes)) if num_classes else np.nan
     for rank, (ax, (name, plane)) in enumerate(zip(axes, surfaces.items(), strict=True)):
-        drawn = _draw(plane, ax, levels, np.log10(np.log(num_classes)))
-        ax.set_title(name, color=arm_style(name).color, fontsize=TEXT_SIZE + 1, fontweight="bold")
-        unit = "filter norms"
+        drawn = _draw(plane, ax, levels, chance)
+        _mark(plane, ax, np.empty((0, 2)) if points is None else points[1:])
+        ax.set_title(
+            f"{name}\n", color=arm_style(name).color, fontsize=TEXT_SIZE + 1, fontweight="bold"
+        )
+        _caption(ax, _range_of(plane))
         dress(
             ax,
             x=f"first direction ({unit})",
@@ -61,7 +70,34 @@ def surface_pair(
         )
         ax.set_aspect("equal")
         ax.locator_params(nbins=5)
-    _color_bar(axes, drawn, np.log10(np.log(num_classes)), num_classes)
+    _color_bar(axes, drawn, chance, num_classes)
+
+
+def _caption(ax, text):
+    ax.annotate(
+        text,
+        (0.5, 1),
+        xytext=(0, 5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        color=INK,
+        fontsize=SMALL_SIZE,
+    )
+
+
+def _range_of(plane):
+    values = np.asarray(plane.values, dtype=float)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return "no finite loss"
+    return f"loss {finite.min():.3g} to {finite.max():.3g}"
+
+
+def _mark(plane, ax, points):
+    for x, y in points:
+        if plane.xs[0] <= x <= plane.xs[-1] and plane.ys[0] <= y <= plane.ys[-1]:
+            ax.plot(x, y, marker="o", markersize=6, color="#ffffff", markeredgecolor=EDGE)
 
 
 def _draw(plane, ax, levels, chance):
@@ -120,12 +156,10 @@ def _color_bar(axes, drawn, chance, num_classes):
     if drawn.levels[0] < chance < drawn.levels[-1]:
         bar.ax.axhline(chance, color=EDGE, linewidth=2.6)
         bar.ax.axhline(chance, color="#ffffff", linewidth=1.3)
-    axes[0].figure.supxlabel(
-        f"white line: chance, ln {num_classes} = {np.log(num_classes):.2f} nats;  "
-        "cross: the trained network",
-        fontsize=SMALL_SIZE,
-        color=INK,
-    )
+    line = ""
+    if num_classes:
+        line = f"white line: chance, ln {num_classes} = {np.log(num_classes):.2f} nats;  "
+    axes[0].figure.supxlabel(f"{line}cross: the trained network", fontsize=SMALL_SIZE, color=INK)
 
 
 def _loss_name(power):
