@@ -26,6 +26,7 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
+from lsgeo.geometry.grids import check_like
 
 NORMALIZATIONS = ("filter", "layer", "global", "raw")
 SMALL_LEAVES = ("zero", "keep")
@@ -122,7 +123,8 @@ def normalize_direction(direction, params, *, normalization="filter", small_leav
 
     Norms of filters are taken over all axes of a leaf but the last; over the first one alone in the
     three-axis kernels of attention projections named query, key and value, where each (head, unit)
-    is a filter. Parameters of scanned blocks, stacked under a name that ends with "blocks", are taken
+    is a filter. An embedding [tokens, features] is a dense kernel on one-hot tokens: a filter is one
+    feature. Parameters of scanned blocks, stacked under a name that ends with "blocks", are taken
     block by block.
 
     Small leaves are those without filters: of rank <= 1, named bias or scale, learned positions, and
@@ -163,22 +165,6 @@ def normalize_filters(direction, params):
     That is `normalize_direction` with its defaults.
     """
     return normalize_direction(direction, params)
-
-
-def check_like(direction, params, argument):
-    """Raises a ValueError naming `argument` unless `direction` has params' structure and shapes."""
-    if jax.tree.structure(direction) != jax.tree.structure(params):
-        raise ValueError(
-            f"`{argument}` must have the structure of params {jax.tree.structure(params)}; got "
-            f"{jax.tree.structure(direction)}. Draw it from the same parameters."
-        )
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    for (path, leaf), other in zip(leaves, jax.tree.leaves(direction), strict=True):
-        if jnp.shape(leaf) != jnp.shape(other):
-            raise ValueError(
-                f"`{argument}` must have the shapes of params; got {jnp.shape(other)} at "
-                f"{jax.tree_util.keystr(path)} where params have {jnp.shape(leaf)}."
-            )
 
 
 def _move_leaf(normalization, small_leaves, path, leaf, direction):

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-
-from lsgeo.geometry.directions import check_like
 
 PyTree = Any
 
@@ -37,6 +36,22 @@ def check_axes(axes: Sequence[Sequence[float]], count: int) -> tuple[np.ndarray,
             f"`axes` must be one list of coordinates per direction; got {len(axes)} for {count} directions."
         )
     return tuple(check_grid(values, f"axes[{k}]") for k, values in enumerate(axes))
+
+
+def check_like(direction, params, argument):
+    """Raises a ValueError naming `argument` unless `direction` has params' structure and shapes."""
+    if jax.tree.structure(direction) != jax.tree.structure(params):
+        raise ValueError(
+            f"`{argument}` must have the structure of params {jax.tree.structure(params)}; got "
+            f"{jax.tree.structure(direction)}. Draw it from the same parameters."
+        )
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    for (path, leaf), other in zip(leaves, jax.tree.leaves(direction), strict=True):
+        if jnp.shape(leaf) != jnp.shape(other):
+            raise ValueError(
+                f"`{argument}` must have the shapes of params; got {jnp.shape(other)} at "
+                f"{jax.tree_util.keystr(path)} where params have {jnp.shape(leaf)}."
+            )
 
 
 def check_directions(directions: Sequence[PyTree], params: PyTree) -> None:

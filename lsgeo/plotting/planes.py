@@ -58,9 +58,8 @@ def surface_pair(
     for rank, (ax, (name, plane)) in enumerate(zip(axes, surfaces.items(), strict=True)):
         drawn = _draw(plane, ax, levels, chance)
         _mark(plane, ax, np.empty((0, 2)) if points is None else points[1:])
-        ax.set_title(
-            f"{name}\n", color=arm_style(name).color, fontsize=TEXT_SIZE + 1, fontweight="bold"
-        )
+        style = {"fontsize": TEXT_SIZE + 1, "fontweight": "bold", "pad": 20}
+        ax.set_title(name, color=arm_style(name).color, **style)
         _caption(ax, _range_of(plane))
         dress(
             ax,

@@ -5,14 +5,26 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.geometry import filter_normalized_directions, normalize_filters, random_direction
+from lsgeo.geometry import (
+    filter_normalized_directions,
+    normalize_direction,
+    normalize_filters,
+    random_direction,
+    random_directions,
+)
 
 SHAPES = {
     "Dense_0": {"kernel": (7, 5), "bias": (5,)},
     "Conv_0": {"kernel": (3, 3, 4, 6), "bias": (6,)},
     "Conv1d_0": {"kernel": (3, 4, 6)},
+    "depthwise": {"kernel": (3, 3, 1, 6)},
+    "pointwise": {"kernel": (1, 1, 4, 6)},
+    "single": {"kernel": (1, 5)},
+    "embed": {"embedding": (9, 4)},
     "attention": {
         "query": {"kernel": (8, 2, 3), "bias": (2, 3)},
+        "key": {"kernel": (8, 2, 3), "bias": (2, 3)},
+        "value": {"kernel": (8, 2, 3), "bias": (2, 3)},
         "out": {"kernel": (2, 3, 8), "bias": (8,)},
     },
     "BatchNorm_0": {"scale": (6,), "bias": (6,)},
@@ -29,21 +41,22 @@ def parameters(seed=0, dtype=jnp.float64):
 
 
 def filters(kernel, layer):
-    if layer == "query":
+    if layer in ("query", "key", "value"):
         return [kernel[:, head, unit] for head in range(2) for unit in range(3)]
     return [kernel[..., unit] for unit in range(kernel.shape[-1])]
 
 
 def kernels(tree):
-    attention = tree["attention"]
-    layers = {name: tree[name]["kernel"] for name in ("Dense_0", "Conv_0", "Conv1d_0")}
-    return layers | {name: attention[name]["kernel"] for name in ("query", "out")}
+    found = {**tree, **tree["attention"]}
+    names = [name for name in found if isinstance(found[name], dict) and "kernel" in found[name]]
+    return {name: found[name]["kernel"] for name in names} | {"embed": tree["embed"]["embedding"]}
 
 
 def test_filter_normalised_directions_have_the_norm_of_each_filter_in_every_kernel_layout():
     params = parameters()
     (direction,) = filter_normalized_directions(params, key=jax.random.key(1), count=1)
     expected, found = kernels(params), kernels(direction)
+    assert len(expected) == 11
     for layer, kernel in expected.items():
         pairs = zip(filters(kernel, layer), filters(found[layer], layer), strict=True)
         for weights, moved in pairs:
@@ -111,6 +124,78 @@ def test_normalize_filters_of_a_given_direction_keeps_each_filters_orientation()
     given = {"kernel": jnp.array([[1.0, 0.0], [0.0, -7.0]])}
     expected = [[5.0, 0.0], [0.0, -2.0]]
     assert np.array_equal(normalize_filters(given, params)["kernel"], expected)
+
+
+def test_layer_and_global_normalisation_give_leaves_and_the_whole_the_parameters_norm():
+    params = parameters()
+    draw = {"key": jax.random.key(7), "count": 1}
+    (layer,) = random_directions(params, **draw, normalization="layer")
+    (whole,) = random_directions(params, **draw, normalization="global")
+    for name, kernel in kernels(params).items():
+        found = jnp.linalg.norm(kernels(layer)[name])
+        np.testing.assert_allclose(found, jnp.linalg.norm(kernel), rtol=1e-14)
+    moving = [kernel.reshape(-1) for kernel in kernels(params).values()]
+    norm = np.linalg.norm(np.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(whole)]))
+    np.testing.assert_allclose(norm, np.linalg.norm(np.concatenate(moving)), rtol=1e-14)
+    (raw,) = random_directions(params, **draw, normalization="raw")
+    for name, kernel in kernels(raw).items():
+        drawn = kernels(random_direction(params, key=jax.random.split(draw["key"], 1)[0]))[name]
+        assert np.array_equal(kernel, drawn)
+        ratio = kernels(whole)[name] / kernel
+        np.testing.assert_allclose(ratio, ratio.reshape(-1)[0], rtol=1e-13)
+
+
+@pytest.mark.parametrize("normalization", ["filter", "layer"])
+def test_small_leaves_that_are_kept_have_their_norm_as_a_whole_and_are_not_the_parameters(
+    normalization,
+):
+    params = parameters()
+    (direction,) = random_directions(
+        params, key=jax.random.key(8), count=1, normalization=normalization, small_leaves="keep"
+    )
+    for pick in (
+        lambda tree: tree["Dense_0"]["bias"],
+        lambda tree: tree["attention"]["query"]["bias"],
+        lambda tree: tree["BatchNorm_0"]["scale"],
+        lambda tree: tree["class_token"],
+        lambda tree: tree["gate"],
+    ):
+        weights, moved = np.ravel(pick(params)), np.ravel(pick(direction))
+        np.testing.assert_allclose(np.linalg.norm(moved), np.linalg.norm(weights), rtol=1e-14)
+        assert weights.size == 1 or abs(np.dot(moved, weights)) < 0.999 * np.dot(weights, weights)
+
+
+def test_the_cosine_of_two_random_directions_has_mean_zero():
+    # Signs of a step without a mean; directions drawn from [0, 1] have a cosine of 3/4.
+    params = {"kernel": jnp.ones((20, 5))}
+    keys = jax.random.split(jax.random.key(9), 200)
+
+    def cosine(key):
+        one, two = random_directions(params, key=key, normalization="global")
+        return jnp.vdot(one["kernel"], two["kernel"]) / 100
+
+    found = jax.vmap(cosine)(keys)
+    # Standard deviation 1 / sqrt(100) each; four standard errors of the mean, and the spread to 20 %.
+    assert abs(found.mean()) < 4 * 0.1 / np.sqrt(200)
+    assert 0.08 < found.std() < 0.12
+
+
+def test_twins_get_the_same_normalised_direction_but_for_the_norms_of_their_own_filters():
+    params, twin = parameters(), parameters(seed=9)
+    key = jax.random.key(10)
+    (one,), (other,) = (filter_normalized_directions(p, key=key, count=1) for p in (params, twin))
+    for layer, kernel in kernels(one).items():
+        for a, b in zip(filters(kernel, layer), filters(kernels(other)[layer], layer), strict=True):
+            cosine = jnp.vdot(a, b) / jnp.linalg.norm(a) / jnp.linalg.norm(b)
+            np.testing.assert_allclose(cosine, 1, rtol=1e-14)
+    assert not np.allclose(one["Dense_0"]["kernel"], other["Dense_0"]["kernel"])
+
+
+def test_unknown_options_are_refused_by_name():
+    params = {"kernel": jnp.ones((2, 2))}
+    for option in ("normalization", "small_leaves"):
+        with pytest.raises(ValueError, match=rf"`{option}` must be one of .*got 'cube'"):
+            normalize_direction(params, params, **{option: "cube"})
 
 
 @pytest.mark.parametrize(
