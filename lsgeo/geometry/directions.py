@@ -153,10 +153,7 @@ def normalize_direction(direction, params, *, normalization="filter", small_leav
         if value not in choices:
             raise ValueError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}.")
     check_like(direction, params, "direction")
-    moved = jax.tree_util.tree_map_with_path(
-        functools.partial(_move_leaf, normalization, small_leaves), params, direction
-    )
-    return moved if normalization != "global" else _globally(moved, params, small_leaves)
+    return _normalized(direction, params, normalization, small_leaves)
 
 
 def normalize_filters(direction, params):
@@ -165,6 +162,13 @@ def normalize_filters(direction, params):
     That is `normalize_direction` with its defaults.
     """
     return normalize_direction(direction, params)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _normalized(direction, params, normalization, small_leaves):
+    move = functools.partial(_move_leaf, normalization, small_leaves)
+    moved = jax.tree_util.tree_map_with_path(move, params, direction)
+    return moved if normalization != "global" else _globally(moved, params, small_leaves)
 
 
 def _move_leaf(normalization, small_leaves, path, leaf, direction):
