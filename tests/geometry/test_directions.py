@@ -148,12 +148,9 @@ def test_layer_and_global_normalisation_give_leaves_and_the_whole_the_parameters
         np.testing.assert_allclose(ratio, ratio.reshape(-1)[0], rtol=1e-13)
 
 
-@pytest.mark.parametrize("normalization", ["filter", "layer"])
-def test_small_leaves_that_are_kept_have_their_norm_as_a_whole_and_are_not_the_parameters(
-    normalization,
-):
+def test_small_leaves_that_are_kept_have_their_norm_as_a_whole_and_are_not_the_parameters():
     params = parameters()
-    direction = drawn(params, jax.random.key(8), normalization=normalization, small_leaves="keep")
+    direction = drawn(params, jax.random.key(8), small_leaves="keep")
     for pick in (
         lambda tree: tree["Dense_0"]["bias"],
         lambda tree: tree["attention"]["query"]["bias"],
