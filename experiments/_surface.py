@@ -17,8 +17,8 @@ UNITS = {
     "raw": "standard deviations of each weight",
     "eigenvectors": "distance in the parameters",
     "gradient": "distance in the parameters",
-    "other": "distances to the other network",
-    "three": "distances to the second network",
+    "other": "1: the other network",
+    "three": "1: the second network",
 }
 RANDOM = ("filter", "layer", "global", "raw")
 POLICIES = ("frozen", "batch", "re-estimated")

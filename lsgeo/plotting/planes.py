@@ -55,9 +55,10 @@ def surface_pair(
     low, high = _limits(surfaces.values()) if limits is None else np.log10(limits)
     levels = np.linspace(low, high, NUM_LEVELS + 1)
     chance = np.log10(np.log(num_classes)) if num_classes else np.nan
+    others = np.empty((0, 2)) if points is None else points[1:]
     for rank, (ax, (name, plane)) in enumerate(zip(axes, surfaces.items(), strict=True)):
         drawn = _draw(plane, ax, levels, chance)
-        _mark(plane, ax, np.empty((0, 2)) if points is None else points[1:])
+        _mark(plane, ax, others)
         style = {"fontsize": TEXT_SIZE + 1, "fontweight": "bold", "pad": 20}
         ax.set_title(name, color=arm_style(name).color, **style)
         _caption(ax, _range_of(plane))
@@ -69,7 +70,8 @@ def surface_pair(
         )
         ax.set_aspect("equal")
         ax.locator_params(nbins=5)
-    _color_bar(axes, drawn, chance, num_classes)
+    _color_bar(axes, drawn, chance)
+    _legend(axes[0].figure, num_classes, len(others))
 
 
 def _caption(ax, text):
@@ -143,7 +145,7 @@ def _limits(planes):
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _color_bar(axes, drawn, chance, num_classes):
+def _color_bar(axes, drawn, chance):
     bar = axes[0].figure.colorbar(drawn, ax=list(axes), fraction=0.05, pad=0.02, aspect=28)
     bar.locator = MaxNLocator(nbins=7, integer=drawn.levels[-1] - drawn.levels[0] > 3)
     bar.formatter = FuncFormatter(lambda power, _: _loss_name(power))
@@ -155,10 +157,15 @@ def _color_bar(axes, drawn, chance, num_classes):
     if drawn.levels[0] < chance < drawn.levels[-1]:
         bar.ax.axhline(chance, color=EDGE, linewidth=2.6)
         bar.ax.axhline(chance, color="#ffffff", linewidth=1.3)
-    line = ""
+
+
+def _legend(figure, num_classes, num_others):
+    parts = ["cross: the trained network"]
     if num_classes:
-        line = f"white line: chance, ln {num_classes} = {np.log(num_classes):.2f} nats;  "
-    axes[0].figure.supxlabel(f"{line}cross: the trained network", fontsize=SMALL_SIZE, color=INK)
+        parts.insert(0, f"white line: chance, ln {num_classes} = {np.log(num_classes):.2f} nats")
+    if num_others:
+        parts.append(f"{'circles: the others' if num_others > 1 else 'circle: the other'}")
+    figure.supxlabel(";  ".join(parts), fontsize=SMALL_SIZE, color=INK)
 
 
 def _loss_name(power):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.geometry import Slice, slice_along, surface
+from lsgeo.geometry import Slice, slice_along, slices, surface
 
 AXES = (np.linspace(-1, 1, 3), np.linspace(-0.5, 1, 4), np.linspace(0, 2, 5))
 
@@ -93,15 +93,21 @@ def test_a_surface_is_the_slice_along_both_directions_with_its_axes_exchanged():
     assert plane.values.tobytes() == along.values.tobytes() and plane.values.shape == (4, 5)
 
 
-def test_points_are_rounded_once_so_that_coordinates_of_half_precision_weights_are_exact():
-    # 0.1 and 0.3 are no bfloat16 numbers: moved in that precision, the loss at them is off by 1e-3.
-    weights = jnp.zeros(2, jnp.bfloat16)
-    directions = [jnp.array([256.0, 0], jnp.bfloat16), jnp.array([0, 256.0], jnp.bfloat16)]
-    found = slice_along(
-        lambda w, _: jnp.sum(w.astype(jnp.float32)), weights, None, directions, axes=([0.3], [0.1])
-    )
-    exact = sum(float(jnp.asarray(256 * x, jnp.bfloat16)) for x in (0.3, 0.1))
-    assert float(found.values[0, 0]) == exact
+@pytest.mark.parametrize("packed", [0, slices.PACKED])
+def test_points_are_rounded_once_so_that_coordinates_of_half_precision_weights_are_exact(
+    packed, monkeypatch
+):
+    # Large parameters travel leaf by leaf, small ones as one vector.
+    monkeypatch.setattr(slices, "PACKED", packed)
+    weights, steps = jnp.array([1.0], jnp.bfloat16), [jnp.array([3.0], jnp.bfloat16)] * 2
+    xs, ys = np.linspace(0.01, 1.01, 7), np.linspace(0.02, 1.02, 5)
+
+    def loss(w, _):
+        return jnp.sum(w.astype(jnp.float32))
+
+    found = slice_along(loss, weights, None, steps, axes=(xs, ys))
+    exact = 1 + 3 * xs[:, None] + 3 * ys[None, :]
+    np.testing.assert_array_equal(found.values, np.asarray(exact, jnp.bfloat16).astype(float))
 
 
 def test_rows_count_through_the_first_directions_and_a_kill_keeps_those_that_are_done():
