@@ -121,7 +121,7 @@ def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
     planes = {arms[prefix]: load_surfaces(opened, prefix) for prefix in prefixes}
     for k in range(_surface.num_planes(config)):
         columns = len(prefixes)
-        figure, axes = plotting.new_figure(width=1.4 + 3.0 * columns, height=3.9, columns=columns)
+        figure, axes = plotting.new_figure(width=3.0 + 2.2 * columns, height=3.9, columns=columns)
         plotting.surface_pair(
             {arm: surfaces[k] for arm, surfaces in planes.items()},
             np.atleast_1d(axes),
