@@ -182,13 +182,14 @@ class Walk:
     def losses(self, points: np.ndarray) -> Iterator[np.generic]:
         """Yields the loss at points [m, number of directions], some calls after they were queued."""
         size = self.chunk * (1 if self.mesh is None else self.mesh.size)
+        move, evaluate_all = _programs(self.space, self.chunk, self.mesh)
         queue = collections.deque()
         for start in range(0, len(points), size):
             group = points[start : start + size]
             # The last group is filled up: one program for all.
             whole = np.concatenate([group, np.repeat(group[-1:], size - len(group), axis=0)])
-            moved = _move(self.centre, self.directions, whole, self.mesh)
-            values = _losses(self.loss, moved, self.batch, self.space, self.chunk, self.mesh)
+            moved = move(self.centre, self.directions, whole)
+            values = evaluate_all(self.loss, moved, self.batch)
             queue.append((values, len(group)))
             if len(queue) > AHEAD:
                 yield from _ready(*queue.popleft())
@@ -200,20 +201,20 @@ def _ready(values, count):
     return np.asarray(values)[:count]
 
 
-@functools.partial(jax.jit, static_argnums=3)
-def _move(centre, directions, points, mesh):
-    return _over(mesh, _shifted, (jax.P(), jax.P(), jax.P("points")))(centre, directions, points)
-
-
-@functools.partial(jax.jit, static_argnums=(3, 4, 5))
-def _losses(loss, moved, batch, space, chunk, mesh):
-    def each(loss, moved, batch):
+@functools.lru_cache(64)
+def _programs(space, chunk, mesh):
+    # Looked up once for a walk: as static arguments, all shapes would be hashed at every call.
+    def evaluate_all(loss, moved, batch):
         single = [jax.tree.map(lambda leaf, i=i: leaf[i], moved) for i in range(chunk)]
         if space is not None:
             single = [trees.unravel(space, flat) for flat in single]
         return jnp.stack([loss(one, batch) for one in single])
 
-    return _over(mesh, each, (jax.P(), jax.P("points"), jax.P()))(loss, moved, batch)
+    whole, split = jax.P(), jax.P("points")
+    return (
+        jax.jit(_over(mesh, _shifted, (whole, whole, split))),
+        jax.jit(_over(mesh, evaluate_all, (whole, split, whole))),
+    )
 
 
 def _over(mesh, function, specs):
