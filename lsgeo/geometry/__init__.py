@@ -5,6 +5,15 @@ from lsgeo.geometry.barriers import Barrier, barrier_along, linear_barrier
 from lsgeo.geometry.confusion import GradientConfusion, gradient_confusion
 from lsgeo.geometry.connecting_curves import FittedCurve, fit_curve
 from lsgeo.geometry.correlation_maps import relu_correlations, tanh_gradient_growth
+from lsgeo.geometry.critical import (
+    FoundPoint,
+    IndexLaw,
+    fit_index_law,
+    index_law,
+    minimize_gradient_norm,
+    newton_mr,
+    saddle_free_newton,
+)
 from lsgeo.geometry.critical_points import CriticalPoint, classify_critical_point
 from lsgeo.geometry.curve_curvature import CurveCurvature, curvature_along
 from lsgeo.geometry.curves import Curve
@@ -121,11 +130,13 @@ __all__ = [
     "FittedCurve",
     "FlowDistance",
     "FlowState",
+    "FoundPoint",
     "GradientConfusion",
     "GradientNorms",
     "GradientSmoothness",
     "HessianSharpness",
     "HullDeficit",
+    "IndexLaw",
     "InputGradients",
     "JacobianSpectrum",
     "KeskarSharpness",
@@ -167,6 +178,7 @@ __all__ = [
     "filter_radius",
     "fisher_rao_norm",
     "fit_curve",
+    "fit_index_law",
     "flow_distance",
     "follow_flow",
     "gradient_confusion",
@@ -176,6 +188,7 @@ __all__ = [
     "gradient_smoothness",
     "hessian_sharpness",
     "hull_deficit",
+    "index_law",
     "input_gradients",
     "jacobian_spectrum",
     "keskar_sharpness",
@@ -186,7 +199,9 @@ __all__ = [
     "match_activations",
     "match_weights",
     "merge_tree",
+    "minimize_gradient_norm",
     "nested_interval",
+    "newton_mr",
     "normalize_direction",
     "normalize_filters",
     "normalized",
@@ -207,6 +222,7 @@ __all__ = [
     "relu_correlations",
     "rescaling",
     "roughness",
+    "saddle_free_newton",
     "sam_sharpness",
     "slice_along",
     "stability_limit",

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import numpy as np
 
 from lsgeo import trees
+from lsgeo.geometry.critical.krylov import krylov
 from lsgeo.operators import value_gradient_hessian
 from lsgeo.spectra import NegativeCurvature, index_estimate, negative_curvature
 from lsgeo.spectra.arguments import check_fraction, check_key
@@ -21,9 +23,7 @@ class CriticalPoint:
     kind: str = dataclasses.field(metadata={"static": True})
     loss: float
     gradient_norm: float
-    gradient_step: (
-        float  # ||g||^2 / (2 max|lambda|), what one gradient step can gain, in units of loss
-    )
+    newton_gain: float  # g'|H|^-1 g / 2, what a step could gain, from below, in units of loss
     flatness: float  # ||Hg|| / (||g|| max|lambda|); NaN where g = 0
     curvature: NegativeCurvature
     threshold: float  # eigenvalues in [-threshold, threshold] count as zero
@@ -60,11 +60,14 @@ def classify_critical_point(
 ) -> CriticalPoint:
     """Classifies a point of the loss landscape.
 
-    A point counts as critical where one gradient step can gain at most `gradient_tol` of the loss:
-    ||g||^2 / (2 max|lambda|) <= gradient_tol * |loss|. The test is unchanged if the loss or the parameters are
-    rescaled. A point that is not critical, but whose gradient lies in the near-kernel of the Hessian,
-    ||Hg|| <= flat_tol * max|lambda| * ||g||, is "gradient-flat" (Frye et al. 2021): methods that minimise
-    the gradient norm stop there, and it must not be counted as a critical point. A critical point is a
+    A point counts as critical where a Newton step that leaves saddles (Dauphin et al. 2014) can gain at most
+    `gradient_tol` of the loss: g'|H|^-1 g / 2 <= gradient_tol * |loss|, no |lambda| taken below the
+    rounding noise. The test is unchanged if the loss or the parameters are rescaled, and a gradient in
+    the kernel fails it however small its norm is beside max|lambda|. The gain is found in the Krylov
+    space of H and g, from below. A point that is not critical, but whose gradient lies in the near-kernel
+    of the Hessian, ||Hg|| <= flat_tol * max|lambda| * ||g||, is "gradient-flat" (Frye et al. 2021): methods
+    that minimise the gradient norm stop there, and it must not be counted as a critical point. A critical
+    point is a
     "saddle" where negative curvature beyond `curvature_tol` * max|lambda| is certain (a maximum counts as
     one, it has an escape direction), a "minimum" where there is none but for `failure_probability`, and
     "undecided" otherwise, also where the whole Hessian vanishes.
@@ -75,7 +78,7 @@ def classify_critical_point(
       batch: pytree of arrays with the examples on the leading axis.
       key: typed random key.
       batches: instead of `batch`, batches that can be iterated again and again.
-      gradient_tol: relative gain under which a gradient step counts as none.
+      gradient_tol: relative gain under which a step counts as none.
       flat_tol: bound on ||Hg|| / (||g|| max|lambda|) of a gradient-flat point.
       curvature_tol: eigenvalues within this fraction of max|lambda| count as zero.
       failure_probability: probability that a "minimum" has such negative curvature after all.
@@ -109,10 +112,9 @@ def classify_critical_point(
         op, key=bound_key, failure_probability=failure_probability, num_steps=steps
     )
     largest = max(abs(found.value), abs(found.upper_end))
-    size, flatness = _gradient_figures(op, gradient, largest)
+    size, flatness, gain, spent = _gradient_figures(op, gradient, largest, found.noise, steps)
     threshold = max(curvature_tol * largest, found.noise)
     index = index_estimate(op, key=index_key, tau=threshold, num_probes=4, num_steps=32)
-    gain = size**2 / (2 * largest) if largest else (math.inf if size else 0.0)
     critical = gain <= gradient_tol * abs(value) or size == 0
     return CriticalPoint(
         _kind(critical, flatness <= flat_tol, found, threshold),
@@ -125,7 +127,7 @@ def classify_critical_point(
         index.lower,
         index.value,
         index.upper,
-        found.num_matvecs + index.num_matvecs + 1,
+        found.num_matvecs + index.num_matvecs + spent,
     )
 
 
@@ -146,12 +148,18 @@ def _steps_for(n: int, epsilon: float, probability: float) -> int:
     )
 
 
-def _gradient_figures(op, gradient, largest):
+def _gradient_figures(op, gradient, largest, noise, steps):
     flat = _ravel(op.space, gradient)
     size = float(trees.norm(flat))
     if not size or not largest:
-        return size, math.nan
-    return size, float(trees.norm(op.flat_product(flat / size))) / largest
+        return size, math.nan, math.inf if size else 0.0, 0
+    space = krylov(op, flat, size, steps)
+    slope = float(np.linalg.norm(space.coefficients[:, 0])) / largest
+    # By singular values of the tall matrix: Ritz values may come near zero where no eigenvalue does.
+    _, sizes, rows = np.linalg.svd(space.coefficients, full_matrices=False)
+    floor = max(noise, float(op.noise) * largest)
+    gain = size**2 / 2 * float(np.sum(rows[:, 0] ** 2 / np.maximum(sizes, floor)))
+    return size, slope, gain, space.num_steps
 
 
 _ravel = jax.jit(trees.ravel, static_argnums=0)

@@ -61,12 +61,36 @@ def test_gradient_in_the_kernel_of_the_hessian_is_gradient_flat_and_not_critical
     np.testing.assert_allclose(point.hg_over_g, 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e-5])
+def test_small_gradient_in_the_kernel_is_not_critical_however_steep_the_rest(offset):
+    # A gradient step of size 1 / max|lambda| gains 2.5e-8, but the loss falls without end along w[1].
+    def loss(w, batch):
+        return 1.0 + jnp.mean(batch) * (1000 * w[0] ** 2 + 0.01 * w[1])
+
+    params = jnp.array([offset, 0.0])
+    point = lsgeo.classify_critical_point(loss, params, jnp.ones(3), key=KEY)
+    assert point.kind == ("not critical" if offset else "gradient-flat")
+    assert point.newton_gain > 1
+
+
+def test_newton_gain_is_what_a_saddle_free_step_gains_on_a_quadratic():
+    values = np.array([-3.0, -0.5, 0.25, 2.0, 10.0])
+    g = np.array([0.1, -0.2, 0.3, 0.1, 1.0])
+
+    def loss(w, batch):
+        return 1.0 + jnp.mean(batch) * (w @ g + 0.5 * w @ (values * w))
+
+    point = lsgeo.classify_critical_point(loss, jnp.zeros(5), jnp.ones(3), key=KEY)
+    np.testing.assert_allclose(point.newton_gain, np.sum(g**2 / np.abs(values)) / 2, rtol=1e-9)
+    np.testing.assert_allclose(point.hg_over_g, np.linalg.norm(values * g) / np.linalg.norm(g))
+
+
 def test_batches_give_the_verdict_of_the_full_batch():
     loss, params, batch, _ = oracles.linear_regression()
     parts = [{k: v[a:b] for k, v in batch.items()} for a, b in ((0, 33), (33, 40))]
     whole = lsgeo.classify_critical_point(loss, params, batch, key=KEY)
     split = lsgeo.classify_critical_point(loss, params, batches=parts, key=KEY)
-    for name in ("loss", "gradient_norm", "hg_over_g", "gradient_step"):
+    for name in ("loss", "gradient_norm", "hg_over_g", "newton_gain"):
         np.testing.assert_allclose(getattr(split, name), getattr(whole, name), rtol=1e-10)
 
 
