@@ -14,6 +14,8 @@ from lsgeo.operators import value_gradient_hessian
 from lsgeo.spectra import NegativeCurvature, index_estimate, negative_curvature
 from lsgeo.spectra.arguments import check_fraction, check_key
 
+FLAT_SHARE = 0.9**2
+
 
 @trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,7 @@ class CriticalPoint:
     gradient_norm: float
     newton_gain: float  # g'|H|^-1 g / 2, what a step could gain, from below, in units of loss
     flatness: float  # ||Hg|| / (||g|| max|lambda|); NaN where g = 0
+    kernel_share: float  # of ||g||^2 along |lambda| <= flat_tol * max|lambda|; NaN where g = 0
     curvature: NegativeCurvature
     threshold: float  # eigenvalues in [-threshold, threshold] count as zero
     index_lower: int
@@ -54,7 +57,7 @@ def classify_critical_point(
     key: jax.Array,
     batches: Iterable | None = None,
     gradient_tol: float = 1e-4,
-    flat_tol: float = 1e-2,
+    flat_tol: float = 1e-3,
     curvature_tol: float = 1e-2,
     failure_probability: float = 0.01,
 ) -> CriticalPoint:
@@ -63,14 +66,14 @@ def classify_critical_point(
     A point counts as critical where a Newton step that leaves saddles (Dauphin et al. 2014) can gain at most
     `gradient_tol` of the loss: g'|H|^-1 g / 2 <= gradient_tol * |loss|, no |lambda| taken below the
     rounding noise. The test is unchanged if the loss or the parameters are rescaled, and a gradient in
-    the kernel fails it however small its norm is beside max|lambda|. The gain is found in the Krylov
-    space of H and g, from below. A point that is not critical, but whose gradient lies in the near-kernel
-    of the Hessian, ||Hg|| <= flat_tol * max|lambda| * ||g||, is "gradient-flat" (Frye et al. 2021): methods
-    that minimise the gradient norm stop there, and it must not be counted as a critical point. A critical
-    point is a
-    "saddle" where negative curvature beyond `curvature_tol` * max|lambda| is certain (a maximum counts as
-    one, it has an escape direction), a "minimum" where there is none but for `failure_probability`, and
-    "undecided" otherwise, also where the whole Hessian vanishes.
+    the kernel fails it however small its norm is beside max|lambda|. A point that is not critical, but whose
+    gradient lies in the near-kernel of the Hessian, is "gradient-flat": methods that minimise the gradient
+    norm stop there, and it must not be counted as a critical point. In the near-kernel is a gradient whose
+    parts along |lambda| <= flat_tol * max|lambda| make up 0.9 of its norm (Frye et al. 2021, whose 0.9 is the
+    residual of Newton's equation). Both are found in the Krylov space of H and g, from below. A critical
+    point is a "saddle" where negative curvature beyond `curvature_tol` * max|lambda| is certain (a maximum
+    counts as one, it has an escape direction), a "minimum" where there is none but for
+    `failure_probability`, and "undecided" otherwise, also where the whole Hessian vanishes.
 
     Args:
       loss: `loss(params, batch) -> scalar`, the mean over the examples.
@@ -79,7 +82,7 @@ def classify_critical_point(
       key: typed random key.
       batches: instead of `batch`, batches that can be iterated again and again.
       gradient_tol: relative gain under which a step counts as none.
-      flat_tol: bound on ||Hg|| / (||g|| max|lambda|) of a gradient-flat point.
+      flat_tol: eigenvalues within this fraction of max|lambda| make up the near-kernel.
       curvature_tol: eigenvalues within this fraction of max|lambda| count as zero.
       failure_probability: probability that a "minimum" has such negative curvature after all.
 
@@ -112,16 +115,20 @@ def classify_critical_point(
         op, key=bound_key, failure_probability=failure_probability, num_steps=steps
     )
     largest = max(abs(found.value), abs(found.upper_end))
-    size, flatness, gain, spent = _gradient_figures(op, gradient, largest, found.noise, steps)
+    floor = max(found.noise, float(op.noise) * largest)
+    size, flatness, share, gain, spent = _gradient_figures(
+        op, gradient, largest, flat_tol * largest, floor, steps
+    )
     threshold = max(curvature_tol * largest, found.noise)
     index = index_estimate(op, key=index_key, tau=threshold, num_probes=4, num_steps=32)
     critical = gain <= gradient_tol * abs(value) or size == 0
     return CriticalPoint(
-        _kind(critical, flatness <= flat_tol, found, threshold),
+        _kind(critical, share >= FLAT_SHARE, found, threshold),
         value,
         size,
         gain,
         flatness,
+        share,
         found,
         threshold,
         index.lower,
@@ -148,18 +155,18 @@ def _steps_for(n: int, epsilon: float, probability: float) -> int:
     )
 
 
-def _gradient_figures(op, gradient, largest, noise, steps):
+def _gradient_figures(op, gradient, largest, kernel, floor, steps):
     flat = _ravel(op.space, gradient)
     size = float(trees.norm(flat))
     if not size or not largest:
-        return size, math.nan, math.inf if size else 0.0, 0
+        return size, math.nan, math.nan, math.inf if size else 0.0, 0
     space = krylov(op, flat, size, steps)
     slope = float(np.linalg.norm(space.coefficients[:, 0])) / largest
     # By singular values of the tall matrix: Ritz values may come near zero where no eigenvalue does.
     _, sizes, rows = np.linalg.svd(space.coefficients, full_matrices=False)
-    floor = max(noise, float(op.noise) * largest)
-    gain = size**2 / 2 * float(np.sum(rows[:, 0] ** 2 / np.maximum(sizes, floor)))
-    return size, slope, gain, space.num_steps
+    shares = rows[:, 0] ** 2
+    gain = size**2 / 2 * float(np.sum(shares / np.maximum(sizes, floor)))
+    return size, slope, float(np.sum(shares[sizes <= kernel])), gain, space.num_matvecs
 
 
 _ravel = jax.jit(trees.ravel, static_argnums=0)

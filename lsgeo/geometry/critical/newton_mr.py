@@ -66,7 +66,7 @@ def newton_mr(
         space = krylov(
             landscape.hessian(place.x), place.gradient, place.norm, inner_steps, tol=inner_tol
         )
-        record.num_matvecs += space.num_steps
+        record.num_matvecs += space.num_matvecs
         weights, _, promise = minimal_residual(space, landscape.noise)
         if -promise <= KERNEL * place.norm**2:
             return record.found(search.FLAT)

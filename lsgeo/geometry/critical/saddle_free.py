@@ -62,7 +62,7 @@ def saddle_free_newton(
     while not (record.converged or record.exhausted):
         place = record.place
         space = krylov(landscape.hessian(place.x), place.gradient, place.norm, inner_steps)
-        record.num_matvecs += space.num_steps
+        record.num_matvecs += space.num_matvecs
         best = _best(place, _trials(landscape, place, space), landscape.space.eps)
         if best is None:
             return record.found(search.STALLED)
