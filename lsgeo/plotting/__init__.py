@@ -15,6 +15,7 @@ figure.
 """
 
 from lsgeo.plotting.connections import curvature_profile, loss_profiles
+from lsgeo.plotting.critical import index_against_loss, kinds_of_points
 from lsgeo.plotting.curvature_maps import curvature_maps
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
@@ -50,6 +51,8 @@ __all__ = [
     "dynamics_panels",
     "effect_forest",
     "gate_sweep",
+    "index_against_loss",
+    "kinds_of_points",
     "lesions",
     "loss_lines",
     "loss_profiles",

@@ -19,9 +19,9 @@ def newton_mr(
     batch: Any = None,
     *,
     tol: float = 1e-6,
-    num_steps: int = 100,
-    inner_tol: float = 1e-3,
-    inner_steps: int = 100,
+    num_steps: int = 300,
+    inner_tol: float = 1e-2,
+    inner_steps: int = 30,
     progress: Progress | None = None,
 ) -> FoundPoint:
     """Searches for a critical point of any index by Newton-MR.
@@ -40,7 +40,8 @@ def newton_mr(
       tol: ends where the gradient norm is no more than this share of the first one.
       num_steps: Newton steps at most.
       inner_tol: the residual ||H p + g|| that ends a step's products, relative to ||g||.
-      inner_steps: products at most of one step; so many vectors are kept on the device.
+      inner_steps: products at most of one step; so many vectors are kept on the device. Few of them also
+        keep a step short along small eigenvalues, where a long one only halves itself in the line search.
       progress: progress(steps done, num_steps, gradient norm).
 
     Returns:
