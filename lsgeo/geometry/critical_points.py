@@ -9,8 +9,9 @@ import jax
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.geometry.critical.degenerate import falls_along_kernel
 from lsgeo.geometry.critical.krylov import krylov
-from lsgeo.operators import value_gradient_hessian
+from lsgeo.operators import streaming, value_gradient_hessian
 from lsgeo.spectra import NegativeCurvature, index_estimate, negative_curvature
 from lsgeo.spectra.arguments import check_fraction, check_key
 
@@ -73,7 +74,9 @@ def classify_critical_point(
     residual of Newton's equation). Both are found in the Krylov space of H and g, from below. A critical
     point is a "saddle" where negative curvature beyond `curvature_tol` * max|lambda| is certain (a maximum
     counts as one, it has an escape direction), a "minimum" where there is none but for
-    `failure_probability`, and "undecided" otherwise, also where the whole Hessian vanishes.
+    `failure_probability` and the loss does not fall by `gradient_tol` along a random direction of the
+    near-kernel before it rises, as it does from a monkey saddle, and "undecided" otherwise, also where the
+    whole Hessian vanishes. (At a loss of exactly 0 nothing is tried along the near-kernel.)
 
     Args:
       loss: `loss(params, batch) -> scalar`, the mean over the examples.
@@ -122,8 +125,21 @@ def classify_critical_point(
     threshold = max(curvature_tol * largest, found.noise)
     index = index_estimate(op, key=index_key, tau=threshold, num_probes=4, num_steps=32)
     critical = gain <= gradient_tol * abs(value) or size == 0
+    kind = _kind(critical, share >= FLAT_SHARE, found, threshold)
+    if kind == "minimum":
+        falls, more = falls_along_kernel(
+            _evaluation(loss, batch, batches),
+            params,
+            op,
+            threshold=gradient_tol * abs(value),
+            largest=largest,
+            kernel=threshold,
+            num_steps=steps,
+            key=jax.random.fold_in(key, 2),
+        )
+        kind, spent = ("undecided" if falls else kind), spent + more
     return CriticalPoint(
-        _kind(critical, share >= FLAT_SHARE, found, threshold),
+        kind,
         value,
         size,
         gain,
@@ -155,6 +171,14 @@ def _steps_for(n: int, epsilon: float, probability: float) -> int:
     )
 
 
+def _evaluation(loss, batch, batches):
+    function = trees.as_pytree(loss, "loss")
+    if batches is None:
+        return lambda params: float(_value(function, params, batch))
+    parts = streaming.Batches.of(batches)
+    return lambda params: sum(share * float(_value(function, params, b)) for b, share in parts)
+
+
 def _gradient_figures(op, gradient, largest, kernel, floor, steps):
     flat = _ravel(op.space, gradient)
     size = float(trees.norm(flat))
@@ -170,3 +194,4 @@ def _gradient_figures(op, gradient, largest, kernel, floor, steps):
 
 
 _ravel = jax.jit(trees.ravel, static_argnums=0)
+_value = jax.jit(lambda loss, params, batch: loss(params, batch))

@@ -61,6 +61,38 @@ def test_gradient_in_the_kernel_of_the_hessian_is_gradient_flat_and_not_critical
     np.testing.assert_allclose(point.hg_over_g, 0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("higher", "kind"),
+    [
+        (lambda x, y: x**3 - 3 * x * y**2, "undecided"),  # a monkey saddle
+        (lambda x, y: -(x**4) - y**4, "undecided"),
+        (lambda x, y: x**4 + y**4, "minimum"),
+        (lambda x, y: 0 * x * y, "minimum"),  # a valley
+    ],
+)
+def test_where_the_hessian_has_a_kernel_the_loss_along_it_decides(higher, kind):
+    def loss(w, batch):
+        return 1.0 + jnp.mean(batch) * (w[2] ** 2 + higher(w[0], w[1]))
+
+    point = lsgeo.classify_critical_point(loss, jnp.zeros(3), jnp.ones(3), key=KEY)
+    assert point.kind == kind
+    alone = lsgeo.classify_critical_point(
+        lambda w, b: 1.0 + jnp.mean(b) * higher(*w), jnp.zeros(2), jnp.ones(3), key=KEY
+    )
+    assert alone.kind == "undecided"
+
+
+def test_index_at_the_identity_point_is_counted_with_its_multiplicities():
+    # Oracle O5: index (L - 1) n (n + 1) / 2 of a Hessian with four distinct eigenvalues.
+    n, length = 4, 5
+    loss = oracles.deep_linear(0.3 * np.eye(n), residual=True)
+    zeros = [jnp.zeros((n, n))] * length
+    point = lsgeo.classify_critical_point(loss, zeros, jnp.eye(n), key=KEY)
+    assert point.kind == "not critical"
+    assert (point.index_lower, point.index, point.index_upper) == (40, 40, 40)
+    np.testing.assert_allclose(point.curvature.value, -0.7, rtol=1e-9)
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e-5])
 def test_small_gradient_in_the_kernel_is_not_critical_however_steep_the_rest(offset):
     # A gradient step of size 1 / max|lambda| gains 2.5e-8, but the loss falls without end along w[1].

@@ -10,7 +10,7 @@ from lsgeo import trees
 from lsgeo.spectra import pennington_bahri
 from lsgeo.spectra.arguments import check_positive
 
-GRID = np.logspace(-4, 4, 81)  # units tried at first, relative to the median loss
+GRID = np.logspace(-4, 4, 33)  # units tried at first, relative to the median loss
 
 
 @trees.register_dataclass
