@@ -16,9 +16,12 @@ from lsgeo import geometry, runs, trees
 
 KINDS = ("minimum", "saddle", "undecided", "gradient-flat", "not critical")
 CRITICAL = KINDS[:3]
-METHODS = ("newton_mr", "gradient_norm", "saddle_free")
+METHODS = {
+    "newton_mr": geometry.newton_mr,
+    "gradient_norm": geometry.minimize_gradient_norm,
+    "saddle_free": geometry.saddle_free_newton,
+}
 DENSE = 1024  # rows up to which the index is that of the dense matrix
-NO_LAW = np.nan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +49,15 @@ def start_of(network: _network.Network, number: int, noise: float, key: jax.Arra
     return jax.tree.unflatten(treedef, moved)
 
 
-def measure(config: Any, network: _network.Network, number: int, key: jax.Array) -> dict[str, Any]:
-    """Searches from one start and classifies the end."""
+def measure(
+    config: Any, network: _network.Network, method: str, number: int, key: jax.Array
+) -> dict[str, Any]:
+    """Searches from one start by one method, and classifies the end."""
     started = time.monotonic()
     first, second = jax.random.split(key)
     problem = (network.loss, start_of(network, number, config.noise, first), network.batch)
-    found = _search(config, problem)
+    inner = {} if method == "gradient_norm" else {"inner_steps": config.inner_steps}
+    found = METHODS[method](*problem, tol=config.tol, num_steps=config.num_steps, **inner)
     point = lsgeo.classify_critical_point(
         network.loss,
         found.params,
@@ -89,6 +95,7 @@ def measure(config: Any, network: _network.Network, number: int, key: jax.Array)
         "reason": found.reason,
         "message": str(point),
         "arm": network.arm,
+        "method": method,
         "rows": len(jax.tree.leaves(network.batch)[0]) * network.num_classes,
         "step": network.step,
         "network_sha256": network.sha256,
@@ -97,33 +104,39 @@ def measure(config: Any, network: _network.Network, number: int, key: jax.Array)
 
 
 def summary(config: Any, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Counts the kinds of each arm, and fits the index law to each arm's critical points.
+    """Counts the kinds for each arm and method, and fits the index law to each arm's critical points.
 
     Returns:
-      arms (a,), kinds (k,), counts (a, k); of the gradient-flat ones flat_share (a,) with its 95 % interval of
-      Wilson (flat_lower, flat_upper); ratio, units and misfits (a,) of the law, NaN where an arm has fewer
-      than three critical points with a positive loss.
+      arms (a,), methods (m,), kinds (k,), counts (a, m, k); of the gradient-flat ones flat_share (a, m) with
+      its 95 % interval of Wilson (flat_lower, flat_upper); ratios, units and misfits (a,) of the law, NaN
+      where an arm has fewer than three critical points with a positive loss.
     """
-    arms = list(dict.fromkeys(str(entry["arm"]) for entry in entries))
-    by_arm = [[e for e in entries if e["arm"] == arm] for arm in arms]
-    counts = np.array([[sum(e["kind"] == kind for e in part) for kind in KINDS] for part in by_arm])
-    flat = counts[:, KINDS.index("gradient-flat")]
+    arms, methods = (
+        list(dict.fromkeys(str(e[name]) for e in entries)) for name in ("arm", "method")
+    )
+    counts = np.zeros((len(arms), len(methods), len(KINDS)), np.int64)
+    for e in entries:
+        place = arms.index(e["arm"]), methods.index(e["method"]), KINDS.index(e["kind"])
+        counts[place] += 1
+    flat, totals = counts[..., KINDS.index("gradient-flat")], counts.sum(-1)
     ends = [
         stats.binomtest(int(k), int(n)).proportion_ci(method="wilson")
-        for k, n in zip(flat, counts.sum(1), strict=True)
+        for k, n in zip(flat.ravel(), totals.ravel(), strict=True)
     ]
+    by_arm = [[e for e in entries if e["arm"] == arm] for arm in arms]
     ratios = [config.ratio or part[0]["size"] / part[0]["rows"] for part in by_arm]
     laws = [_law(config, part, ratio) for part, ratio in zip(by_arm, ratios, strict=True)]
     return {
         "arms": np.array(arms),
+        "methods": np.array(methods),
         "kinds": np.array(KINDS),
         "counts": counts,
-        "flat_share": flat / counts.sum(1),
-        "flat_lower": np.array([end.low for end in ends]),
-        "flat_upper": np.array([end.high for end in ends]),
+        "flat_share": flat / totals,
+        "flat_lower": np.reshape([end.low for end in ends], flat.shape),
+        "flat_upper": np.reshape([end.high for end in ends], flat.shape),
         "ratios": np.array(ratios),
-        "units": np.array([law.unit if law else NO_LAW for law in laws]),
-        "misfits": np.array([law.misfit if law else NO_LAW for law in laws]),
+        "units": np.array([law.unit if law else np.nan for law in laws]),
+        "misfits": np.array([law.misfit if law else np.nan for law in laws]),
     }
 
 
@@ -143,22 +156,20 @@ def points_of(entries: Sequence[dict[str, Any]]) -> list[Point]:
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    """The summary in words, one line per arm."""
+    """The summary in words: a line for each arm and method, and one for each arm's law."""
     lines = []
     for i, arm in enumerate(found["arms"]):
-        counts = ", ".join(
-            f"{n} {kind}" for n, kind in zip(found["counts"][i], found["kinds"], strict=True)
-        )
-        flat = f"{found['flat_share'][i]:.2f} [{found['flat_lower'][i]:.2f}, {found['flat_upper'][i]:.2f}]"
-        fitted = (
-            f"unit of loss {found['units'][i]:.3g}, misfit {found['misfits'][i]:.2g}"
-            if np.isfinite(found["units"][i])
-            else "fewer than three critical points to fit"
-        )
-        lines.append(
-            f"{arm}: {counts}; share of gradient-flat {flat}; index law of ratio "
-            f"{found['ratios'][i]:.3g}: {fitted}"
-        )
+        for j, method in enumerate(found["methods"]):
+            numbers = zip(found["counts"][i, j], found["kinds"], strict=True)
+            share, low, high = (found[f"flat_{name}"][i, j] for name in ("share", "lower", "upper"))
+            lines.append(
+                f"{arm}, {method}: {', '.join(f'{n} {kind}' for n, kind in numbers)}; share of "
+                f"gradient-flat {share:.2f} [{low:.2f}, {high:.2f}]"
+            )
+        fitted = "fewer than three critical points to fit"
+        if np.isfinite(found["units"][i]):
+            fitted = f"unit of loss {found['units'][i]:.3g}, misfit {found['misfits'][i]:.2g}"
+        lines.append(f"{arm}, index law of ratio {found['ratios'][i]:.3g}: {fitted}")
     return lines
 
 
@@ -178,15 +189,6 @@ def refuse_other(opened: runs.Run, name: str, network: _network.Network) -> None
             f"`workdir` {opened.path} holds {name} of other weights: the training run was repeated since. "
             "Use another --workdir, or delete that directory."
         )
-
-
-def _search(config, problem):
-    if config.method == "gradient_norm":
-        return geometry.minimize_gradient_norm(*problem, tol=config.tol, num_steps=config.num_steps)
-    search = geometry.newton_mr if config.method == "newton_mr" else geometry.saddle_free_newton
-    return search(
-        *problem, tol=config.tol, num_steps=config.num_steps, inner_steps=config.inner_steps
-    )
 
 
 def _dense_index(network, params, threshold):

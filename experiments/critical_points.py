@@ -53,8 +53,8 @@ class Config:
       num_starts: searches from each checkpoint: from the checkpoint itself, then from noisy copies of it.
       noise: standard deviation of that noise, relative to the root mean square of each parameter array.
       num_examples: training examples of the loss, the first ones; 0 takes all.
-      method: "newton_mr" or "gradient_norm", which find saddles as they find minima, or "saddle_free", which
-        leaves saddles.
+      method: "newton_mr" or "gradient_norm", which find saddles as they find minima, "saddle_free", which
+        leaves saddles, or several of them, separated by commas.
       tol: a search ends where the gradient norm is no more than this share of the first one.
       num_steps: its steps at most.
       inner_steps: products of each step at most; "gradient_norm" has one.
@@ -75,7 +75,7 @@ class Config:
     num_starts: int = 1
     noise: float = 0.1
     num_examples: int = 0
-    method: str = "newton_mr"
+    method: str = "newton_mr,saddle_free"
     tol: float = 1e-6
     num_steps: int = 300
     inner_steps: int = 30
@@ -89,7 +89,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Searches from each start into arrays/SIDE_CHECKPOINT_START.npz; what is there is left alone.
+    """Searches from each start into arrays/SIDE_CHECKPOINT_START_METHOD.npz; what is there is left alone.
 
     Args:
       config: Config.
@@ -99,29 +99,29 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     Returns:
       The Run. An entry has kind, loss, gradient_norm, newton_gain, kernel_share, lambda_min, lambda_max,
       threshold, index with its bounds, size (parameters), rows, losses and gradient_norms of the search, its
-      converged and reason, start_loss, start_gradient_norm, num_gradients, num_matvecs, message, arm, step,
-      seconds. "summary" is that of `_critical_points.summary`.
+      converged and reason, start_loss, start_gradient_norm, num_gradients, num_matvecs, message, arm, method,
+      step, seconds. "summary" is that of `_critical_points.summary`.
 
     Raises:
       ValueError: for a bad field, a run without these checkpoints, or the directory of another configuration or
         of other networks.
     """
-    _check(config)
+    methods = _check(config)
     opened = runs.open_run(workdir, config)
     sides = _sides(config, opened.path, progress)
     starts = [
-        (side, path, name, number)
+        (side, path, name, number, method)
         for side, path in sides
         for name in _network.choose(path, tuple(config.checkpoints))
         for number in range(config.num_starts)
+        for method in methods
     ]
     entries = []
-    for i, (side, path, name, number) in enumerate(starts):
-        entries.append(_entry(config, opened, side, path, name, number, i))
+    for i, (side, path, *start) in enumerate(starts):
+        entries.append(_entry(config, opened, side, path, *start, i // len(methods)))
         if progress is not None:
-            progress(
-                i + 1, len(starts), f"{side}, {name}, start {number}: {entries[-1]['message']}"
-            )
+            where = ", ".join(map(str, (side, *start)))
+            progress(i + 1, len(starts), f"{where}: {entries[-1]['message']}")
     found = _critical_points.summary(config, entries)
     opened.save("summary", found)
     if config.figure:
@@ -133,10 +133,15 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
 
 def _check(config):
-    if config.method not in _critical_points.METHODS:
-        raise ValueError(
-            f"Unknown `method`: {config.method!r}. Choose one of: {', '.join(_critical_points.METHODS)}."
-        )
+    methods = [name.strip() for name in config.method.split(",")]
+    for name in methods:
+        if name not in _critical_points.METHODS:
+            raise ValueError(
+                f"Unknown `method`: {name!r}. Choose from: {', '.join(_critical_points.METHODS)}, "
+                "separated by commas."
+            )
+    if len(set(methods)) < len(methods):
+        raise ValueError(f"`method` must name each method once; got {config.method!r}.")
     for name in ("num_networks", "num_starts", "num_steps", "inner_steps"):
         if getattr(config, name) < 1:
             raise ValueError(f"`{name}` must be at least 1; got {getattr(config, name)}.")
@@ -155,6 +160,7 @@ def _check(config):
             f"`network` has skip={config.network.skip!r}, but its twins are trained with and without. Leave "
             "it out, or give a training run of your own as `run`."
         )
+    return methods
 
 
 def _sides(config, path: pathlib.Path, progress) -> list[tuple[str, str | pathlib.Path]]:
@@ -172,35 +178,37 @@ def _sides(config, path: pathlib.Path, progress) -> list[tuple[str, str | pathli
     return sides
 
 
-def _entry(config, opened, side, path, name, number, i):
-    file = f"{side}_{name}_{number}"
+def _entry(config, opened, side, path, name, number, method, i):
+    file = f"{side}_{name}_{number}_{method}"
     network = _network.load(path, name, config.num_examples)
     if opened.has(file):
         _critical_points.refuse_other(opened, file, network)
     else:
         key = jax.random.fold_in(jax.random.key(config.seed), i)
-        opened.save(file, _critical_points.measure(config, network, number, key))
+        opened.save(file, _critical_points.measure(config, network, method, number, key))
     return opened.load(file)
 
 
 def _draw(config, opened, entries, found):
-    figure, (left, right) = plotting.new_figure(width=9.6, height=3.8, columns=2)
+    methods = [str(name) for name in found["methods"]]
+    figure, (left, *others) = plotting.new_figure(
+        width=4.8 + 2.9 * len(methods), height=3.8, columns=1 + len(methods)
+    )
     laws = _critical_points.laws_of(config, found)
-    losses = np.array([entry["loss"] for entry in entries])
-    positive = losses[losses > 0]
+    positive = np.array([entry["loss"] for entry in entries if entry["loss"] > 0])
     grid = np.geomspace(positive.min() / 2, positive.max() * 1.2, 200) if positive.size else []
-    unit = "nats per example" if _is_cross_entropy(config) else "½ squared error per example"
     plotting.index_against_loss(
         _critical_points.points_of(entries),
         left,
-        curves={arm: (grid, law(grid)) for arm, law in laws.items()} if len(grid) else {},
-        unit=unit,
+        curves={arm: (grid, law(grid)) for arm, law in laws.items()},
+        unit="nats per example" if _is_cross_entropy(config) else "½ squared error per example",
     )
-    counts = {
-        str(arm): dict(zip(map(str, found["kinds"]), row.tolist(), strict=True))
-        for arm, row in zip(found["arms"], found["counts"], strict=True)
-    }
-    plotting.kinds_of_points(counts, right)
+    for j, (ax, method) in enumerate(zip(others, methods, strict=True)):
+        counts = {
+            str(arm): dict(zip(map(str, found["kinds"]), row.tolist(), strict=True))
+            for arm, row in zip(found["arms"], found["counts"][:, j], strict=True)
+        }
+        plotting.kinds_of_points(counts, ax, title=method.replace("_", " "))
     figures = opened.path / "figures"
     figures.mkdir(exist_ok=True)
     plotting.save_svg(figure, figures / "critical_points.svg")

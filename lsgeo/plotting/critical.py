@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress
+from lsgeo.plotting.style import INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
 
 # Filled markers are critical points.
 MARKERS = {
@@ -73,18 +74,22 @@ def index_against_loss(
         ax.plot(losses, shares, color=style.color, linestyle=style.line, linewidth=1.2, zorder=0)
     if all(point.loss > 0 for point in points):
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     top = max(point.upper for point in points)
-    ax.set_ylim(-0.04 * max(top, 0.05), 1.1 * max(top, 0.05))
+    ax.set_ylim(-0.04 * max(top, 0.05), 1.5 * max(top, 0.05))
     dress(ax, x=f"training loss ({unit})", y="index (share of negative eigenvalues)")
-    _legend([point.kind for point in points], ax)
+    _legend(points, ax)
 
 
-def kinds_of_points(counts: Mapping[str, Mapping[str, int]], ax) -> None:
+def kinds_of_points(counts: Mapping[str, Mapping[str, int]], ax, *, title: str = "") -> None:
     """Draws how many points of each kind every arm has.
 
     Args:
       counts: arm -> kind -> number of points.
       ax: matplotlib Axes.
+      title: of the axes, such as how the points were found.
 
     Raises:
       ValueError: for an unknown arm or kind, or no arm.
@@ -122,6 +127,7 @@ def kinds_of_points(counts: Mapping[str, Mapping[str, int]], ax) -> None:
             fontsize=SMALL_SIZE,
             fontweight="bold",
         )
+    ax.set_title(title, fontsize=TEXT_SIZE, color=INK, loc="left")
     largest = max(max(numbers.values(), default=0) for numbers in counts.values())
     ax.set_xlim(0, 1.35 * max(largest, 1))
     ax.set_ylim(len(kinds) - 0.4, -0.6)
@@ -136,9 +142,10 @@ def _check_kind(kind):
         raise ValueError(f"Unknown kind: {kind!r}. Choose from: {', '.join(MARKERS)}.")
 
 
-def _legend(kinds, ax):
+def _legend(points, ax):
+    kinds = {point.kind for point in points}
     handles = [
-        ax.plot(
+        Line2D(
             [],
             [],
             linestyle="none",
@@ -147,8 +154,19 @@ def _legend(kinds, ax):
             color=INK,
             markerfacecolor=INK if filled else "none",
             label=kind,
-        )[0]
+        )
         for kind, (marker, filled) in MARKERS.items()
         if kind in kinds
     ]
-    ax.legend(handles=handles, fontsize=SMALL_SIZE, frameon=False, loc="best", labelcolor=INK)
+    handles += [
+        Line2D([], [], color=arm_style(arm).color, linestyle=arm_style(arm).line, label=arm)
+        for arm in dict.fromkeys(point.arm for point in points)
+    ]
+    ax.legend(
+        handles=handles,
+        fontsize=SMALL_SIZE,
+        frameon=False,
+        loc="upper left",
+        ncols=2,
+        labelcolor=INK,
+    )
