@@ -68,6 +68,16 @@ def test_saddle_free_newton_leaves_the_planted_saddle_for_a_minimum():
     assert (point.kind, point.index) == ("minimum", 0)
 
 
+def test_saddle_free_step_on_a_quadratic_ends_positive_and_doubles_negative_coordinates():
+    curvatures = jnp.array([-3.0, -0.5, 1.0, 8.0])
+    found = geometry.saddle_free_newton(
+        lambda w, c: 1 + jnp.sum(c * w**2) / 2, jnp.ones(4), curvatures, num_steps=1
+    )
+    # The damping, 1e-6 of the largest curvature, is left over.
+    np.testing.assert_allclose(found.params, [2, 2, 0, 0], atol=2e-5)
+    assert found.reason == search.EXHAUSTED and found.num_matvecs == 4
+
+
 @pytest.mark.parametrize("find", SEARCHES[:2], ids=lambda find: find.__name__)
 def test_search_that_ends_gradient_flat_says_so_and_is_classified_so(find):
     found = find(flat, jnp.array([0.3, 1.0]))
