@@ -75,7 +75,7 @@ class Config:
     num_starts: int = 1
     noise: float = 0.1
     num_examples: int = 0
-    method: str = "newton_mr,saddle_free"
+    method: str = "newton_mr"
     tol: float = 1e-6
     num_steps: int = 300
     inner_steps: int = 30

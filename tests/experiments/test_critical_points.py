@@ -21,7 +21,13 @@ TRAIN = train.Config(
     save_every=0,
 )
 CONFIG = critical_points.Config(
-    network=TRAIN, num_networks=1, checkpoints=("end",), num_starts=2, num_steps=20, inner_steps=6
+    network=TRAIN,
+    method="newton_mr,saddle_free",
+    num_networks=1,
+    checkpoints=("end",),
+    num_starts=2,
+    num_steps=20,
+    inner_steps=6,
 )
 
 
