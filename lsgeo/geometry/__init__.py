@@ -2,6 +2,7 @@
 
 from lsgeo.geometry.activation_matching import match_activations
 from lsgeo.geometry.barriers import Barrier, barrier_along, linear_barrier
+from lsgeo.geometry.cka import CKA, linear_cka
 from lsgeo.geometry.confusion import GradientConfusion, gradient_confusion
 from lsgeo.geometry.connecting_curves import FittedCurve, fit_curve
 from lsgeo.geometry.correlation_maps import relu_correlations, tanh_gradient_growth
@@ -115,6 +116,7 @@ from lsgeo.geometry.trajectories import PrincipalPlane, principal_plane, random_
 from lsgeo.geometry.weight_matching import Matching, match_weights
 
 __all__ = [
+    "CKA",
     "AverageSharpness",
     "Barrier",
     "ConvexityRadius",
@@ -195,6 +197,7 @@ __all__ = [
     "largest_stable_rate",
     "learning_coefficient",
     "linear_barrier",
+    "linear_cka",
     "linear_dependence",
     "match_activations",
     "match_weights",
