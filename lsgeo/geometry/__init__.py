@@ -55,6 +55,7 @@ from lsgeo.geometry.planes import (
     project,
 )
 from lsgeo.geometry.rank_collapse import rank_one_residual
+from lsgeo.geometry.residual_alignment import ResidualAlignment, residual_alignment
 from lsgeo.geometry.sharpness import (
     AverageSharpness,
     FilterRadius,
@@ -155,6 +156,7 @@ __all__ = [
     "Plane",
     "PlaneHessian",
     "PrincipalPlane",
+    "ResidualAlignment",
     "Roughness",
     "SAMSharpness",
     "Slice",
@@ -224,6 +226,7 @@ __all__ = [
     "rank_one_residual",
     "relu_correlations",
     "rescaling",
+    "residual_alignment",
     "roughness",
     "saddle_free_newton",
     "sam_sharpness",
