@@ -41,6 +41,7 @@ from lsgeo.geometry.dynamics import (
     top_subspace,
 )
 from lsgeo.geometry.elastic_band import ElasticBand, nudged_elastic_band
+from lsgeo.geometry.feature_reuse import FeatureReuse, feature_reuse
 from lsgeo.geometry.gradient_norms import GradientNorms, gradient_norms
 from lsgeo.geometry.jacobians import JacobianSpectrum, jacobian_spectrum
 from lsgeo.geometry.path_lengths import PathEnergies, gradient_path_energies, path_length_law
@@ -128,6 +129,7 @@ __all__ = [
     "DescentState",
     "EdgeOfStability",
     "ElasticBand",
+    "FeatureReuse",
     "FilterRadius",
     "FisherRaoNorm",
     "FittedCurve",
@@ -178,6 +180,7 @@ __all__ = [
     "direction_towards",
     "edge_of_stability",
     "eigenvector_directions",
+    "feature_reuse",
     "filter_normalized_directions",
     "filter_radius",
     "fisher_rao_norm",
