@@ -1,6 +1,7 @@
 """Geometry of a loss around a point: what needs no more than `loss(params, batch)`."""
 
 from lsgeo.geometry.activation_matching import match_activations
+from lsgeo.geometry.backward_lesions import BackwardLesions, backward_lesions
 from lsgeo.geometry.barriers import Barrier, barrier_along, linear_barrier
 from lsgeo.geometry.cka import CKA, linear_cka
 from lsgeo.geometry.confusion import GradientConfusion, gradient_confusion
@@ -40,6 +41,7 @@ from lsgeo.geometry.dynamics import (
     stability_limit,
     top_subspace,
 )
+from lsgeo.geometry.effective_depth import EffectiveDepth, effective_depth
 from lsgeo.geometry.elastic_band import ElasticBand, nudged_elastic_band
 from lsgeo.geometry.feature_reuse import FeatureReuse, feature_reuse
 from lsgeo.geometry.gradient_norms import GradientNorms, gradient_norms
@@ -120,6 +122,7 @@ from lsgeo.geometry.weight_matching import Matching, match_weights
 __all__ = [
     "CKA",
     "AverageSharpness",
+    "BackwardLesions",
     "Barrier",
     "ConvexityRadius",
     "CriticalPoint",
@@ -128,6 +131,7 @@ __all__ = [
     "CurveCurvature",
     "DescentState",
     "EdgeOfStability",
+    "EffectiveDepth",
     "ElasticBand",
     "FeatureReuse",
     "FilterRadius",
@@ -170,6 +174,7 @@ __all__ = [
     "UnitOverlap",
     "WorstSharpness",
     "average_sharpness",
+    "backward_lesions",
     "barrier_along",
     "classify_critical_point",
     "convexity_radius",
@@ -179,6 +184,7 @@ __all__ = [
     "descend",
     "direction_towards",
     "edge_of_stability",
+    "effective_depth",
     "eigenvector_directions",
     "feature_reuse",
     "filter_normalized_directions",

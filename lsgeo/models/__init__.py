@@ -19,6 +19,8 @@ from lsgeo.models.depth import stack as stack
 from lsgeo.models.depth import unstack as unstack
 from lsgeo.models.factory import create as create
 from lsgeo.models.factory import is_random as is_random
+from lsgeo.models.lesions import branch_names as branch_names
+from lsgeo.models.lesions import lesioned_gradient as lesioned_gradient
 from lsgeo.models.losses import CrossEntropy as CrossEntropy
 from lsgeo.models.losses import Logits as Logits
 from lsgeo.models.losses import SquaredError as SquaredError
