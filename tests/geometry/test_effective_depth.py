@@ -40,8 +40,8 @@ def test_a_gaussian_linear_chain_has_the_binomial_mean_forward_and_backward(gain
     backward = backward_lesions(gradient_of(weights, rng.normal(size=(20, width))), depth)
     assert backward.effective_depth == pytest.approx(law, rel=0.05)
     assert backward.depth_error < 0.03 * law
-    np.testing.assert_allclose(backward.norms, (1 + gain) ** -0.5, rtol=0.03)
-    np.testing.assert_allclose(backward.cosines, (1 + gain) ** -0.5, rtol=0.03)
+    np.testing.assert_allclose(backward.norms, (1 + gain) ** -0.5, rtol=0.07)
+    np.testing.assert_allclose(backward.cosines, (1 + gain) ** -0.5, rtol=0.07)
 
 
 def test_normalised_branches_have_about_the_logarithm_of_the_depth():
