@@ -25,6 +25,14 @@ from lsgeo.plotting.gates import gate_sweep
 from lsgeo.plotting.lines import loss_lines
 from lsgeo.plotting.paths import deletions, lesions, path_shares
 from lsgeo.plotting.planes import surface_pair
+from lsgeo.plotting.representations import (
+    branch_strength,
+    layer_map,
+    lesion_shares,
+    representation_panels,
+    reuse_map,
+    reuse_panels,
+)
 from lsgeo.plotting.sharpness import sharpness_battery
 from lsgeo.plotting.speeds import stable_rates, steps_by_rate
 from lsgeo.plotting.style import ARMS, new_figure, save_svg, to_svg
@@ -45,6 +53,7 @@ __all__ = [
     "ARMS",
     "TrainingCurve",
     "Trajectory",
+    "branch_strength",
     "curvature_maps",
     "curvature_profile",
     "deletions",
@@ -53,6 +62,8 @@ __all__ = [
     "gate_sweep",
     "index_against_loss",
     "kinds_of_points",
+    "layer_map",
+    "lesion_shares",
     "lesions",
     "loss_lines",
     "loss_profiles",
@@ -63,6 +74,9 @@ __all__ = [
     "new_figure",
     "path_shares",
     "persistence_diagram",
+    "representation_panels",
+    "reuse_map",
+    "reuse_panels",
     "save_svg",
     "sharpness_battery",
     "spectral_densities",
