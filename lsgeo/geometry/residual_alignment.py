@@ -15,13 +15,17 @@ from lsgeo.spectra.arguments import check_key
 @trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ResidualAlignment:
-    """Lines, singular vectors and values of a chain of L blocks at N examples; see `residual_alignment`."""
+    """Lines, singular vectors and values of L branches at N examples; see `residual_alignment`.
+
+    `left_right` is between 0 and 1, and NaN where a branch has no such vector, its Jacobian being zero; the
+    means leave such places out.
+    """
 
     line: np.ndarray  # (N,), share of the states' variance along the best line
     equispaced: np.ndarray  # (N,), share that a line walked in equal steps explains
     singular_values: np.ndarray  # (N, L, k), descending
     ranks: np.ndarray  # (N, L), singular values above `threshold` times the largest; at most k
-    left_right: np.ndarray  # (N, L, L), ||U_i' V_j||_F^2 / r of r left and r right vectors, 0 to 1
+    left_right: np.ndarray  # (N, L, L), ||U_i' V_j||_F^2 / r of r left and r right vectors
     residual: float  # largest ||J' u - s v|| / s of the vectors compared
     num_directions: int  # r
     threshold: float
@@ -31,13 +35,12 @@ class ResidualAlignment:
     @property
     def alignment(self) -> np.ndarray:
         """[L, L], cosine of branch i's left with branch j's right singular vectors, root mean square."""
-        return np.sqrt(self.left_right.mean(0))
+        return np.sqrt(_mean(self.left_right, 0))
 
     @property
     def consecutive(self) -> np.ndarray:
         """[N], the same of each branch with the next, over all branches; NaN if there is one alone."""
-        pairs = np.diagonal(self.left_right, offset=1, axis1=1, axis2=2)
-        return np.sqrt(pairs.mean(1)) if pairs.size else np.full(len(pairs), np.nan)
+        return np.sqrt(_mean(np.diagonal(self.left_right, offset=1, axis1=1, axis2=2), 1))
 
     @property
     def chance(self) -> float:
@@ -94,7 +97,8 @@ def residual_alignment(
       ResidualAlignment.
 
     Raises:
-      ValueError: for no branch, one that changes the stream's shape, or a number out of its range.
+      ValueError: for no branch, one that changes the stream's shape or is not finite, or a number out of its
+        range.
 
     >>> import jax
     >>> push = lambda h: h * jnp.array([[0.5, 0.0]])
@@ -163,6 +167,7 @@ def _singular(branch, x, start, num_steps, num_directions, number):
         raise ValueError(
             f"`branches` must keep the streams' shape; number {number} maps {x.shape} to {out.shape}."
         )
+    trees.check_finite({f"number {number}": out}, "branches")
     forward = jax.vmap(push)
     pull = jax.linear_transpose(push, x)
     backward = jax.vmap(lambda t: pull(t)[0])
@@ -180,6 +185,9 @@ def _singular(branch, x, start, num_steps, num_directions, number):
     top = slice(num_directions)
     gaps = np.linalg.norm(apply(backward, u[..., top]) - v[..., top] * s[:, None, top], axis=1)
     scale = np.maximum(s[:, top], np.finfo(np.float64).tiny)
+    # Where a singular value is zero any vector would do.
+    there = s[:, None, :] > len(s[0]) * np.finfo(x.dtype).eps * s[:, None, :1]
+    u, v = (np.where(there, vectors, np.nan) for vectors in (u, v))
     return out, (u, s, v), (gaps / scale).max()
 
 
@@ -200,6 +208,12 @@ def _cosines(lefts, rights):
     u, v = np.stack(lefts, 1), np.stack(rights, 1)
     cosines = np.einsum("nipr,njps->nijrs", u, v)
     return (cosines**2).sum((-1, -2)) / u.shape[-1]
+
+
+def _mean(values, axis):
+    count = np.isfinite(values).sum(axis)
+    with np.errstate(invalid="ignore"):
+        return np.nansum(values, axis) / count
 
 
 def _text(values):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.colors import SymLogNorm
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
 
@@ -26,7 +26,7 @@ def layer_map(
     """
     drawn = ax.imshow(values, origin="lower", cmap="viridis", vmin=low, vmax=1.0, aspect="equal")
     _frame(ax, x, y, f"{arm}: {title}" if arm else title, arm_style(arm).color if arm else INK)
-    _bar(drawn, ax, bar, "min" if np.nanmin(values) < low else "neither")
+    _bar(drawn, ax, bar, "min" if np.any(values < low) else "neither")
 
 
 def lesion_shares(networks: Sequence[tuple[str, np.ndarray, float, float]], ax) -> None:
@@ -77,7 +77,7 @@ def reuse_map(
       bar: label of the colours, with the unit.
       signed: True for colours of both signs around zero, logarithmic away from it.
     """
-    largest = float(np.nanmax(np.abs(values))) or 1.0
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
     if signed:
         norm = SymLogNorm(largest / 30, vmin=-largest, vmax=largest)
         drawn = ax.imshow(values, origin="lower", cmap="PuOr_r", norm=norm, aspect="equal")
@@ -114,6 +114,9 @@ def branch_strength(values: Mapping[str, Mapping[int, np.ndarray]], ax) -> None:
     all_depths = sorted({depth for by_depth in values.values() for depth in by_depth})
     ax.set_xticks(all_depths, [str(depth) for depth in all_depths])
     ax.xaxis.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.legend(fontsize=SMALL_SIZE, frameon=False)
 
 

@@ -99,11 +99,27 @@ def test_products_find_the_dense_jacobians_singular_values_and_vectors():
             assert part.residual > 1e-8
 
 
+def test_a_branch_of_zeros_has_no_vectors_and_is_left_out_of_the_means():
+    u = np.eye(6)[0]
+    branches = [*planted(u, u, [1.0, 0.0, 1.0]), lambda h: jnp.maximum(h, 0) * u[None]]
+    x = jnp.asarray(np.stack([np.ones(6), -np.ones(6)]))
+    found = residual_alignment(branches, x, key=KEY)
+    assert np.isnan(found.left_right[:, 1]).all() and np.isnan(found.left_right[:, :, 1]).all()
+    assert np.isnan(found.left_right[1, 0, 3]) and found.ranks.tolist() == [
+        [1, 0, 1, 1],
+        [1, 0, 1, 0],
+    ]
+    # One example of two has the last branch.
+    assert found.alignment[0, 2:].tolist() == [1.0, 1.0] and np.isnan(found.alignment[0, 1])
+    assert found.consecutive[0] == 1.0 and np.isnan(found.consecutive[1])
+
+
 def test_bad_chains_are_refused_by_name():
     x = jnp.ones((2, 3))
     for branches, options, message in (
         ([], {}, "`branches` must hold at least one"),
         ([lambda h: h, lambda h: h[:, :1]], {}, "number 1 maps .* to"),
+        ([lambda h: h, lambda h: h / 0], {}, "`branches` has a NaN or an infinity in number 1"),
         ([lambda h: h], {"num_singular": 4}, "`num_singular` must be 1 to 3"),
         ([lambda h: h], {"num_directions": 4}, "`num_directions` must be 1 to 3"),
         ([lambda h: h], {"threshold": 1.0}, "`threshold` must be between 0 and 1"),
