@@ -27,9 +27,11 @@ def _mlp():
         width=32,
         norm="layer",
         options="scan=True",
-        max_steps=400,
+        num_train=300,
+        max_steps=2000,
+        weight_decay=1e-2,
         loss_levels=(),
-        eval_every=100,
+        eval_every=200,
     )
 
 

@@ -16,9 +16,9 @@ class Killed(Exception):
 
 @pytest.fixture(scope="module")
 def config():
-    tiny = {"num_train": 20, "num_test": 10, "max_steps": 0, "loss_levels": ()}
+    tiny = {"num_train": 20, "num_test": 10, "max_steps": 0, "loss_levels": (), "norm": "none"}
     return representations.Config(
-        network=train.Config(depth=2, width=4, norm="layer", options="scan=True", **tiny),
+        network=train.Config(depth=2, width=4, options="scan=True", **tiny),
         dense_network=train.Config(model="densenet", depth=7, width=2, options="growth=2", **tiny),
         depths=(),
         num_examples=0,
