@@ -75,7 +75,7 @@ class Config:
     densenet: str = ""
     network: train.Config = dataclasses.field(default_factory=_mlp)
     dense_network: train.Config = dataclasses.field(default_factory=_densenet)
-    depths: tuple[int, ...] = (4, 8)
+    depths: tuple[int, ...] = (2, 4, 8)
     checkpoint: str = "end"
     num_examples: int = 300
     num_jacobians: int = 32
