@@ -19,6 +19,7 @@ UNITS = {
     "gradient": "distance in the parameters",
     "other": "1: the other network",
     "three": "1: the second network",
+    "pca": "1: the farthest checkpoint",
 }
 RANDOM = ("filter", "layer", "global", "raw")
 POLICIES = ("frozen", "batch", "re-estimated")
@@ -35,7 +36,7 @@ class Layout:
 
 def num_planes(config: Any) -> int:
     """How many different planes a configuration has: one where nothing is drawn and nothing counted."""
-    fixed = config.directions == "three" or (
+    fixed = config.directions in ("three", "pca") or (
         config.dimensions == 1 and config.directions in ("gradient", "other")
     )
     return 1 if fixed else config.planes
@@ -47,12 +48,17 @@ def is_sample(config: Any) -> bool:
 
 
 def layouts(config: Any, network: _network.Network, loss: Any, others: list[Any]) -> list[Layout]:
-    """Makes the directions of all planes; twins of one seed get the same random draws."""
+    """Makes the directions of all planes; twins of one seed get the same random draws.
+
+    `others` are the parameters that "other" and "three" lead to, or the trajectory of "pca".
+    """
     kind, dimensions = config.directions, config.dimensions
     if kind == "eigenvectors":
         return _eigenvectors(config, network, loss)
     if kind == "three":
         return [_three(network.params, *others)]
+    if kind == "pca":
+        return [_principal(network.params, others, dimensions)]
     keys = [jax.random.fold_in(jax.random.key(config.seed), k) for k in range(num_planes(config))]
     if kind in RANDOM:
         return [_random(config, network, key) for key in keys]
@@ -154,6 +160,20 @@ def _three(first, second, third):
         for direction in plane.directions
     )
     return Layout(scaled, plane.corners / unit, {"distance": unit})
+
+
+def _principal(params, trajectory, dimensions):
+    plane = geometry.principal_plane(trajectory)
+    places = plane.coordinates - plane.project(params)
+    unit = float(np.max(np.linalg.norm(places, axis=1)))
+    scaled = tuple(
+        jax.tree.map(lambda leaf: (unit * leaf).astype(leaf.dtype), direction)
+        for direction in plane.directions[:dimensions]
+    )
+    points = np.concatenate([np.zeros((1, dimensions)), places[:, :dimensions] / unit])
+    return Layout(
+        scaled, points, {"distance": unit, "errors": plane.errors, "shares": plane.shares}
+    )
 
 
 def _beside(first, params, key):

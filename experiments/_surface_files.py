@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from experiments import _surface
+from experiments import _figures, _surface
 from lsgeo import geometry, plotting, runs
 
 
@@ -110,13 +110,11 @@ def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
     unit = _surface.UNITS[config.directions]
     chance = summaries[""]["chance_loss"]
     num_classes = None if math.isnan(chance) else summaries[""]["num_classes"]
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
     if config.dimensions == 1:
         figure, ax = plotting.new_figure()
         lines = {arms[prefix]: load_lines(opened, prefix) for prefix in prefixes}
         plotting.loss_lines(lines, ax, num_classes=num_classes, unit=unit)
-        plotting.save_svg(figure, figures / "lines.svg")
+        _figures.save(opened, "lines", figure)
         return
     planes = {arms[prefix]: load_surfaces(opened, prefix) for prefix in prefixes}
     for k in range(_surface.num_planes(config)):
@@ -129,4 +127,4 @@ def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
             unit=unit,
             points=opened.load(f"plane_{k}")["points"],
         )
-        plotting.save_svg(figure, figures / f"surface_{k}.svg")
+        _figures.save(opened, f"surface_{k}", figure)

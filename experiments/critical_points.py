@@ -16,7 +16,7 @@ import pathlib
 import jax
 import numpy as np
 
-from experiments import _critical_points, _main, _network, train
+from experiments import _critical_points, _figures, _main, _network, train
 from lsgeo import plotting, runs, study
 
 SKIPS = ("identity", "none")
@@ -209,9 +209,7 @@ def _draw(config, opened, entries, found):
             for arm, row in zip(found["arms"], found["counts"][:, j], strict=True)
         }
         plotting.kinds_of_points(counts, ax, title=method.replace("_", " "))
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / "critical_points.svg")
+    _figures.save(opened, "critical_points", figure)
 
 
 def _is_cross_entropy(config):

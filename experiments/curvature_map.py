@@ -11,7 +11,7 @@ import os
 import jax
 import numpy as np
 
-from experiments import _main, _network
+from experiments import _figures, _main, _network
 from lsgeo import geometry, plotting, runs
 from lsgeo.geometry import terrain
 from lsgeo.spectra.arguments import check_fraction
@@ -172,9 +172,7 @@ def _reporter(progress, number, count, arm):
 def _draw(opened, maps, num_classes):
     figure, axes = plotting.new_figure(width=1.2 + 4.2 * len(maps), height=4.4, columns=len(maps))
     plotting.curvature_maps(maps, np.atleast_1d(axes), num_classes=num_classes)
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / "curvature_map.svg")
+    _figures.save(opened, "curvature_map", figure)
 
 
 if __name__ == "__main__":

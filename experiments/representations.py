@@ -15,7 +15,7 @@ import pathlib
 
 import numpy as np
 
-from experiments import _main, _network, _representations, train
+from experiments import _figures, _main, _network, _representations, train
 from lsgeo import plotting, runs
 
 SKIPS = ("identity", "none")
@@ -210,9 +210,7 @@ def _draw(opened, names):
         panel(ax)
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / "representations.svg")
+    _figures.save(opened, "representations", figure)
 
 
 if __name__ == "__main__":

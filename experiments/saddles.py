@@ -22,8 +22,9 @@ class Config:
       run: directory of a run of experiments.train.
       checkpoints: names such as "init", "loss_0.5", "end"; () takes all.
       num_examples: training examples of the loss, the first ones; 0 takes all.
-      gradient_tol: a point is critical where a gradient step can gain at most this share of the loss.
-      flat_tol: bound on ||Hg|| / (||g|| max |lambda|) of a gradient-flat point.
+      gradient_tol: a point is critical where a Newton step can gain at most this share of the loss.
+      flat_tol: eigenvalues within flat_tol * max |lambda| are the near-kernel, where a gradient-flat point has
+        most of its gradient.
       curvature_tol: eigenvalues within curvature_tol * max |lambda| count as zero.
       failure_probability: of the lower bound on the lowest eigenvalue.
       seed: random start vectors.
@@ -33,7 +34,7 @@ class Config:
     checkpoints: tuple[str, ...] = ()
     num_examples: int = 0
     gradient_tol: float = 1e-4
-    flat_tol: float = 1e-2
+    flat_tol: float = 1e-3
     curvature_tol: float = 1e-2
     failure_probability: float = 0.01
     seed: int = 0
@@ -78,7 +79,15 @@ def _measure(config, name):
         curvature_tol=config.curvature_tol,
         failure_probability=config.failure_probability,
     )
-    figures = ("kind", "loss", "gradient_norm", "hg_over_g", "flatness", "threshold")
+    figures = (
+        "kind",
+        "loss",
+        "gradient_norm",
+        "newton_gain",
+        "kernel_share",
+        "hg_over_g",
+        "flatness",
+    )
     index = ("index", "index_lower", "index_upper", "num_matvecs")
     bounds = ("value", "residual", "lower_bound", "upper_end", "upper_bound", "noise")
     return {

@@ -7,10 +7,11 @@ python -m experiments.surface --config=configs/surface.py --config.run=runs/skip
 import dataclasses
 import math
 import os
+from typing import Any
 
 import numpy as np
 
-from experiments import _main, _network, _surface
+from experiments import _main, _network, _surface, _trajectory
 from experiments._surface_files import Rows, draw, summarize
 from experiments._surface_files import load_lines as load_lines
 from experiments._surface_files import load_surfaces as load_surfaces
@@ -28,15 +29,16 @@ class Config:
       checkpoint: "init", "loss_LEVEL" or "end".
       directions: random ones, scaled by "filter" (Li et al. 2018), by "layer", by "global" norm, or "raw";
         Hessian "eigenvectors" (plane k of the k-th highest and the k-th lowest, lines in turn); the
-        "gradient"; towards the "other" network, or the plane through "three". What has one direction takes
-        a random one at right angles, of the same length, as its second.
+        "gradient"; towards the "other" network, or the plane through "three"; the principal components of
+        the run's checkpoints, "pca". What has one direction takes a random one at right angles, of the
+        same length, as its second.
       other: directory of the other network's run, for "other" and "three".
       third: directory of the third network's run, for "three".
       small_leaves: biases and norm parameters in random directions: "zero" holds them still, "keep"
         scales each of them as one filter.
       dimensions: 2 for planes, 1 for lines along the first direction.
       x_min: first coordinate; in units of the directions, such as filter norms: 1 moves every filter by
-        its own length. 1 is the other network.
+        its own length. 1 is the other network, or the farthest checkpoint.
       x_max: last coordinate along the first direction.
       y_min: first coordinate along the second direction.
       y_max: last coordinate along the second direction.
@@ -100,24 +102,24 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     axes = _check(config)
     sides = [("", config.run)] + ([("twin_", config.twin)] if config.twin else [])
     networks = {prefix: _load(config, path) for prefix, path in sides}
-    others = [_load(config, path) for path in _others(config)]
+    others = {prefix: _others(config, path) for prefix, path in sides}
     _check_arms(config, networks)
     losses = {p: _surface.policy_loss(n, config.batch_stats) for p, n in networks.items()}
-    digest = " ".join(n.sha256 for n in [*networks.values(), *others])
+    shas = {p: " ".join([n.sha256, *others[p].shas]) for p, n in networks.items()}
+    digest = " ".join(shas.values())
     opened = runs.open_run(workdir, config, provenance={"network_sha256": digest})
     for index, (prefix, network) in enumerate(networks.items()):
         if opened.has(f"{prefix}summary"):
             continue
         report = _report(progress, index, len(sides), axes, config)
-        shas = " ".join(n.sha256 for n in [network, *others])
-        _measure(opened, prefix, config, network, losses[prefix], others, shas, axes, report)
+        known = (network, losses[prefix], others[prefix].params, shas[prefix])
+        _measure(opened, prefix, config, *known, axes, report)
     if config.figure:
         draw(opened, config, list(networks))
     return opened
 
 
 def _measure(opened, prefix, config, network, loss, others, shas, axes, report):
-    others = [other.params for other in others]
     for k, layout in enumerate(_surface.layouts(config, network, loss, others)):
         rows = Rows(opened, prefix, k, axes, shas, layout)
         geometry.slice_along(
@@ -148,10 +150,20 @@ def _load(config, path):
     return _network.load(path, config.checkpoint, config.num_examples)
 
 
-def _others(config):
-    return {"other": [config.other], "three": [config.other, config.third]}.get(
-        config.directions, []
-    )
+@dataclasses.dataclass(frozen=True)
+class _Others:
+    # The networks that directions are made of, beside the one at the centre.
+    params: list[Any]
+    shas: list[str]
+
+
+def _others(config, path):
+    if config.directions == "pca":
+        found = _trajectory.load(path, config.num_examples)
+        return _Others(found.points, [found.sha256])
+    paths = {"other": [config.other], "three": [config.other, config.third]}
+    networks = [_load(config, one) for one in paths.get(config.directions, [])]
+    return _Others([n.params for n in networks], [n.sha256 for n in networks])
 
 
 def _chance(network):

@@ -15,8 +15,8 @@ import os
 import jax
 import numpy as np
 
-from experiments import _main, _network, _results, _terrain, train
-from lsgeo import geometry, plotting, runs
+from experiments import _figures, _main, _network, _results, _terrain, train
+from lsgeo import geometry, runs
 from lsgeo.geometry import terrain
 
 SIDES = ("runs", "twins")
@@ -121,11 +121,9 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     rows = _terrain.table(groups, config.windows, key=jax.random.key(config.seed))
     opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
     _results.write_csv(opened.path / "table.csv", rows)
-    folder = opened.path / "figures"
-    folder.mkdir(exist_ok=True)
-    plotting.save_svg(_terrain.scalars_figure(groups, rows, config.windows), folder / "terrain.svg")
+    _figures.save(opened, "terrain", _terrain.scalars_figure(groups, rows, config.windows))
     planes = {arm: [entries for _, entries in networks] for arm, networks in arms.items()}
-    plotting.save_svg(_terrain.minima_figure(planes), folder / "minima.svg")
+    _figures.save(opened, "minima", _terrain.minima_figure(planes))
     if progress is not None:
         _report(rows, opened)
     return opened

@@ -151,6 +151,19 @@ def test_a_plane_through_three_networks_has_them_at_its_points(config, network, 
     np.testing.assert_allclose(plane.values[1, 1:], expected, rtol=1e-4)
 
 
+def test_the_plane_of_a_trajectory_of_three_holds_all_of_them_at_their_points(config, network):
+    run = str(network(snapshot_steps=(1,)))
+    config = dataclasses.replace(config, run=run, directions="pca")
+    loaded, found = _network.load(run, "end"), surface._others(config, run)
+    (layout,) = _surface.layouts(config, loaded, loaded.loss, found.params)
+    np.testing.assert_allclose(np.linalg.norm(layout.points, axis=1).max(), 1)
+    for (x, y), params in zip(layout.points[1:], found.params, strict=True):
+        moved = jax.tree.map(
+            lambda w, a, b, x=x, y=y: w + x * a + y * b, loaded.params, *layout.directions
+        )
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), moved, params)
+
+
 def test_planes_of_eigenvectors_hold_the_kth_highest_and_lowest_and_lines_take_turns(
     config, monkeypatch
 ):
