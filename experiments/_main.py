@@ -31,7 +31,9 @@ def launch(
     if {"--help", "-h", "-help", "--helpshort"} & set(sys.argv[1:]):
         print(_help(run, config_file, needs_workdir))
         return
-    config = config_flags.DEFINE_config_file("config", config_file, "Path of the configuration.")
+    config = _or_one_sentence(
+        lambda: config_flags.DEFINE_config_file("config", config_file, "Path of the configuration.")
+    )
     workdir = flags.DEFINE_string("workdir", None, "Directory of this run.", required=needs_workdir)
 
     short = {
@@ -85,9 +87,14 @@ def _defaults(config, prefix=""):
 
 
 def _parse_flags(argv):
-    # An unknown --config.FIELD comes up as whatever the config's type raises.
+    return _or_one_sentence(lambda: flags.FLAGS(argv))
+
+
+def _or_one_sentence(parse):
+    # An unknown --config.FIELD comes up as whatever the config's type raises, without --config while flags
+    # are still being defined.
     try:
-        return flags.FLAGS(argv)
+        return parse()
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         print(f"error: {_sentence(error)}", file=sys.stderr)
         sys.exit(1)
@@ -95,10 +102,11 @@ def _parse_flags(argv):
 
 def _sentence(error):
     # A ValueError of a configuration's get_config comes wrapped in the text of its own trace.
-    lines = str(error).rstrip().splitlines()
+    text = str(error.args[0]) if isinstance(error, KeyError) else str(error)
+    lines = text.rstrip().splitlines()
     wrapped = any(line.startswith("Traceback") for line in lines)
     refused = wrapped and lines[-1].startswith("ValueError: ")
-    return lines[-1].removeprefix("ValueError: ") if refused else error
+    return lines[-1].removeprefix("ValueError: ") if refused else text
 
 
 class Progress:

@@ -1,15 +1,21 @@
 """The command line that all experiments share."""
 
+import importlib
+import pathlib
+
 import pytest
 
-from experiments import _main, export, gate, saddles, spectrum, study, surface, train, train_smoke
+from experiments import _main
+
+EXPERIMENTS = [
+    path.stem
+    for path in sorted((pathlib.Path(__file__).parents[2] / "experiments").glob("[a-z]*.py"))
+]
 
 
-@pytest.mark.parametrize(
-    "experiment", [train, spectrum, saddles, surface, export, study, gate, train_smoke]
-)
-def test_help_names_every_field_with_its_default_and_its_meaning(experiment, monkeypatch, capsys):
-    name = experiment.__name__.rpartition(".")[2]
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_help_names_every_field_with_its_default_and_its_meaning(name, monkeypatch, capsys):
+    experiment = importlib.import_module(f"experiments.{name}")
     monkeypatch.setattr("sys.argv", [name, "--help"])
     _main.launch(experiment.run, config_file=f"configs/{name}.py")
     text = capsys.readouterr().out
@@ -17,3 +23,12 @@ def test_help_names_every_field_with_its_default_and_its_meaning(experiment, mon
     for field, value in _main._defaults(experiment.Config()):
         assert f"--config.{field}={value!r}" in text
         assert f"\n  {field.rpartition('.')[2]}: " in text
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the loader of configurations
+def test_a_field_that_does_not_exist_ends_the_program_with_one_sentence(monkeypatch, capsys):
+    experiment = importlib.import_module("experiments.surface")
+    monkeypatch.setattr("sys.argv", ["surface", "--workdir=x", "--config.plane=3"])
+    with pytest.raises(SystemExit, match="1"):
+        _main.launch(experiment.run, config_file="configs/surface.py")
+    assert capsys.readouterr().err.startswith("error: Field plane not found on")
