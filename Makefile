@@ -6,7 +6,7 @@ WORKDIR ?= runs/study
 BENCH := $(VENV)/bench
 BENCH_OUTPUT ?= runs/bench/results.json
 
-.PHONY: study test train-smoke lint bench clean
+.PHONY: study test train-smoke gallery lint bench clean
 
 study: $(VENV)/installed
 	$(BIN)/python -m experiments.study --config=configs/study.py --workdir=$(WORKDIR)
@@ -18,6 +18,10 @@ test: $(VENV)/tested
 train-smoke: $(VENV)/installed
 	rm -rf runs/train-smoke
 	JAX_PLATFORMS=cpu $(BIN)/python -m experiments.train_smoke --workdir=runs/train-smoke
+
+# Runs what docs/gallery.md shows and draws its pictures.
+gallery: $(VENV)/installed
+	$(BIN)/python -m docs.draw_gallery runs/gallery
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .

@@ -72,14 +72,26 @@ def _placed(value, root):
 
 
 _TWINS = {"run": "@skip", "twin": "@no-skip"}
+_DEEP = {"norm": "none", "depth": 20, "stop_loss": 0.05}
 
 ENTRIES = (
     Entry("skip", "train", {"skip": "identity"}),
     Entry("no-skip", "train", {"skip": "none"}),
     Entry("skip-other-seed", "train", {"skip": "identity", "seed": 1}),
     Entry("no-skip-other-seed", "train", {"skip": "none", "seed": 1}),
-    Entry("density-skip", "spectrum", {"run": "@skip"}, ("density",)),
-    Entry("density-no-skip", "spectrum", {"run": "@no-skip"}, ("density",)),
+    Entry("deep-skip", "train", {"skip": "scaled", **_DEEP}),
+    Entry("deep-no-skip", "train", {"skip": "none", **_DEEP}),
+    Entry("density-skip", "spectrum", {"run": "@skip", "instruments": ()}, ("density",)),
+    Entry("density-no-skip", "spectrum", {"run": "@no-skip", "instruments": ()}, ("density",)),
+    Entry("surface", "surface", {**_TWINS, "resolution": 51, "planes": 1}, ("surface_0",)),
+    Entry("line", "surface", {**_TWINS, "dimensions": 1, "resolution": 201}, ("lines",)),
+    Entry("terrain", "terrain", {}, ("terrain", "minima")),
+    Entry(
+        "curvature-map",
+        "curvature_map",
+        {"run": "@deep-skip", "twin": "@deep-no-skip"},
+        ("curvature_map",),
+    ),
     Entry("sharpness", "sharpness", _TWINS, ("sharpness_loss_0.5",)),
     Entry(
         "connectivity-skip",
@@ -93,12 +105,15 @@ ENTRIES = (
         {"run": "@no-skip", "other": "@no-skip-other-seed"},
         ("connectivity",),
     ),
-    Entry("trajectory", "trajectory", {}, ("trajectory",)),
+    Entry("critical-points", "critical_points", {}, ("critical_points",)),
+    Entry("escape", "escape", {}, ("escape",)),
     Entry("dynamics", "dynamics", {}, ("dynamics_0.12",)),
     Entry("convergence", "convergence", {}, ("convergence",)),
+    Entry("trajectory", "trajectory", {}, ("trajectory",)),
     Entry("signals", "signals", {}, ("signals",)),
-    Entry("gate", "gate", {}, ("gate",)),
     Entry("paths", "paths", _TWINS, ("paths",)),
+    Entry("representations", "representations", {}, ("representations",)),
+    Entry("gate", "gate", {}, ("gate",)),
 )
 
 
