@@ -43,6 +43,8 @@ from lsgeo.geometry.dynamics import (
 )
 from lsgeo.geometry.effective_depth import EffectiveDepth, effective_depth
 from lsgeo.geometry.elastic_band import ElasticBand, nudged_elastic_band
+from lsgeo.geometry.escape import escape, perturbed_starts
+from lsgeo.geometry.escape_times import EscapeComparison, Escapes, compare_escapes
 from lsgeo.geometry.feature_reuse import FeatureReuse, feature_reuse
 from lsgeo.geometry.gradient_norms import GradientNorms, gradient_norms
 from lsgeo.geometry.jacobians import JacobianSpectrum, jacobian_spectrum
@@ -133,6 +135,8 @@ __all__ = [
     "EdgeOfStability",
     "EffectiveDepth",
     "ElasticBand",
+    "EscapeComparison",
+    "Escapes",
     "FeatureReuse",
     "FilterRadius",
     "FisherRaoNorm",
@@ -177,6 +181,7 @@ __all__ = [
     "backward_lesions",
     "barrier_along",
     "classify_critical_point",
+    "compare_escapes",
     "convexity_radius",
     "curvature_along",
     "curvature_map",
@@ -186,6 +191,7 @@ __all__ = [
     "edge_of_stability",
     "effective_depth",
     "eigenvector_directions",
+    "escape",
     "feature_reuse",
     "filter_normalized_directions",
     "filter_radius",
@@ -225,6 +231,7 @@ __all__ = [
     "path_length_law",
     "permutation_groups",
     "persistence_null",
+    "perturbed_starts",
     "plane_hessian",
     "plane_through",
     "principal_plane",

@@ -21,6 +21,7 @@ from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curve
 from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.dynamics import dynamics_panels
 from lsgeo.plotting.effects import effect_forest
+from lsgeo.plotting.escape import trapped
 from lsgeo.plotting.gates import gate_sweep
 from lsgeo.plotting.lines import loss_lines
 from lsgeo.plotting.paths import deletions, lesions, path_shares
@@ -87,5 +88,6 @@ __all__ = [
     "training_curves",
     "trajectory_losses",
     "trajectory_planes",
+    "trapped",
     "variance_shares",
 ]

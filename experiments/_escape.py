@@ -1,0 +1,104 @@
+"""The starts of `experiments.escape`: where each of them is built, and what kind of point it is."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import lsgeo
+from lsgeo import data, geometry, models, study
+
+STARTS = {"minimum": "bad minimum", "plateau": "dead layer", "saddle": "zero point"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """The data, and the best that a linear classifier makes of them."""
+
+    batch: dict[str, jax.Array]
+    num_classes: int
+    classifier: study.LinearClassifier
+    sha256: str
+
+
+def load(config: Any) -> Problem:
+    """Loads the data of a configuration, labels modulo `modulo`.
+
+    Raises:
+      ValueError: if the data do not exist, are a regression, or can be told apart linearly.
+    """
+    dataset = data.load(
+        config.dataset,
+        num_train=config.num_train or None,
+        seed=config.data_seed,
+        random_labels=config.random_labels,
+    )
+    if not dataset.num_classes:
+        raise ValueError(f"`dataset` {config.dataset} is a regression; take one with classes.")
+    classes = config.modulo or dataset.num_classes
+    image, label = dataset.train["image"], dataset.train["label"] % classes
+    batch = {"image": jnp.asarray(image), "label": jnp.asarray(label)}
+    classifier = study.fit_linear(batch, classes)
+    return Problem(batch, classes, classifier, dataset.sha256)
+
+
+def loss_of(config: Any, problem: Problem, start: str, arm: str) -> models.CrossEntropy:
+    """The loss of one arm's network; at the saddle with tanh, for ReLU has no Hessian there."""
+    activation = "tanh" if start == "saddle" else "relu"
+    options = {"depth": config.depth, "width": config.width, "activation": activation}
+    twins = study.Twins("mlp", options, arms=study.parse_arms(config.arms))
+    return models.CrossEntropy(twins.create(arm, problem.num_classes))
+
+
+def starts_of(config: Any, problem: Problem, start: str, arm: str) -> Any:
+    """One start for each seed, on a leading axis; arms share their draws."""
+    model, batch = loss_of(config, problem, start, arm).model, problem.batch
+    build = {
+        "minimum": lambda key: study.linear_minimum(
+            model, batch, problem.classifier, key=key, margin=config.margin
+        ),
+        "plateau": lambda key: study.dead_layer(model, batch, key=key, margin=config.margin),
+        "saddle": lambda key: study.zero_point(model, batch, key=key, scale=config.scale),
+    }[start]
+    keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(build, keys))
+
+
+def optimizer_of(config: Any, start: str, momentum: float) -> optax.GradientTransformation:
+    """Gradient descent at the start's learning rate, times 1 - momentum where there is one."""
+    rate = getattr(config, f"{start}_rate") * (1 - momentum)
+    return optax.sgd(rate, momentum=momentum or None)
+
+
+def describe(config: Any, problem: Problem, start: str, arm: str) -> dict[str, Any]:
+    """What kind of point the first seed's start is, and what its lowest eigenvalue should be."""
+    loss = loss_of(config, problem, start, arm)
+    params = jax.tree.map(lambda leaf: leaf[0], starts_of(config, problem, start, arm))
+    point = lsgeo.classify_critical_point(
+        loss, params, problem.batch, key=jax.random.key(config.seed)
+    )
+    curvature = point.curvature
+    return {
+        "kind": point.kind,
+        "loss": point.loss,
+        "gradient_norm": point.gradient_norm,
+        "lambda_min": curvature.value,
+        "lambda_min_bound": curvature.lower_bound,
+        "lambda_max": curvature.upper_end,
+        "stability": getattr(config, f"{start}_rate") * curvature.upper_end / 2,
+        "label_signal": study.label_signal(problem.batch, problem.num_classes),
+        "linear_loss": problem.classifier.loss,
+    }
+
+
+def barriers(loss: Any, starts: Any, runs: geometry.Escapes, batch: Any, count: int) -> np.ndarray:
+    """Rise of the loss over the start's on the line to where a run has got, for the first escaped ones."""
+    found = []
+    for i in np.flatnonzero(np.isfinite(runs.times))[:count]:
+        one, other = (jax.tree.map(lambda leaf, i=i: leaf[i], side) for side in (starts, runs.ends))
+        line = geometry.linear_barrier(loss, one, other, batch)
+        found.append(np.max(line.losses) - line.losses[0])
+    return np.array(found, float)
