@@ -25,24 +25,32 @@ class Problem:
 
 
 def load(config: Any) -> Problem:
-    """Loads the data of a configuration, labels modulo `modulo`.
+    """Loads the data of a configuration, pixels averaged and labels modulo `modulo`.
 
     Raises:
       ValueError: if the data do not exist, are a regression, or can be told apart linearly.
     """
-    dataset = data.load(
-        config.dataset,
-        num_train=config.num_train or None,
-        seed=config.data_seed,
-        random_labels=config.random_labels,
-    )
+    dataset = data.load(config.dataset, num_train=config.num_train or None, seed=config.data_seed)
     if not dataset.num_classes:
         raise ValueError(f"`dataset` {config.dataset} is a regression; take one with classes.")
     classes = config.modulo or dataset.num_classes
-    image, label = dataset.train["image"], dataset.train["label"] % classes
+    image = _pooled(dataset.train["image"], config.pool)
+    label = dataset.train["label"] % classes
     batch = {"image": jnp.asarray(image), "label": jnp.asarray(label)}
     classifier = study.fit_linear(batch, classes)
     return Problem(batch, classes, classifier, dataset.sha256)
+
+
+def _pooled(image, side):
+    if side == 1:
+        return image
+    if image.ndim != 4 or image.shape[1] % side or image.shape[2] % side:
+        raise ValueError(
+            f"`pool` is {side}, which does not divide inputs of shape {image.shape[1:]}. Take 1, or a divisor."
+        )
+    count, height, width, channels = image.shape
+    squares = image.reshape(count, height // side, side, width // side, side, channels)
+    return squares.mean((2, 4))
 
 
 def loss_of(config: Any, problem: Problem, start: str, arm: str) -> models.CrossEntropy:

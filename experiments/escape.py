@@ -31,9 +31,9 @@ class Config:
       width: units per block.
       dataset: name of the data, see `lsgeo.data`.
       num_train: examples; 0 takes all.
-      modulo: labels are taken modulo this: 2 asks whether a digit is odd. 0 leaves them.
-      random_labels: share of the labels that are replaced by random ones. Neither may leave data that a linear
-        classifier can tell apart: it then has no minimum.
+      pool: side of the squares of pixels that are averaged into one; 1 leaves them.
+      modulo: labels are taken modulo this: 2 asks whether a digit is odd; 0 leaves them. The data must be such
+        that a linear classifier cannot tell them apart, or it has no minimum.
       num_seeds: runs of each kind; a seed chooses the start and the mini-batches, the same for all arms.
       momenta: of heavy-ball momentum; 0 is none.
       batch_sizes: examples of an update; 0 is gradient descent on all of them.
@@ -55,16 +55,16 @@ class Config:
     width: int = 12
     dataset: str = "digits"
     num_train: int = 300
+    pool: int = 2
     modulo: int = 2
-    random_labels: float = 0.3
     num_seeds: int = 20
     momenta: tuple[float, ...] = (0.0, 0.9)
     batch_sizes: tuple[int, ...] = (16, 0)
-    num_steps: int = 1500
+    num_steps: int = 2000
     every: int = 10
     fraction: float = 0.9
-    minimum_rate: float = 0.01
-    plateau_rate: float = 0.01
+    minimum_rate: float = 0.015
+    plateau_rate: float = 0.015
     saddle_rate: float = 0.1
     margin: float = 0.5
     scale: float = 1e-2
@@ -134,7 +134,7 @@ def _check(config):
     for field in ("minimum_rate", "plateau_rate", "saddle_rate"):
         if not getattr(config, field) > 0:
             raise ValueError(f"`{field}` must be positive; got {getattr(config, field)}.")
-    for field in ("num_seeds", "depth", "width"):
+    for field in ("num_seeds", "depth", "width", "pool"):
         if getattr(config, field) < 1:
             raise ValueError(f"`{field}` must be at least 1; got {getattr(config, field)}.")
     if config.modulo in (1,) or config.modulo < 0:

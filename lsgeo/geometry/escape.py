@@ -244,7 +244,7 @@ class _Apart:
         self.plan = plan
         self._fixed = loss, batch, noise
         self._keys = list(keys)
-        self._starts = [jax.tree.map(lambda leaf: leaf[i], starts) for i in range(len(keys))]
+        self._starts = [jax.tree.map(lambda leaf, i=i: leaf[i], starts) for i in range(len(keys))]
         self._params = list(self._starts)
         self._states = [plan.optimizer.init(params) for params in self._params]
         self._one = dataclasses.replace(plan, every=1)

@@ -1,12 +1,15 @@
 """The best linear classifier of a batch, and what the labels leave for it to explain."""
 
 import dataclasses
+import warnings
 
 import jax
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 Batch = dict[str, jax.Array]
+GRADIENT = 1e-6  # about the rounding of a gradient in float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +48,8 @@ def fit_linear(batch: Batch, num_classes: int) -> LinearClassifier:
       LinearClassifier.
 
     Raises:
-      ValueError: if a class does not occur, or the data can be told apart linearly: then there is no best
-        classifier, its loss goes to zero.
+      ValueError: if a class does not occur, or the data can be told apart linearly, or nearly so: then there is
+        no best classifier, its loss goes to zero.
 
     Example:
       >>> import numpy as np
@@ -57,11 +60,12 @@ def fit_linear(batch: Batch, num_classes: int) -> LinearClassifier:
     """
     inputs, right = flat_inputs(batch), one_hot(batch, num_classes)
     labels = right.argmax(1)
-    # Without a penalty, C goes to infinity; scikit-learn keeps the difference of two classes.
-    model = LogisticRegression(C=np.inf, tol=1e-9, max_iter=1000, solver="newton-cg")
-    model.fit(inputs, labels)
+    model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000, solver="newton-cg")
+    with warnings.catch_warnings():  # The gradient decides, below.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(inputs, labels)
     kernel, bias = model.coef_.T, model.intercept_
-    if num_classes == 2:
+    if num_classes == 2:  # scikit-learn keeps the difference of the two
         kernel, bias = (np.concatenate([-part / 2, part / 2], -1) for part in (kernel, bias))
     logits = inputs @ kernel + bias
     logits -= logits.max(1, keepdims=True)
@@ -74,6 +78,11 @@ def fit_linear(batch: Batch, num_classes: int) -> LinearClassifier:
         )
     error = (shares - right) / len(labels)
     slope = max(np.abs(inputs.T @ error).max(), np.abs(error.sum(0)).max())
+    if not slope <= GRADIENT:
+        raise ValueError(
+            f"the best linear classifier of `batch` was not found: its gradient is still {slope:.1g}. The data "
+            "are nearly told apart by one, or badly scaled; take more examples, or fewer classes."
+        )
     loss = -np.log((shares * right).sum(1)).mean()
     return LinearClassifier(kernel, bias, float(loss), float(slope), accuracy)
 

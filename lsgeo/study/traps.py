@@ -42,8 +42,8 @@ def linear_minimum(
 ) -> PyTree:
     """Builds the best linear classifier into an MLP with ReLUs, all of them active on all of the data.
 
-    As many units as there are classes carry the logits, of deviation one, the others random features of the inputs that the
-    head ignores at first; biases keep each of them at `margin` or more.
+    As many units as there are classes carry the logits, the largest with a deviation of one, the others random
+    features of the inputs that the head ignores at first; biases keep each of them at `margin` or more.
 
     Args:
       model: an MLP of one-layer blocks with ReLU, without normalisation, at least as wide as there are classes.
@@ -119,7 +119,8 @@ def zero_point(model: nn.Module, batch: Batch, *, key: jax.Array, scale: float =
     drawn about the identity in place of zero.
 
     Args:
-      model: an MLP of one-layer blocks without normalisation, "tanh" or "linear": ReLU has no derivative at zero.
+      model: an MLP of one-layer blocks without normalisation, with "tanh" or "linear" units: ReLU has no
+        derivative at zero.
       batch: as `linear_minimum`.
       key: typed random key; twins take the same.
       scale: standard deviation of the parameters.
