@@ -82,9 +82,10 @@ def optimizer_of(config: Any, start: str, momentum: float) -> optax.GradientTran
 
 
 def describe(config: Any, problem: Problem, start: str, arm: str) -> dict[str, Any]:
-    """What kind of point the first seed's start is, and what its lowest eigenvalue should be."""
+    """What kind of point the first seed starts at, or, at the saddle, starts next to."""
     loss = loss_of(config, problem, start, arm)
-    params = jax.tree.map(lambda leaf: leaf[0], starts_of(config, problem, start, arm))
+    one = dataclasses.replace(config, num_seeds=1, scale=1e-6)
+    params = jax.tree.map(lambda leaf: leaf[0], starts_of(one, problem, start, arm))
     point = lsgeo.classify_critical_point(
         loss, params, problem.batch, key=jax.random.key(config.seed)
     )

@@ -63,7 +63,7 @@ class Config:
     num_steps: int = 2000
     every: int = 10
     fraction: float = 0.9
-    minimum_rate: float = 0.015
+    minimum_rate: float = 0.012
     plateau_rate: float = 0.015
     saddle_rate: float = 0.1
     margin: float = 0.5

@@ -45,6 +45,7 @@ from lsgeo.geometry.effective_depth import EffectiveDepth, effective_depth
 from lsgeo.geometry.elastic_band import ElasticBand, nudged_elastic_band
 from lsgeo.geometry.escape import escape, perturbed_starts
 from lsgeo.geometry.escape_times import EscapeComparison, Escapes, compare_escapes
+from lsgeo.geometry.escapes import escape, perturbed_starts
 from lsgeo.geometry.feature_reuse import FeatureReuse, feature_reuse
 from lsgeo.geometry.gradient_norms import GradientNorms, gradient_norms
 from lsgeo.geometry.jacobians import JacobianSpectrum, jacobian_spectrum

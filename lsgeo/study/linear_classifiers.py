@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from lsgeo import models
+
 Batch = dict[str, jax.Array]
 GRADIENT = 1e-6  # about the rounding of a gradient in float32
 
@@ -110,8 +112,9 @@ def flat_inputs(batch: Batch) -> np.ndarray:
 
 
 def one_hot(batch: Batch, num_classes: int) -> np.ndarray:
-    """The labels as a matrix [N, classes]; a ValueError if a class does not occur."""
+    """The labels as a matrix [N, classes]; a ValueError where there is another class, or one does not occur."""
     labels = np.asarray(batch["label"])
+    models.check_labels(labels, num_classes)
     found = np.unique(labels).tolist()
     if found != list(range(num_classes)):
         raise ValueError(

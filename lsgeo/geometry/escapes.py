@@ -91,6 +91,10 @@ def escape(
     _check_criterion(fraction, radius)
     if not noise >= 0 or not np.isfinite(noise):
         raise ValueError(f"`noise` must be at least 0 and finite; got {noise!r}.")
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise ValueError(
+            f"`optimizer` must be an optax optimiser such as optax.sgd(0.1); got {optimizer!r}."
+        )
     starts, batch = jax.tree.map(jnp.asarray, (starts, batch))
     count = _number_of_runs(starts)
     _check_batch(batch, batch_size)
