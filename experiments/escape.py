@@ -137,7 +137,16 @@ def _check(config):
     for field in ("num_seeds", "depth", "width", "pool"):
         if getattr(config, field) < 1:
             raise ValueError(f"`{field}` must be at least 1; got {getattr(config, field)}.")
-    if config.modulo in (1,) or config.modulo < 0:
+    for field in ("batch_sizes", "num_steps", "every"):
+        least = 0 if field == "batch_sizes" else 1
+        for value in np.atleast_1d(getattr(config, field)):
+            if value < least:
+                raise ValueError(f"`{field}` must be at least {least}; got {value}.")
+    if config.num_steps % config.every:
+        raise ValueError(
+            f"`num_steps` {config.num_steps} must be a multiple of `every`, {config.every}."
+        )
+    if config.modulo == 1 or config.modulo < 0:
         raise ValueError(f"`modulo` must be 0, or at least 2; got {config.modulo}.")
     return arms
 

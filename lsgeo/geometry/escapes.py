@@ -133,7 +133,7 @@ def perturbed_starts(params: Any, *, key: jax.Array, count: int, radius: float) 
         unit = radius / trees.norm(direction)
         return jax.tree.map(lambda p, d: p + (unit * d).astype(p.dtype), params, direction)
 
-    return jax.vmap(moved)(jax.random.split(key, count))
+    return jax.jit(jax.vmap(moved))(jax.random.split(key, count))
 
 
 def _check_criterion(fraction, radius):

@@ -105,7 +105,7 @@ def test_a_convolution_is_stepped_from_the_host_with_the_same_result(monkeypatch
         return jnp.mean((jnp.tanh(h).sum(-1) - b["y"]) ** 2)
 
     starts = geometry.perturbed_starts(jnp.ones((3, 2)), key=KEY, count=2, radius=0.3)
-    options = {"fraction": 0.6, "batch_size": 4, "noise": 0.01, "every": 2, "num_steps": 40}
+    options = {"fraction": 0.6, "batch_size": 4, "every": 2, "num_steps": 40}
     one = run(dense, starts, batch, **options)
     monkeypatch.setattr(instrument, "_Together", None)
     other = run(convolution, starts, batch, **options)
