@@ -53,7 +53,7 @@ def test_the_linear_classifier_is_the_optimum_that_scipy_finds():
 def test_at_the_linear_minimum_relus_are_active_by_the_margin_and_nothing_leads_down(skip):
     loss = loss_of(skip)
     params = minimum(loss)
-    stream = INPUTS @ params["stem"]["kernel"] + params["stem"]["bias"]
+    stream = np.asarray(INPUTS @ params["stem"]["kernel"]) + np.asarray(params["stem"]["bias"])
     np.testing.assert_allclose(stream.min(0), 0.5, atol=1e-5)
     for block in ("block_0", "block_1"):  # which pass it on as it is
         carried = np.eye(5) * (skip == "none")
