@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends
 
@@ -37,7 +38,12 @@ def trapped(runs: Mapping[str, Any], ax, *, title: str = "", confidence: float =
             (float(share[-1]), f"{name}\n({found.count} of {len(found.times)} out)", style.color)
         )
     ax.axhline(0, color=FAINT, linewidth=0.5)
-    ax.set_xlim(0, last)
+    # Escapes are early or late by factors.
+    first = min((found.times.min() for found in runs.values()), default=last)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlim(min(first / 2, last / 200), last)
     ax.set_ylim(-0.02, 1.04)
     ax.set_title(title, fontsize=SMALL_SIZE, color=INK, loc="left")
     dress(ax, x="steps (count)", y="still trapped (share)")
