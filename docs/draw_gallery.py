@@ -106,7 +106,7 @@ ENTRIES = (
         ("connectivity",),
     ),
     Entry("critical-points", "critical_points", {}, ("critical_points",)),
-    Entry("escape", "escape", {}, ("escape",)),
+    Entry("escape", "escape", {}, ("escape_sgd16",)),
     Entry("dynamics", "dynamics", {}, ("dynamics_0.12",)),
     Entry("convergence", "convergence", {}, ("convergence",)),
     Entry("trajectory", "trajectory", {}, ("trajectory",)),

@@ -14,7 +14,7 @@ import time
 import jax
 import numpy as np
 
-from experiments import _escape, _main
+from experiments import _escape, _figures, _main
 from experiments._escape import STARTS
 from lsgeo import geometry, plotting, runs, study
 
@@ -229,9 +229,7 @@ def _draw(opened, config, arms, batch_size):
             for arm in arms
         }
         plotting.trapped(found, grid[i, j], title=f"{STARTS[start]}, momentum {momentum:g}")
-    figures = opened.path / "figures"
-    figures.mkdir(exist_ok=True)
-    plotting.save_svg(figure, figures / f"escape_{_optimizer(batch_size)}.svg")
+    _figures.save(opened, f"escape_{_optimizer(batch_size)}", figure)
 
 
 def _print(opened, config, arms):

@@ -43,7 +43,6 @@ from lsgeo.geometry.dynamics import (
 )
 from lsgeo.geometry.effective_depth import EffectiveDepth, effective_depth
 from lsgeo.geometry.elastic_band import ElasticBand, nudged_elastic_band
-from lsgeo.geometry.escape import escape, perturbed_starts
 from lsgeo.geometry.escape_times import EscapeComparison, Escapes, compare_escapes
 from lsgeo.geometry.escapes import escape, perturbed_starts
 from lsgeo.geometry.feature_reuse import FeatureReuse, feature_reuse
