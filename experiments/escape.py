@@ -234,7 +234,8 @@ def _draw(opened, config, arms, batch_size):
 
 def _print(opened, config, arms):
     print(
-        '"undecided": no eigenvalue below -1 % of the largest, but the loss falls along flat ones. Rates with 95 %.'
+        '"undecided": no eigenvalue below -1 % of the largest, but the loss falls along flat directions. '
+        "Rates with 95 %."
     )
     for start, arm in itertools.product(config.starts, arms):
         card = opened.load(f"{start}_{arm}")
