@@ -72,6 +72,7 @@ def _placed(value, root):
 
 
 _TWINS = {"run": "@skip", "twin": "@no-skip"}
+_MOMENTS = {"checkpoints": ("init", "loss_0.5", "end"), "instruments": ()}
 _DEEP = {"norm": "none", "depth": 20, "stop_loss": 0.05}
 
 ENTRIES = (
@@ -81,8 +82,8 @@ ENTRIES = (
     Entry("no-skip-other-seed", "train", {"skip": "none", "seed": 1}),
     Entry("deep-skip", "train", {"skip": "scaled", **_DEEP}),
     Entry("deep-no-skip", "train", {"skip": "none", **_DEEP}),
-    Entry("density-skip", "spectrum", {"run": "@skip", "instruments": ()}, ("density",)),
-    Entry("density-no-skip", "spectrum", {"run": "@no-skip", "instruments": ()}, ("density",)),
+    Entry("density-skip", "spectrum", {"run": "@skip", **_MOMENTS}, ("density",)),
+    Entry("density-no-skip", "spectrum", {"run": "@no-skip", **_MOMENTS}, ("density",)),
     Entry("surface", "surface", {**_TWINS, "resolution": 51, "planes": 1}, ("surface_0",)),
     Entry("line", "surface", {**_TWINS, "dimensions": 1, "resolution": 201}, ("lines",)),
     Entry("terrain", "terrain", {}, ("terrain", "minima")),

@@ -9,6 +9,7 @@ The function takes no argument and returns (loss, params, data); see `experiment
 import dataclasses
 import functools
 import itertools
+import math
 import os
 import time
 
@@ -250,8 +251,14 @@ def _line(name, stored):
 
 
 def _draw(opened, names):
-    figure, axes = plotting.new_figure(columns=len(names))
-    for name, ax in zip(names, np.atleast_1d(axes), strict=True):
+    columns = min(len(names), 3)
+    rows = math.ceil(len(names) / columns)
+    figure, axes = plotting.new_figure(
+        width=max(7.3, 3.6 * columns), height=3.4 * rows, columns=columns, rows=rows
+    )
+    for ax in np.ravel(axes)[len(names) :]:
+        ax.set_axis_off()
+    for name, ax in zip(names, np.ravel(axes), strict=False):
         stored = opened.load(name)
         arms = {stored["arm"]: [load_density(stored)]}
         plotting.spectral_densities(arms, ax, unit="nats / parameter²", x_scale="symlog")
