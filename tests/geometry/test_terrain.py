@@ -146,6 +146,29 @@ def test_gradient_smoothness_on_a_quadratic_is_its_closed_form_at_every_step():
     assert quartic.value == quartic.values[1]
 
 
+def test_gradient_smoothness_of_a_step_that_float32_rounds_stays_under_the_curvature_and_says_so():
+    rng = np.random.default_rng(4)
+    curvatures = np.linspace(0.1, 10, 400).astype(np.float32)
+    centre = jnp.asarray(rng.normal(size=400), jnp.float32)
+    slope = (1e-5 * rng.normal(size=400)).astype(np.float32)
+
+    def loss(w, batch):
+        return 0.5 * jnp.sum(batch[0] * (w - centre) ** 2) + jnp.sum(batch[1] * w)
+
+    batch = jnp.asarray(curvatures), jnp.asarray(slope)
+    found = terrain.gradient_smoothness(loss, centre, batch, steps=[1e-4, 1e-3, 1.0])
+    exact = np.linalg.norm(curvatures * slope) / np.linalg.norm(slope)
+    # Steps of 1e-9 and 1e-8 under weights of 1 move few of them, those by too much or too little.
+    assert np.all(np.abs(found.values - exact) <= found.rounding) and found.value < 10
+    assert found.rounding[0] > exact and found.rounding[-1] < 0.1 * exact
+    lost = terrain.gradient_smoothness(loss, centre + 1, (batch[0], slope), steps=[1e-12, 1.0])
+    assert np.isnan(lost.values[0]) and np.isfinite(lost.values[1]) and np.isnan(lost.value)
+    steep = terrain.gradient_smoothness(
+        lambda w, _: jnp.sum(w**4), jnp.ones(3, jnp.float32), steps=[1e-2, 1e30]
+    )
+    assert np.isfinite(steep.values[0]) and np.isnan(steep.values[1])
+
+
 def test_nested_intervals_cover_the_mean_of_new_networks_where_planes_taken_for_networks_do_not():
     rng = np.random.default_rng(2)
     key, cover, naive = jax.random.key(0), 0, 0

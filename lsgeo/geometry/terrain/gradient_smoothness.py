@@ -20,8 +20,9 @@ class GradientSmoothness:
 
     Attributes:
       steps: (k,) the etas.
-      values: (k,) in units of the Hessian; NaN where a gradient is not finite, or zero at w.
-      rounding: (k,) what rounding of the two gradients alone gives.
+      values: (k,) in units of the Hessian; NaN where a gradient is not finite, or zero at w, or where the
+        step is under the rounding of every parameter.
+      rounding: (k,) what rounding of the gradients and of the step can make of it.
       gradient_norm: at w.
     """
 
@@ -54,7 +55,8 @@ def gradient_smoothness(
 
     The largest change of the gradient per distance, over steps against it (Santurkar, Tsipras, Ilyas and Madry
     2018, section 3.2). On a quadratic with Hessian H it is ||H g|| / ||g|| at every step, at most the largest
-    |eigenvalue|; elsewhere at most the largest one on the way.
+    |eigenvalue|; elsewhere at most the largest one on the way. Distances are those between parameters as they
+    are stored: near a minimum a short step of float32 weights is mostly rounding, which `rounding` shows.
 
     Args:
       loss: `loss(params, batch) -> scalar`, the mean over the examples.
@@ -78,10 +80,13 @@ def gradient_smoothness(
     size, eps = float(_sizes(here, here)[1]), trees.space_of(params).eps
     found = []
     for step in steps:
-        there = _gradient(loss, _step(params, here, float(step)), batch)
-        turned, norm = (float(part) for part in _sizes(here, there))
-        ends = (turned, eps * (size + norm)) if size > 0 else (math.nan, math.nan)
-        found.append([part / (step * size) if size > 0 else part for part in ends])
+        point = _step(params, here, float(step))
+        turned, norm = map(float, _sizes(here, _gradient(loss, point, batch)))
+        moved, weight = map(float, _sizes(point, params))
+        found.append((math.nan, math.nan))
+        if size > 0 and moved > 0 and math.isfinite(turned) and math.isfinite(moved):
+            value = turned / moved
+            found[-1] = (value, eps * (size + norm + value * weight) / moved)
     values, rounding = np.asarray(found, np.float64).T
     return GradientSmoothness(np.asarray(steps, np.float64), values, rounding, size)
 
@@ -98,5 +103,5 @@ def _step(params, gradient, step):
 
 @jax.jit
 def _sizes(here, there):
-    change = jax.tree.map(lambda a, b: a - b, here, there)
+    change = jax.tree.map(jnp.subtract, here, there)
     return trees.norm(change), trees.norm(there)
