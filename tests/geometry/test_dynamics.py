@@ -141,6 +141,11 @@ def test_largest_stable_rate_of_a_quadratic_is_two_over_its_largest_eigenvalue()
         assert found.stable < found.unstable <= 1.002 * found.stable
         np.testing.assert_allclose(found.predicted, factor / 16, rtol=1e-6)
         np.testing.assert_allclose(found.ratio, 1, atol=0.01)
+    # A small share of the loss takes a rate beyond the limit to outgrow the rest.
+    start = jnp.array([1.0, 1.0, 0.01])
+    found = largest_stable_rate(loss, start, key=KEY, num_steps=100, tol=0.0005)
+    excess = np.log(float(loss(start, None)) / (0.5 * 16 * 0.01**2)) / (4 * 100)
+    np.testing.assert_allclose(found.ratio - 1, excess, rtol=0.1)
 
 
 def test_largest_stable_rate_beyond_the_quadratic_is_that_of_the_catapult():

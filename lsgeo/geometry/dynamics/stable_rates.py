@@ -68,10 +68,11 @@ def largest_stable_rate(
     """Finds by bisection the learning rate from which on full-batch training ends above where it began.
 
     Training is unstable if a loss is not finite or, on average over the last tenth of the steps, above that of
-    the start. On a quadratic that is the rate limit / lambda_max, but for ln(1/s) / (2 num_steps) of it, where
-    s is the share of the loss along the sharpest direction. Elsewhere it measures what the quadratic leaves
-    out: above the predicted rate training may find its way to a flatter place (the catapult of Lewkowycz et al.
-    2020). The set of stable rates need not be an interval; what is found is one of its ends.
+    the start. On a quadratic that is the rate limit / lambda_max, and for gradient descent ln(1/s) / (4
+    num_steps) of it more, where s is the share of the loss along the sharpest direction. Elsewhere it measures
+    what the quadratic leaves out: above the predicted rate training may find its way to a flatter place (the
+    catapult of Lewkowycz et al. 2020). The set of stable rates need not be an interval; what is found is one of
+    its ends.
 
     Args:
       loss: `loss(params, batch) -> scalar`, the mean over the examples.
