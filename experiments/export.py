@@ -4,10 +4,11 @@ python -m experiments.export --config=configs/export.py --run=runs/surface
 """
 
 import dataclasses
+import math
 import os
 import pathlib
 
-from experiments import _main, surface
+from experiments import _main, _surface, surface
 from lsgeo import exports, runs
 
 
@@ -17,7 +18,7 @@ class Config:
 
     Attributes:
       run: directory of a run of experiments.surface, finished or not.
-      twin: directory of its twin's, on the same page; "" for none.
+      twin: directory of its twin's, on the same page; "" takes the twin of the run itself, if it has one.
       formats: csv, hdf5 (the keys of Li et al.'s code) and vtp (ParaView), one file for each plane, and html,
         one page for all; with commas.
       height: third coordinate of "vtp": "loss" or "log10_loss".
@@ -74,29 +75,32 @@ def run(
 
 def _planes(config):
     # file name -> (name on the page, surface)
-    sources = {"": config.run, "twin_": config.twin} if config.twin else {"": config.run}
+    if not config.run:
+        raise ValueError(
+            "`run` must be the directory of a run of experiments.surface; got nothing."
+        )
+    # file prefix -> (directory, prefix in it)
+    sources = {"": (config.run, "")}
+    sources["twin_"] = (config.twin, "") if config.twin else (config.run, "twin_")
     planes = {}
-    for prefix, source in sources.items():
-        if not source:
-            raise ValueError(
-                "`run` must be the directory of a run of experiments.surface; got nothing."
-            )
+    for prefix, (source, inner) in sources.items():
         runs.load_config(source)
-        found = surface.load_surfaces(runs.Run(pathlib.Path(source)))
-        if not found:
+        found = surface.load_surfaces(runs.Run(pathlib.Path(source)), inner)
+        if not found and not inner:
             raise ValueError(
                 f"{source} has no finished plane: run experiments.surface with --workdir={source} first."
             )
         for number, plane in enumerate(found):
-            name = f"{source}, plane {number}"
+            name = f"{source}, {'twin, ' if inner else ''}plane {number}"
             planes[f"{prefix}plane_{number}"] = (name, plane)
     return planes
 
 
 def _write_page(path, planes, config):
     opened = runs.Run(pathlib.Path(config.run))
-    chance = opened.load("summary")["chance_loss"] if opened.has("summary") else None
-    exports.write_html(path, dict(planes), level=chance)
+    chance = opened.load("summary")["chance_loss"] if opened.has("summary") else math.nan
+    unit = _surface.UNITS[runs.load_config(config.run).get("directions", "filter")]
+    exports.write_html(path, dict(planes), level=chance if chance > 0 else None, unit=unit)
 
 
 _FILES = {

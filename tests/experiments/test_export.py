@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import export
+from experiments import export, surface
 from lsgeo import exports, runs
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -52,6 +52,20 @@ def test_command_writes_chosen_formats_into_the_run_itself(config, tmp_path):
     assert "4/4" in done.stderr
     names = {path.name for path in (tmp_path / "skip" / "exports").iterdir()}
     assert names == {"plane_0.csv", "plane_1.csv", "plane_0.h5", "plane_1.h5"}
+
+
+def test_a_run_with_its_own_twin_without_chance_in_other_units_says_so(tmp_path):
+    opened = runs.open_run(tmp_path / "pair", surface.Config(run="pair", directions="gradient"))
+    grid = {"xs": np.arange(2.0), "ys": np.arange(2.0)}
+    for prefix, loss in (("", 1.0), ("twin_", 7.0)):
+        opened.save(f"{prefix}plane_0", {**grid, "values": np.full((2, 2), loss)})
+    opened.save("summary", {"chance_loss": np.nan})
+    export.run(export.Config(run=str(opened.path), formats="csv,html"))
+    folder = opened.path / "exports"
+    assert folder.joinpath("twin_plane_0.csv").read_text().splitlines()[1] == "0.0,0.0,7.0"
+    page = (folder / "surfaces.html").read_text()
+    assert "pair, twin, plane 0" in page and "white line" not in page.split("</script>")[-2]
+    assert "first direction (distance in the parameters)" in page
 
 
 @pytest.mark.parametrize(
