@@ -83,7 +83,7 @@ def summarize(opened: runs.Run, prefix: str, chance: float, is_sample: bool) -> 
     ]
     measured = {
         **(curved if curved["non_convex_fraction"] else {}),
-        "basin_area": [math.nan if math.isnan(chance) else p.basin_area(chance) for p in planes],
+        "basin_area": [plane.basin_area(chance) for plane in planes],
         "finite_fraction": [plane.finite_fraction for plane in planes],
         "max_loss": [float(np.max(plane.values)) for plane in planes],
     }

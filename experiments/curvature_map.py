@@ -11,7 +11,7 @@ import os
 import jax
 import numpy as np
 
-from experiments import _figures, _main, _network
+from experiments import _figures, _main, _network, _surface
 from lsgeo import geometry, plotting, runs
 from lsgeo.geometry import terrain
 from lsgeo.spectra.arguments import check_fraction
@@ -82,7 +82,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     for number, (side, network) in enumerate(networks.items()):
         report = _reporter(progress, number, len(networks), network.arm)
         maps[network.arm] = _map(config, opened, side, network, (xs, ys), report)
-    _draw(opened, maps, networks["run"].num_classes)
+    _draw(opened, maps, networks["run"])
     if progress is not None:
         for arm, found in maps.items():
             print(f"{arm}: {found}")
@@ -169,9 +169,12 @@ def _reporter(progress, number, count, arm):
     return lambda done, points: progress(number * points + done, count * points, f"points, {arm}")
 
 
-def _draw(opened, maps, num_classes):
+def _draw(opened, maps, network):
+    guesses = not math.isnan(_surface.chance_loss(network))
     figure, axes = plotting.new_figure(width=1.2 + 4.2 * len(maps), height=4.4, columns=len(maps))
-    plotting.curvature_maps(maps, np.atleast_1d(axes), num_classes=num_classes)
+    plotting.curvature_maps(
+        maps, np.atleast_1d(axes), num_classes=network.num_classes if guesses else None
+    )
     _figures.save(opened, "curvature_map", figure)
 
 

@@ -5,7 +5,6 @@ python -m experiments.surface --config=configs/surface.py --config.run=runs/skip
 """
 
 import dataclasses
-import math
 import os
 from typing import Any
 
@@ -133,10 +132,12 @@ def _measure(opened, prefix, config, network, loss, others, shas, axes, report):
             on_row=rows.add,
             progress=report(k),
         )
-    statistics = summarize(opened, prefix, _chance(network), _surface.is_sample(config))
+    statistics = summarize(
+        opened, prefix, _surface.chance_loss(network), _surface.is_sample(config)
+    )
     facts = {
         "centre_loss": float(surfaces.evaluate(loss, network.params, network.batch)),
-        "chance_loss": _chance(network),
+        "chance_loss": _surface.chance_loss(network),
         "checkpoint_step": network.step,
         "num_examples": len(network.batch["image"]),
         "num_classes": network.num_classes,
@@ -164,11 +165,6 @@ def _others(config, path):
     paths = {"other": [config.other], "three": [config.other, config.third]}
     networks = [_load(config, one) for one in paths.get(config.directions, [])]
     return _Others([n.params for n in networks], [n.sha256 for n in networks])
-
-
-def _chance(network):
-    uniform = network.config.loss == "cross_entropy"
-    return math.log(network.num_classes) if uniform else math.nan
 
 
 def _check(config):

@@ -15,7 +15,7 @@ import os
 import jax
 import numpy as np
 
-from experiments import _figures, _main, _network, _results, _terrain, train
+from experiments import _figures, _main, _network, _results, _surface, _terrain, train
 from lsgeo import geometry, runs
 from lsgeo.geometry import terrain
 
@@ -200,7 +200,7 @@ def _plane(config, opened, side, k, network, plane):
         surface = geometry.surface(
             network.loss, network.params, network.batch, directions, xs=xs, ys=xs
         )
-        figures = _terrain.measure(surface, config, math.log(network.num_classes), fields)
+        figures = _terrain.measure(surface, config, _surface.chance_loss(network), fields)
         grid = {"xs": xs, "ys": xs, "values": surface.values}
         opened.save(name, {**grid, **figures, "network_sha256": network.sha256})
     return _stored(opened, name, network)

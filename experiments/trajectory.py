@@ -15,7 +15,7 @@ import pathlib
 
 import numpy as np
 
-from experiments import _figures, _main, _network, train
+from experiments import _figures, _main, _network, _surface, train
 from experiments._trajectory import load
 from lsgeo import geometry, plotting, runs, study
 from lsgeo.geometry import surfaces
@@ -177,7 +177,7 @@ def _measure_path(opened, name, config, trajectory, plane):
             ],
             "arm": network.arm,
             "num_classes": network.num_classes,
-            "chance_loss": float(np.log(network.num_classes)),
+            "chance_loss": _surface.chance_loss(network),
             "batch_stats": policy if "batch_stats" in network.constants else "none",
             "network_sha256": trajectory.sha256,
         },

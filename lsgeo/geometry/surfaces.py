@@ -81,12 +81,12 @@ class Surface:
         better than chance.
 
         Args:
-          level: loss value. Infinite losses are above any level.
+          level: loss value, NaN where there is none. Infinite losses are above any level.
 
         Returns:
-          A float in [0, 1]; NaN if any point is NaN.
+          A float in [0, 1]; NaN if any point, or the level, is NaN.
         """
-        if np.any(np.isnan(self.values)):
+        if np.isnan(level) or np.any(np.isnan(self.values)):
             return float("nan")
         weights = _share(self.ys)[:, None] * _share(self.xs)[None, :]
         return float(np.sum(weights * (self.values < level)))

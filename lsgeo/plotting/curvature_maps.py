@@ -22,7 +22,7 @@ class Map(Protocol):
     residuals: np.ndarray  # (ny, nx, 2)
 
 
-def curvature_maps(maps: Mapping[str, Map], axes: Sequence, *, num_classes: int) -> None:
+def curvature_maps(maps: Mapping[str, Map], axes: Sequence, *, num_classes: int | None) -> None:
     """Draws lambda_min / lambda_max of each network, one cell per point, on one colour scale.
 
     Red is negative curvature. A dot marks a point where the sign of lambda_min is open: it is smaller than its
@@ -32,7 +32,7 @@ def curvature_maps(maps: Mapping[str, Map], axes: Sequence, *, num_classes: int)
     Args:
       maps: arm -> map.
       axes: as many matplotlib Axes of one figure.
-      num_classes: number of classes of the task.
+      num_classes: number of classes of the task; None where there is no loss of guessing.
 
     Raises:
       ValueError: for an unknown arm, or another number of axes.
@@ -42,8 +42,9 @@ def curvature_maps(maps: Mapping[str, Map], axes: Sequence, *, num_classes: int)
     ratios = {arm: _ratio(one) for arm, one in maps.items()}
     known = np.concatenate([np.abs(ratio[np.isfinite(ratio)]) for ratio in ratios.values()])
     limit = min(1.0, float(np.max(known, initial=0.0))) or 1.0
+    chance = np.log(num_classes) if num_classes else np.nan
     for rank, (ax, (arm, one)) in enumerate(zip(axes, maps.items(), strict=True)):
-        drawn = _draw(one, ratios[arm], ax, limit, np.log(num_classes))
+        drawn = _draw(one, ratios[arm], ax, limit, chance)
         middle = np.nanmedian(one.highest) if np.any(np.isfinite(one.highest)) else np.nan
         ax.set_title(
             f"{arm} (median λ_max {middle:.3g})",
@@ -60,6 +61,12 @@ def curvature_maps(maps: Mapping[str, Map], axes: Sequence, *, num_classes: int)
         ax.set_aspect("equal")
         ax.locator_params(nbins=5)
     _color_bar(axes, drawn, limit, known)
+    thick = ", thick: chance" if num_classes else ""
+    axes[0].figure.supxlabel(
+        f"lines: decades of the loss{thick}; dots: sign of λ_min open; cross: the network",
+        fontsize=SMALL_SIZE,
+        color=INK,
+    )
 
 
 def _ratio(one):
@@ -107,8 +114,3 @@ def _color_bar(axes, drawn, limit, known):
     bar.set_label("λ_min / λ_max of the full Hessian", fontsize=TEXT_SIZE, color=INK)
     bar.ax.tick_params(labelsize=SMALL_SIZE, colors=INK, length=3, width=0.6)
     bar.outline.set_linewidth(0)
-    axes[0].figure.supxlabel(
-        "lines: decades of the loss, thick: chance; dots: sign of λ_min open; cross: the network",
-        fontsize=SMALL_SIZE,
-        color=INK,
-    )

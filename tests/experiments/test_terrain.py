@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _main, _network, _terrain, curvature_map, terrain, train
+from experiments import _main, _network, _surface, _terrain, curvature_map, terrain, train
 from lsgeo import geometry, plotting, runs
 
 TINY = train.Config(
@@ -75,6 +75,15 @@ def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(m
         np.testing.assert_allclose(difference, arms[0] - arms[1], rtol=1e-9, atol=1e-12)
     assert {"convexity radius", "roughness, 3 points"} < set(panels["terrain.svg"])
     assert [title.split(":")[0] for title in panels["minima.svg"][:2]] == ["scaled skip", "no skip"]
+
+
+def test_under_squared_error_no_area_is_called_better_than_chance(measured, tmp_path):
+    network = _network.load(measured.path / "train" / "runs_0", "end", 30)
+    assert _surface.chance_loss(network) == np.log(10)
+    squared = dataclasses.replace(network.config, loss="squared_error")
+    network = dataclasses.replace(network, config=squared)
+    entry = terrain._plane(CONFIG, runs.open_run(tmp_path, CONFIG), "runs", 0, network, 0)
+    assert np.isnan(entry["basin_area"]) and np.isfinite(entry["hull_deficit"])
 
 
 def test_a_killed_run_continues_with_given_networks_and_other_weights_are_refused(

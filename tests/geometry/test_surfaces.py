@@ -146,6 +146,7 @@ def test_basin_area_of_a_bowl_is_that_of_its_disc():
     # pi r^2 / 4 of the square; the grid blurs the rim by about one spacing, 1 %, of its length 2 pi
     # r / 4.
     assert bowl.basin_area(0.25) == pytest.approx(np.pi * 0.25 / 4, abs=0.008)
+    assert math.isnan(bowl.basin_area(math.nan))
     assert bowl.basin_area(0.0) == 0 and bowl.basin_area(9.0) == pytest.approx(1)
 
 

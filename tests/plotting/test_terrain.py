@@ -95,7 +95,10 @@ def test_maps_are_signed_on_one_scale_and_mark_an_open_sign():
     assert mesh.get_clim() == (-1, 1) and axes[1].collections[0].get_clim() == (-1, 1)
     dots = next(line for line in axes[0].lines if line.get_marker() == ".")
     np.testing.assert_array_equal(dots.get_xydata(), [[-1, 1]])
+    assert "thick: chance" in figure.get_supxlabel()
     assert plotting.to_svg(figure).startswith("<svg")
+    plotting.curvature_maps({"skip": one, "no skip": one}, axes, num_classes=None)
+    assert "chance" not in figure.get_supxlabel()
     with pytest.raises(ValueError, match="`axes` must be one per map; got 2 for 1"):
         plotting.curvature_maps({"skip": one}, axes, num_classes=10)
 
