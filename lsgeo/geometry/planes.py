@@ -159,11 +159,17 @@ def eigenvector_directions(
       (directions, pairs): pytrees of norm 1, and all that is known about them, in ascending order.
 
     Raises:
-      ValueError: as `lsgeo.hessian` and `lsgeo.extreme_eigenpairs`.
+      ValueError: for more eigenvectors than there are parameters, or as `lsgeo.hessian` and
+        `lsgeo.extreme_eigenpairs`.
     """
     pairs = extreme_eigenpairs(
         hessian(loss, params, batch), key=key, top=top, bottom=bottom, tol=tol
     )
+    if len(pairs.values) < top + bottom:
+        raise ValueError(
+            f"`top` and `bottom` must be at most {len(pairs.values)} together, the number of parameters; got "
+            f"{top} and {bottom}."
+        )
     last = len(pairs.values) - 1
     chosen = [last - k for k in range(top)] + list(range(bottom))
     take = [jax.tree.map(lambda leaf, i=i: jnp.asarray(leaf[i]), pairs.vectors) for i in chosen]

@@ -155,6 +155,12 @@ def test_right_angles_in_many_dimensions_are_right_though_directions_were_nearly
             lambda: gradient_direction(lambda p, b: 0.0 * jnp.sum(p), jnp.ones(2), None),
             "`loss` must have a gradient",
         ),
+        (
+            lambda: eigenvector_directions(
+                lambda p, b: jnp.sum(p**3), jnp.ones(2), None, key=jax.random.key(0), top=2
+            ),
+            "`top` and `bottom` must be at most 2 together",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_by_name(call, message):
