@@ -125,6 +125,8 @@ def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
             np.atleast_1d(axes),
             num_classes=num_classes,
             unit=unit,
-            points=opened.load(f"plane_{k}")["points"],
+            points={
+                arms[prefix]: opened.load(f"{prefix}plane_{k}")["points"] for prefix in prefixes
+            },
         )
         _figures.save(opened, f"surface_{k}", figure)

@@ -29,7 +29,7 @@ def surface_pair(
     num_classes: int | None,
     limits: tuple[float, float] | None = None,
     unit: str = "filter norms",
-    points: np.ndarray | None = None,
+    points: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Draws the losses of one or two networks on planes of equal scale, with one colour scale for both.
 
@@ -45,7 +45,7 @@ def surface_pair(
         losses of all surfaces. Losses beyond keep the end's colour, which the colour bar shows as
         an arrow.
       unit: what a step of 1 along both directions is.
-      points: [m, 2], where networks lie: the centre, then others, which get circles.
+      points: arm -> [m, 2], where networks lie: the centre, then others, which get circles.
 
     Raises:
       ValueError: for an unknown arm, another number of axes, or no positive loss at all.
@@ -55,10 +55,10 @@ def surface_pair(
     low, high = _limits(surfaces.values()) if limits is None else np.log10(limits)
     levels = np.linspace(low, high, NUM_LEVELS + 1)
     chance = np.log10(np.log(num_classes)) if num_classes else np.nan
-    others = np.empty((0, 2)) if points is None else points[1:]
+    others = {name: places[1:] for name, places in (points or {}).items()}
     for rank, (ax, (name, plane)) in enumerate(zip(axes, surfaces.items(), strict=True)):
         drawn = _draw(plane, ax, levels, chance)
-        _mark(plane, ax, others)
+        _mark(plane, ax, others.get(name, ()))
         style = {"fontsize": TEXT_SIZE + 1, "fontweight": "bold", "pad": 20}
         ax.set_title(name, color=arm_style(name).color, **style)
         _caption(ax, _range_of(plane))
@@ -71,7 +71,7 @@ def surface_pair(
         ax.set_aspect("equal")
         ax.locator_params(nbins=5)
     _color_bar(axes, drawn, chance)
-    _legend(axes[0].figure, num_classes, len(others))
+    _legend(axes[0].figure, num_classes, max(map(len, others.values()), default=0))
 
 
 def _caption(ax, text):

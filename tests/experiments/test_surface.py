@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments import _network, _surface, surface, train
-from lsgeo import runs, training
+from lsgeo import plotting, runs, training
 
 
 class Killed(Exception):
@@ -162,6 +162,18 @@ def test_the_plane_of_a_trajectory_of_three_holds_all_of_them_at_their_points(co
             lambda w, a, b, x=x, y=y: w + x * a + y * b, loaded.params, *layout.directions
         )
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), moved, params)
+
+
+def test_each_twin_is_drawn_with_its_own_trajectory(config, network, tmp_path, monkeypatch):
+    drawn, twin = [], network(skip="none", snapshot_steps=(1,))
+    monkeypatch.setattr(plotting, "save_svg", lambda figure, path: drawn.extend(figure.axes[:2]))
+    run = str(network(snapshot_steps=(1,)))
+    config = dataclasses.replace(config, run=run, twin=str(twin), directions="pca", figure=True)
+    done = surface.run(dataclasses.replace(config, y_min=-1.0, y_max=1.0), tmp_path)
+    for prefix, ax in zip(("", "twin_"), drawn, strict=True):
+        circles = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"]
+        places = done.load(f"{prefix}plane_0")["points"][1:]
+        np.testing.assert_allclose(circles, [at for at in places if np.abs(at).max() <= 1])
 
 
 def test_planes_of_eigenvectors_hold_the_kth_highest_and_lowest_and_lines_take_turns(
