@@ -151,17 +151,16 @@ def _look(subject, state, point):
 
 def _flow(subject, state, point):
     names = ("distance", "travelled", "flow_error", "flow_loss")
-    if not subject.time_per_step:
+    if not subject.time_per_step or state.diverged:
         return dict.fromkeys(names, float("nan"))
     until = subject.time_per_step * state.step
-    if not state.diverged:
-        point.flow = geometry.follow_flow(
-            subject.loss,
-            point.flow,
-            subject.batch,
-            until=until,
-            max_gradients=subject.config.flow_gradients,
-        )
+    point.flow = geometry.follow_flow(
+        subject.loss,
+        point.flow,
+        subject.batch,
+        until=until,
+        max_gradients=subject.config.flow_gradients,
+    )
     distance, travelled, error, _, loss = compare(
         trees.as_pytree(subject.loss, "loss"),
         state,

@@ -102,7 +102,7 @@ def test_a_killed_training_goes_on_from_its_last_record_bit_for_bit(whole, tmp_p
 
 
 def followed(workdir, **change):
-    config = dataclasses.replace(CONFIG, num_steps=2, flow_gradients=0, **change)
+    config = dataclasses.replace(CONFIG, **{"num_steps": 2, "flow_gradients": 0, **change})
     name, one = next(iter(dynamics._subjects(config).items()))
     opened = runs.open_run(workdir, config)
     _dynamics.follow(opened, name, one, lambda *_: None)
@@ -121,6 +121,8 @@ def test_divergence_is_a_result(tmp_path):
     stored = followed(tmp_path, learning_rates=(1e12,))
     assert stored["status"] == "diverged" and "diverged by step 2" in stored["text"]
     assert np.isnan(stored["values"][-1]).all() and np.isfinite(stored["values"][0]).all()
+    stored = followed(tmp_path / "at once", init_scale=1e30, flow_gradients=100)
+    assert "diverged by step 0" in stored["text"] and np.isnan(stored["distance"]).all()
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,8 @@ def test_a_flow_that_goes_on_from_a_state_ends_where_the_whole_one_does_and_stop
         valley, start, learning_rate=0.01, num_steps=20, every=10, max_gradients=50
     )
     assert np.isnan(found.distance[1:]).all() and found.distance[0] == 0
+    found = flow_distance(lambda w, _: 1e200 * w[0], jnp.ones(2), learning_rate=0.1, num_steps=2)
+    assert "training diverged at its start" in str(found)
 
 
 def test_descent_makes_the_steps_of_optax_and_goes_on_from_any_state():

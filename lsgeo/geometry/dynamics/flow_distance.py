@@ -47,7 +47,10 @@ class FlowDistance:
             return self.distance / self.travelled
 
     def __str__(self) -> str:
-        seen = np.flatnonzero(np.isfinite(self.distance))[-1]
+        known = np.flatnonzero(np.isfinite(self.distance))
+        if not known.size:
+            return f"FlowDistance: training diverged at its start ({self.num_gradients} gradients)"
+        seen = known[-1]
         return (
             f"FlowDistance: {self.distance[seen]:.4g} ± {self.error[seen]:.1g} after {self.steps[seen]} steps, "
             f"{self.relative[seen]:.3g} of the flow's way ({self.num_gradients} gradients)"
