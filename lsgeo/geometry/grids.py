@@ -74,6 +74,20 @@ def check_directions(directions: Sequence[PyTree], params: PyTree) -> None:
             )
 
 
+def check_pair(directions: Sequence[PyTree]) -> None:
+    """Refuses what is no pair of directions.
+
+    Raises:
+      ValueError: if there are not two.
+    """
+    if not isinstance(directions, (tuple, list)) or len(directions) != 2:
+        raise ValueError(
+            "`directions` must be a pair of pytrees like params, as from "
+            f"filter_normalized_directions(params, key=key); got {type(directions).__name__}"
+            + (f" of length {len(directions)}." if hasattr(directions, "__len__") else ".")
+        )
+
+
 def check_finished(finished: Mapping[int, np.ndarray], rows: int, width: int) -> None:
     """Refuses rows that belong to another grid than one of `rows` rows of `width` values.
 

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.grids import check_directions, check_finished, check_grid
+from lsgeo.geometry.grids import check_directions, check_finished, check_grid, check_pair
 from lsgeo.geometry.slices import describe, slice_along
 from lsgeo.geometry.slices import evaluate as evaluate
 
@@ -140,7 +140,7 @@ def surface(
         a grid, a row of `finished` does not fit, or `loss` does not return a real scalar.
     """
     xs, ys = check_grid(xs, "xs"), check_grid(ys, "ys")
-    _check_pair(directions)
+    check_pair(directions)
     check_finished({} if finished is None else finished, len(ys), len(xs))
     along_x, along_y = directions
     check_directions(directions, params)
@@ -157,15 +157,6 @@ def surface(
         progress=progress,
     )
     return Surface(xs, ys, found.values)
-
-
-def _check_pair(directions):
-    if not isinstance(directions, (tuple, list)) or len(directions) != 2:
-        raise ValueError(
-            "`directions` must be a pair of pytrees like params, as from "
-            f"filter_normalized_directions(params, key=key); got {type(directions).__name__}"
-            + (f" of length {len(directions)}." if hasattr(directions, "__len__") else ".")
-        )
 
 
 def _second_difference(values, xs):

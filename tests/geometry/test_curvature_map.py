@@ -20,8 +20,14 @@ def quartic(w, scales):
 
 
 def mapped(**changes):
-    arguments = {"xs": XS, "ys": YS, "key": jax.random.key(1), "tol": 1e-4, **changes}
-    return terrain.curvature_map(quartic, CENTRE, SCALES, tuple(PAIR), **arguments)
+    arguments = {
+        "directions": tuple(PAIR),
+        "xs": XS,
+        "ys": YS,
+        "key": jax.random.key(1),
+        "tol": 1e-4,
+    }
+    return terrain.curvature_map(quartic, CENTRE, SCALES, **{**arguments, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +80,8 @@ def test_a_point_without_a_finite_loss_is_a_hole():
     [
         ({"xs": [1.0, 0.0]}, "`xs` must be a non-empty, strictly increasing list"),
         ({"finished": {2: np.zeros((3, 7))}}, "`finished` must map rows 0 to 1"),
+        ({"directions": (PAIR[0], 0 * PAIR[1])}, r"`directions\[1\]` must not be zero"),
+        ({"directions": PAIR[:1]}, "`directions` must be a pair of pytrees"),
         ({"tol": 0.0}, "`tol` must lie strictly between 0 and 1"),
     ],
 )

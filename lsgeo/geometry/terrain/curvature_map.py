@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.directions import check_like
+from lsgeo.geometry.grids import check_directions, check_grid, check_pair
 from lsgeo.geometry.surfaces import evaluate
 from lsgeo.operators import hessian
 from lsgeo.spectra import extreme_eigenpairs
@@ -114,9 +114,9 @@ def curvature_map(
     """
     check_key(key)
     check_fraction(tol, "tol")
-    xs, ys = _coordinates(xs, "xs"), _coordinates(ys, "ys")
-    for number, direction in enumerate(_pair(directions)):
-        check_like(direction, params, f"directions[{number}]")
+    xs, ys = check_grid(xs, "xs"), check_grid(ys, "ys")
+    check_pair(directions)
+    check_directions(directions, params)
     loss = trees.as_pytree(loss, "loss")
     params, batch, directions = jax.tree.map(jnp.asarray, (params, batch, tuple(directions)))
     rows = dict(finished or {})
@@ -134,10 +134,7 @@ def curvature_map(
                 on_row(j, rows[j].copy())
         elif progress is not None:
             progress((j + 1) * len(xs), len(xs) * len(ys))
-    table = np.stack([rows[j] for j in range(len(ys))])
-    values, low, high, residual_low, residual_high, converged, products = np.moveaxis(table, -1, 0)
-    residuals = np.stack([residual_low, residual_high], axis=-1)
-    return CurvatureMap(xs, ys, values, low, high, residuals, converged == 1, int(np.sum(products)))
+    return CurvatureMap.of_rows(xs, ys, [rows[j] for j in range(len(ys))])
 
 
 class _Line:
@@ -166,29 +163,6 @@ def _point(params, directions, x, y):
         return leaf + (x * along_x).astype(leaf.dtype) + (y * along_y).astype(leaf.dtype)
 
     return jax.tree.map(move, params, *directions)
-
-
-def _pair(directions):
-    if not isinstance(directions, tuple | list) or len(directions) != 2:
-        raise ValueError(
-            "`directions` must be a pair of pytrees like params, as from filter_normalized_directions; got "
-            f"{type(directions).__name__}."
-        )
-    return directions
-
-
-def _coordinates(values, name):
-    grid = np.asarray(values, np.float64)
-    if (
-        grid.ndim != 1
-        or not grid.size
-        or not np.all(np.isfinite(grid))
-        or np.any(np.diff(grid) <= 0)
-    ):
-        raise ValueError(
-            f"`{name}` must be a non-empty, strictly increasing list of finite numbers; got {values!r}."
-        )
-    return grid
 
 
 def _check_finished(rows, xs, ys):
