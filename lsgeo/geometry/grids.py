@@ -1,4 +1,4 @@
-"""What is asked of the arguments of a grid through parameter space."""
+"""What is asked of the arguments of a grid through parameter space, and differences along its axes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -100,3 +100,25 @@ def check_finished(finished: Mapping[int, np.ndarray], rows: int, width: int) ->
                 f"`finished` must map rows 0 to {rows - 1} to {width} values each; got row {row} of shape "
                 f"{np.shape(values)}. It belongs to another grid: start afresh."
             )
+
+
+def second_difference(
+    values: np.ndarray, xs: np.ndarray, eps: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Second differences along the last axis [..., n - 2], and bounds on their rounding.
+
+    Args:
+      values: [..., n].
+      xs: [n], strictly increasing.
+      eps: machine epsilon of the values.
+    """
+    left, right, both = xs[1:-1] - xs[:-2], xs[2:] - xs[1:-1], xs[2:] - xs[:-2]
+    before, here, after = values[..., :-2], values[..., 1:-1], values[..., 2:]
+    with np.errstate(invalid="ignore"):
+        rise, fall = (after - here) / right, (here - before) / left
+        curvature = 2 * (rise - fall) / both
+        sizes = (np.abs(after) + np.abs(here)) / right + (np.abs(here) + np.abs(before)) / left
+        # The coordinates are rounded too, which tilts slopes by so much.
+        tilt = (np.abs(rise) / right + np.abs(fall) / left) * np.max(np.abs(xs))
+        rounding = 4 * (2 * eps * sizes + 2 * np.finfo(np.float64).eps * tilt) / both
+    return curvature, rounding

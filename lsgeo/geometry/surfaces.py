@@ -22,7 +22,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.grids import check_directions, check_finished, check_grid, check_pair
+from lsgeo.geometry.grids import (
+    check_directions,
+    check_finished,
+    check_grid,
+    check_pair,
+    second_difference,
+)
 from lsgeo.geometry.slices import describe, slice_along
 from lsgeo.geometry.slices import evaluate as evaluate
 
@@ -70,8 +76,9 @@ class Surface:
             )
         if self.finite_fraction < 1:
             return float("nan")
-        across, floor_x = _second_difference(self.values[1:-1], self.xs)
-        along, floor_y = _second_difference(self.values[:, 1:-1].T, self.ys)
+        values, eps = self.values.astype(np.float64), float(jnp.finfo(self.values.dtype).eps)
+        across, floor_x = second_difference(values[1:-1], self.xs, eps)
+        along, floor_y = second_difference(values[:, 1:-1].T, self.ys, eps)
         return float(np.mean(across + along.T < -(floor_x + floor_y.T)))
 
     def basin_area(self, level):
@@ -157,20 +164,6 @@ def surface(
         progress=progress,
     )
     return Surface(xs, ys, found.values)
-
-
-def _second_difference(values, xs):
-    """Second difference along the last axis, and what rounding of values and xs can make of it."""
-    steps, centre = np.diff(xs), (xs[2:] - xs[:-2]) / 2
-    wide = values.astype(np.float64)
-    slopes = np.diff(wide, axis=1) / steps
-    steepness = np.abs(slopes) / steps
-    sizes = (np.abs(wide[:, 1:]) + np.abs(wide[:, :-1])) / steps
-    of_values = 4 * float(jnp.finfo(values.dtype).eps) * (sizes[:, 1:] + sizes[:, :-1])
-    of_xs = (
-        4 * np.finfo(np.float64).eps * np.max(np.abs(xs)) * (steepness[:, 1:] + steepness[:, :-1])
-    )
-    return np.diff(slopes, axis=1) / centre, (of_values + of_xs) / centre
 
 
 def _share(xs):

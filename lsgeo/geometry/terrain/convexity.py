@@ -8,7 +8,8 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from lsgeo import trees
-from lsgeo.geometry.terrain.stencils import grid_of, plane_hessian, second_difference
+from lsgeo.geometry.grids import second_difference
+from lsgeo.geometry.terrain.stencils import grid_of, plane_hessian
 
 TESTS = ("chords", "hessian")
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.geometry.grids import second_difference
 
 
 @trees.register_dataclass
@@ -100,25 +101,3 @@ def grid_of(surface: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         )
     values = np.asarray(surface.values)
     return xs, ys, values.astype(np.float64), float(jnp.finfo(values.dtype).eps)
-
-
-def second_difference(
-    values: np.ndarray, xs: np.ndarray, eps: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Second differences along the last axis [..., n - 2], and bounds on their rounding.
-
-    Args:
-      values: [..., n].
-      xs: [n], strictly increasing.
-      eps: machine epsilon of the values.
-    """
-    left, right, both = xs[1:-1] - xs[:-2], xs[2:] - xs[1:-1], xs[2:] - xs[:-2]
-    before, here, after = values[..., :-2], values[..., 1:-1], values[..., 2:]
-    with np.errstate(invalid="ignore"):
-        rise, fall = (after - here) / right, (here - before) / left
-        curvature = 2 * (rise - fall) / both
-        sizes = (np.abs(after) + np.abs(here)) / right + (np.abs(here) + np.abs(before)) / left
-        # The coordinates are rounded too, which tilts slopes by so much.
-        tilt = (np.abs(rise) / right + np.abs(fall) / left) * np.max(np.abs(xs))
-        rounding = 4 * (2 * eps * sizes + 2 * np.finfo(np.float64).eps * tilt) / both
-    return curvature, rounding
