@@ -86,12 +86,14 @@ def scalars_figure(
     figure, axes = plotting.new_figure(width=2.3 * columns, height=5.6, columns=columns, rows=2)
     for ax in axes.ravel()[len(drawn) :]:
         ax.set_axis_off()
+    cut = {(row["figure"], row["networks"]): row["num_censored"] for row in rows}
     for ax, (name, scalar) in zip(axes.ravel(), drawn.items(), strict=False):
+        lower = sum(cut[name, arm] for arm in groups)
         plotting.nested_values(
             {arm: values[name] for arm, values in groups.items()},
             {arm: intervals[name, arm] for arm in groups},
             ax,
-            label=scalar.label,
+            label=scalar.label + (f"\nat least: {lower} reach the edge" if lower else ""),
             unit=scalar.unit,
         )
     return figure
@@ -159,8 +161,16 @@ def line(network: _network.Network, entry: dict[str, Any]) -> str:
     )
 
 
+def censored(arms: dict[str, list]) -> dict[str, int]:
+    """Planes of each arm, as `values` takes it, whose convexity radius is at least what it is said to be."""
+    return {
+        arm: sum(int(entry["radius_censored"]) for _, entries in networks for entry in entries)
+        for arm, networks in arms.items()
+    }
+
+
 def table(
-    groups: dict[str, Groups], windows: tuple[int, ...], key: jax.Array
+    groups: dict[str, Groups], windows: tuple[int, ...], key: jax.Array, cut: dict[str, int]
 ) -> list[dict[str, Any]]:
     """One row per figure and arm, and with two arms the difference of the pairs.
 
@@ -168,6 +178,7 @@ def table(
       groups: arm -> figure -> one list per network, of a number per plane.
       windows: of the roughness.
       key: of the resamples.
+      cut: arm -> convexity radii that are lower bounds, and so their mean; of `censored`.
     """
     rows = []
     for name, scalar in scalars(windows).items():
@@ -179,5 +190,7 @@ def table(
                 sides[" - ".join(sides)] = (pairs, ANY)
         for arm, (values, bounds) in sides.items():
             found = terrain.nested_interval(values, key=key, bounds=bounds)
-            rows.append({"figure": name, "networks": arm, **dataclasses.asdict(found)})
+            lost = cut.get(arm, sum(cut.values())) if name == "convexity_radius" else 0
+            facts = {**dataclasses.asdict(found), "num_censored": lost}
+            rows.append({"figure": name, "networks": arm, **facts})
     return rows

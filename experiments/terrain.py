@@ -92,7 +92,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
     Returns:
       The Run. "summary" holds the table: figure, networks (an arm, or the difference of both by pairs), value,
-      lower, upper, between, within; a plane's file xs, ys, values, every figure, the merge tree of its losses
+      lower, upper, between, within, num_censored (convexity radii that reach the edge, of which the mean is a
+      lower bound); a plane's file xs, ys, values, every figure, the merge tree of its losses
       and the null; SIDE_K the loss and the smoothness of a network.
 
     Raises:
@@ -118,7 +119,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
                     progress(done, total, _terrain.line(network, entries[-1]))
             measured.append((_smoothness(config, opened, side, k, network), entries))
     groups = {arm: _terrain.values(networks, config.windows) for arm, networks in arms.items()}
-    rows = _terrain.table(groups, config.windows, key=jax.random.key(config.seed))
+    cut = _terrain.censored(arms)
+    rows = _terrain.table(groups, config.windows, jax.random.key(config.seed), cut)
     opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
     _results.write_csv(opened.path / "table.csv", rows)
     _figures.save(opened, "terrain", _terrain.scalars_figure(groups, rows, config.windows))
@@ -240,7 +242,8 @@ def _stored(opened, name, network):
 def _report(rows, opened):
     for row in rows:
         ends = f"[{row['lower']:.3g}, {row['upper']:.3g}]"
-        print(f"{row['figure']:>20}  {row['networks']:<22} {row['value']:.3g} {ends}")
+        cut = f", {row['num_censored']} at the edge" if row["num_censored"] else ""
+        print(f"{row['figure']:>20}  {row['networks']:<22} {row['value']:.3g} {ends}{cut}")
     print(f"table in {opened.path / 'table.csv'}, figures in {opened.path / 'figures'}")
 
 

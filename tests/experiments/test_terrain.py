@@ -66,6 +66,9 @@ def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(m
     for side, arm in zip(terrain.SIDES, ("scaled skip", "no skip"), strict=True):
         entries = [measured.load(f"{side}_0_plane_{p}") for p in range(2)]
         means[arm] = np.mean([e["basin_area"] for e in entries])
+        bounds = [str(sum(e["radius_censored"] for e in entries)), "0"]
+        found = [rows[figure, arm]["num_censored"] for figure in ("convexity_radius", "basin_area")]
+        assert found == bounds
         row = rows["basin_area", arm]
         np.testing.assert_allclose(float(row["value"]), means[arm])
         assert (row["lower"], row["upper"], row["num_values"]) == ("0.0", "1.0", "2")
@@ -73,7 +76,12 @@ def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(m
         arms = [float(rows[figure, arm]["value"]) for arm in means]
         difference = float(rows[figure, "scaled skip - no skip"]["value"])
         np.testing.assert_allclose(difference, arms[0] - arms[1], rtol=1e-9, atol=1e-12)
-    assert {"convexity radius", "roughness, 3 points"} < set(panels["terrain.svg"])
+    both = rows["convexity_radius", "scaled skip - no skip"]["num_censored"]
+    arms = [rows["convexity_radius", arm]["num_censored"] for arm in means]
+    assert int(both) == sum(map(int, arms)) > 0
+    assert {f"convexity radius\nat least: {both} reach the edge", "roughness, 3 points"} < set(
+        panels["terrain.svg"]
+    )
     assert [title.split(":")[0] for title in panels["minima.svg"][:2]] == ["scaled skip", "no skip"]
 
 
