@@ -57,9 +57,11 @@ def persistence_null(
     draws their signs at random: what phases are in surrogate data (Theiler et al. 1992). Unlike Fourier's, this
     transform does not take the surface for periodic and so sees no cliff at its edge.
 
-    The null hypothesis is that the scores are such a draw: for a field whose law the signs leave unchanged,
-    p <= alpha has at most probability alpha, whatever the number of fields. A bowl is no such draw: it has
-    fewer minima.
+    The null hypothesis is that the scores are such a draw: where signs leave their law unchanged, p <= alpha
+    has at most probability alpha, whatever the number of fields. A bowl is no such draw: it has fewer minima.
+    Scores of a random field are one but nearly, since ranks tie its coefficients: of 150 Gaussian fields with
+    a spectrum as 1 / (1 + k^2), p_fewer <= 0.05 came up in 9 %, and p_more <= 0.05 in 2 %. So take a small
+    `p_more` as it is, and a `p_fewer` near alpha with care.
 
     Args:
       values: [ny, nx] losses, or a Surface.
