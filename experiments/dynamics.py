@@ -187,8 +187,11 @@ def _check(config):
             f"Unknown `optimizer`: {config.optimizer!r}. Choose one of: {', '.join(LIMITED)}."
         )
     rates = tuple(config.learning_rates)
-    if not rates or len(set(rates)) < len(rates) or not all(rate > 0 for rate in rates):
-        raise ValueError(f"`learning_rates` must be positive, each once; got {rates}.")
+    names = {f"{rate:g}" for rate in rates}  # of their files
+    if not rates or len(names) < len(rates) or not all(rate > 0 for rate in rates):
+        raise ValueError(
+            f"`learning_rates` must be positive, each once to six digits; got {rates}."
+        )
     if not config.init_scale > 0:
         raise ValueError(f"`init_scale` must be positive; got {config.init_scale}.")
     least = {"num_steps": 1, "every": 1, "top": 0, "bottom": 0}

@@ -129,8 +129,11 @@ def test_divergence_is_a_result(tmp_path):
     ("change", "message"),
     [
         ({"optimizer": "adamw"}, "Unknown `optimizer`: 'adamw'. Choose one of: sgd, momentum"),
-        ({"learning_rates": ()}, r"`learning_rates` must be positive, each once; got \(\)"),
-        ({"learning_rates": (0.1, 0.1)}, "`learning_rates` must be positive, each once"),
+        (
+            {"learning_rates": ()},
+            r"`learning_rates` must be positive, each once to six digits; got \(\)",
+        ),
+        ({"learning_rates": (0.1, 0.1 + 1e-9)}, "`learning_rates` must be positive, each once"),
         ({"arms": "plain"}, "`arms` must name at least two arms"),
         ({"num_steps": 0}, "`num_steps` must be at least 1; got 0"),
         ({"init_scale": 0.0}, "`init_scale` must be positive; got 0.0"),
