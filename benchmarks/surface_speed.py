@@ -3,8 +3,8 @@
     python -m benchmarks.surface_speed
     python -m benchmarks.surface_speed --networks=mlp-50k --resolution=11 --examples=512
 
-After each row of `geometry.surface`, the same row is done in other ways, in the same process, so that the
-machine's load meets all alike; a ratio is the median over the rows.
+Whole surfaces and rows of theirs in other ways take turns in one process, so that the machine's load meets all
+alike; a ratio is the median over three turns.
 
 - raw: the compiled loss of all examples, again and again at one point, without waiting for a result.
 - JAX loop, PyTorch loop: points and mini-batches of 128 in Python, with the weights set tensor by tensor and
@@ -17,7 +17,6 @@ Each way's losses must agree with the surface's. In the environment of `make ben
 """
 
 import argparse
-import dataclasses
 import functools
 import os
 import statistics
@@ -60,7 +59,7 @@ def build(name, examples):
 
 
 def raw(problem, directions):
-    """The forward pass alone: a row's number of losses at the centre."""
+    """The forward pass alone: as many losses as a row has, at the centre."""
     del directions
     loss, params, batch = problem.loss, problem.params, problem.batch
 
@@ -134,51 +133,40 @@ def published_torch(problem, directions, loader=False):
     return row
 
 
-@dataclasses.dataclass
-class Turns:
-    """Times of whole rows, each way after the other; to be called after each row of the surface."""
-
-    xs: np.ndarray
-    ys: np.ndarray
-    ways: dict
-
-    def __post_init__(self):
-        self.seconds = {name: [] for name in ("surface", *self.ways)}
-        self.started = time.perf_counter()
-
-    def __call__(self, j, values):
-        self.seconds["surface"].append(time.perf_counter() - self.started)
-        y = float(self.ys[j])
-        for name, way in self.ways.items():
-            way(
-                self.xs[:1].tolist(), y
-            )  # not timed: what ran before left caches and threads of its own
-            begin = time.perf_counter()
-            found = way(self.xs.tolist(), y)
-            self.seconds[name].append(time.perf_counter() - begin)
-            tolerance = AGREEMENT[jax.default_backend()]
-            if name != "raw" and not np.allclose(found, values, rtol=tolerance):
-                raise SystemExit(f"{name} finds other losses than the surface: {found}, {values}")
-        self.ways["raw"](self.xs[:1], y)
-        self.started = time.perf_counter()
-
-
-def measure(problem, directions, resolution):
-    """Times of rows by way, after one row that compiles."""
+def measure(problem, directions, resolution, turns=3):
+    """Seconds a point by way: in each turn the whole surface, then some of its rows in the other ways."""
     scripts = functools.partial(published_torch, loader=True)
     makers = {"raw": raw, "JAX": published_jax, "PyTorch": published_torch, "scripts": scripts}
     ways = {name: way for name, make in makers.items() if (way := make(problem, directions))}
     grid = np.linspace(-0.5, 0.5, resolution)
-    for ys in (grid[:1], grid):
-        turns = Turns(grid, ys, ways)
-        arguments = (problem.loss, problem.params, problem.batch, directions)
-        geometry.surface(*arguments, xs=grid, ys=ys, on_row=turns)
-    return turns.seconds
+    seconds = {name: [] for name in ("surface", *ways)}
+    tolerance = AGREEMENT[jax.default_backend()]
+    arguments = (problem.loss, problem.params, problem.batch, directions)
+    geometry.surface(*arguments, xs=grid, ys=grid[:1])  # compiles
+    for turn in range(turns):
+        # The surface queues its calls: only a whole one has a time of its own.
+        begin = time.perf_counter()
+        found = geometry.surface(*arguments, xs=grid, ys=grid)
+        seconds["surface"].append((time.perf_counter() - begin) / found.num_evaluations)
+        for name, way in ways.items():
+            rows = range(turn, resolution, turns)[: 9 if name == "raw" else 1]
+            way(
+                grid[:1].tolist(), 0.0
+            )  # not timed: what ran before left caches and threads of its own
+            begin = time.perf_counter()
+            values = [way(grid.tolist(), float(grid[row])) for row in rows]
+            seconds[name].append((time.perf_counter() - begin) / (len(rows) * resolution))
+            if name != "raw" and not np.allclose(values, found.values[rows], rtol=tolerance):
+                raise SystemExit(
+                    f"{name} finds other losses than the surface: {values}, {found.values[rows]}"
+                )
+        ways["raw"](grid[:1], 0.0)
+    return seconds
 
 
-def line(problem, seconds, resolution):
+def line(problem, seconds):
     """One row of the table."""
-    each = {name: 1e3 * statistics.median(rows) / resolution for name, rows in seconds.items()}
+    each = {name: 1e3 * statistics.median(turns) for name, turns in seconds.items()}
     cells = [problem.name, str(problem.size), f"{each['surface']:.3f}"]
     for name, goal in GOALS.items():
         if name not in seconds:
@@ -193,14 +181,16 @@ def line(problem, seconds, resolution):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--networks", default=",".join(NETWORKS), help="with commas")
+    parser.add_argument(
+        "--networks", default=",".join(NETWORKS), help=f"with commas, of {', '.join(NETWORKS)}"
+    )
     parser.add_argument("--resolution", type=int, default=51, help="points on a side of the grid")
     parser.add_argument("--examples", type=int, default=1024, help="of the loss")
     options = parser.parse_args()
     cores, device = len(os.sched_getaffinity(0)), jax.devices()[0].device_kind
     side = options.resolution
     print(f"{device}, {cores} cores, load {os.getloadavg()[0]:.2f}, float32")
-    print(f"{side} x {side} points, {options.examples} digits; ms a point, medians over rows")
+    print(f"{side} x {side} points, {options.examples} digits; ms a point, medians over 3 turns")
     print(f"goals: {GOALS['raw']:.0%} of raw, {GOALS['scripts']:g} times the loops\n")
     heads = ["network", "parameters", "surface", "raw", "of raw", "JAX loop", "gain"]
     heads += ["PyTorch loop", "gain", "scripts", "gain"]
@@ -208,7 +198,7 @@ def main():
     for name in options.networks.split(","):
         problem, directions = build(name, options.examples)
         seconds = measure(problem, directions, side)
-        print(line(problem, seconds, side), flush=True)
+        print(line(problem, seconds), flush=True)
 
 
 if __name__ == "__main__":
