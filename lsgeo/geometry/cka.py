@@ -80,6 +80,8 @@ class _Layer:
 
     def __init__(self, activations):
         x = np.asarray(activations, np.float64).reshape(len(activations), -1)
+        # The mean of equal numbers is not that number but for rounding; their differences are zero.
+        x = x - x[0]
         x = x - x.mean(0)
         self.count = len(x)
         self.wide = x.shape[1] >= len(x)

@@ -85,6 +85,13 @@ def test_layers_of_a_network_give_a_symmetric_map_and_a_constant_one_nan():
     assert "3 x 3 layers on 10 examples" in str(found)
 
 
+@pytest.mark.parametrize("width", [3, 30])
+def test_a_layer_that_is_constant_at_a_number_that_rounds_has_no_alignment(width):
+    found = linear_cka([np.full((7, width), 0.1), np.random.default_rng(0).normal(size=(7, 3))])
+    assert np.isnan(found.values[0]).all() and np.isnan(found.biased[0]).all()
+    assert found.values[1, 1] == pytest.approx(1)
+
+
 def test_bad_layers_are_refused_by_name():
     with pytest.raises(ValueError, match="`first` must hold layers seen on the same examples"):
         linear_cka([np.ones((6, 2)), np.ones((7, 2))])
