@@ -23,7 +23,7 @@ class Speed:
 
     Attributes:
       rate: the best learning rate; NaN if no training reached the loss.
-      steps: median over seeds there; infinite if less than half of them reached it.
+      steps: median over seeds there; infinite unless more than half of them reached it.
       lower: of the interval.
       upper: of the interval; infinite: beyond the budget.
       num_reached: seeds that reached the loss at that rate.
@@ -62,8 +62,8 @@ class SpeedUp:
       ratio: steps of the slow one over those of the fast one; above 1 if the names are right.
       lower: of the interval.
       upper: of the interval; infinite: no bound.
-      bound: "" for an estimate; "at least" or "at most" where a median is censored and its budget stands for
-        it; "unknown" where both are.
+      bound: "" for an estimate; "at least" or "at most" where a median is censored and its least value stands
+        for it; "unknown" where both are.
       num_seeds: pairs.
     """
 
@@ -149,8 +149,8 @@ def speed_up(
     """Estimates how many times fewer steps one network takes than its twin, each at its own best rate.
 
     Seeds are pairs: a resample takes the same ones of both, and chooses both best rates anew. Where a median is
-    censored the budget stands for it, which bounds the ratio from one side alone; that side of the interval
-    is open.
+    censored the least that it can be stands for it, the median with the budget in place of all that took
+    longer. That bounds the ratio from one side alone; the other side of the interval is open.
 
     Args:
       rates: learning rates, ascending, [R].
@@ -178,12 +178,14 @@ def speed_up(
         [np.arange(count)[None, :], _resamples(count, num_resamples, seed)]
     )  # the seeds themselves first
     ends = np.stack([_best_medians(slow, indices), _best_medians(fast, indices)])
-    known = np.minimum(ends, budget)
     censored = np.isinf(ends)
+    # Where half of the seeds got there, the median is between the last of them and one beyond the budget.
+    bounds = [_best_medians(np.minimum(side, budget), indices) for side in (slow, fast)]
+    known = np.where(censored, bounds, ends)
     lowest = np.where(censored[1], 0.0, known[0] / known[1])
     highest = np.where(censored[0], math.inf, known[0] / known[1])
-    bounds = {(0, 0): "", (1, 0): "at least", (0, 1): "at most", (1, 1): "unknown"}
-    bound = bounds[int(censored[0, 0]), int(censored[1, 0])]
+    names = {(0, 0): "", (1, 0): "at least", (0, 1): "at most", (1, 1): "unknown"}
+    bound = names[int(censored[0, 0]), int(censored[1, 0])]
     ratio = math.nan if bound == "unknown" else float(known[0, 0] / known[1, 0])
     lower, upper = 0.0, math.inf
     if count > 1:

@@ -60,6 +60,16 @@ def test_a_speed_up_takes_each_at_its_own_best_rate_and_bounds_it_where_one_neve
     assert (unknown.lower, unknown.upper) == (0, INF)
 
 
+def test_where_half_of_the_seeds_got_there_the_bound_holds_for_any_end_of_the_others():
+    # The median of 10 and of more than 100 is more than 55, of 300 no less than 5 times the twin's 11.
+    found = speed_up([1.0], [[10, INF]], [[5, 5]], budget=100)
+    assert (found.ratio, found.bound) == (55 / 5, "at least")
+    known = speed_up([1.0], [[10, 101]], [[5, 5]], budget=101)
+    assert found.ratio <= known.ratio
+    slower = speed_up([1.0], [[5, 5]], [[10, INF]], budget=100)
+    assert (slower.ratio, slower.bound) == (5 / 55, "at most")
+
+
 def test_a_network_against_itself_has_a_speed_up_of_one_without_width():
     # Seeds are pairs: their spread is no uncertainty of a ratio that is one for each.
     found = speed_up(RATES, PLAIN, PLAIN, budget=100)
