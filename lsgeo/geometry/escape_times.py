@@ -191,7 +191,9 @@ def _wilson(runs, confidence):
 
 
 def _log_rank(one, other):
-    if one.count + other.count == 0:
+    # Where all escape at one time, or none does, nothing tells the two apart.
+    first = min(one.times.min(), other.times.min())
+    if np.isinf(first) or (np.all(one.times == first) and np.all(other.times == first)):
         return 1.0
     samples = [
         stats.CensoredData(

@@ -176,6 +176,8 @@ def test_arms_are_told_apart_by_their_intervals_and_by_the_log_rank_test():
     np.testing.assert_allclose(geometry.compare_escapes(early, late).p_value, exact)
     assert geometry.compare_escapes(early, late).overlap
     assert geometry.compare_escapes(never, never).p_value == 1
+    at_once = made([10] * 4)
+    assert geometry.compare_escapes(at_once, at_once).p_value == 1
     apart = geometry.compare_escapes(made([1] * 20), made([np.inf] * 20))
     assert not apart.overlap and apart.difference == 1 and "are apart" in str(apart)
     with pytest.raises(ValueError, match="`one` was given 100 steps and `other` 50"):
