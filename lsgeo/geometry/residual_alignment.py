@@ -217,5 +217,8 @@ def _mean(values, axis):
 
 
 def _text(values):
-    error = np.std(values) / np.sqrt(len(values))
-    return f"{np.mean(values):.3g} ± {error:.1g}"
+    there = values[np.isfinite(values)]
+    if not there.size:
+        return "nan"
+    error = np.std(there, ddof=1) / np.sqrt(there.size) if there.size > 1 else np.nan
+    return f"{np.mean(there):.3g} ± {error:.1g}"

@@ -112,6 +112,7 @@ def test_a_branch_of_zeros_has_no_vectors_and_is_left_out_of_the_means():
     # One example of two has the last branch.
     assert found.alignment[0, 2:].tolist() == [1.0, 1.0] and np.isnan(found.alignment[0, 1])
     assert found.consecutive[0] == 1.0 and np.isnan(found.consecutive[1])
+    assert "consecutive cosine 1 ± nan" in str(found) and "line nan" not in str(found)
 
 
 def test_bad_chains_are_refused_by_name():
