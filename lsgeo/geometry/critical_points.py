@@ -183,7 +183,8 @@ def _gradient_figures(op, gradient, largest, kernel, floor, steps):
     flat = _ravel(op.space, gradient)
     size = float(trees.norm(flat))
     if not size or not largest:
-        return size, math.nan, math.nan, math.inf if size else 0.0, 0
+        # Without a Hessian all of a gradient is in its kernel.
+        return (size, 0.0, 1.0, math.inf, 0) if size else (size, math.nan, math.nan, 0.0, 0)
     space = krylov(op, flat, size, steps)
     slope = float(np.linalg.norm(space.coefficients[:, 0])) / largest
     # By singular values of the tall matrix: Ritz values may come near zero where no eigenvalue does.
@@ -194,4 +195,10 @@ def _gradient_figures(op, gradient, largest, kernel, floor, steps):
 
 
 _ravel = jax.jit(trees.ravel, static_argnums=0)
-_value = jax.jit(lambda loss, params, batch: loss(params, batch))
+
+
+@jax.jit
+def _value(loss, params, batch):
+    # Faster products than these have more rounding than the change of the loss that counts.
+    with jax.default_matmul_precision("highest"):
+        return loss(params, batch)

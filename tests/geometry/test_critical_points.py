@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lsgeo
+from lsgeo.geometry import critical_points
 from tests import oracles
 
 KEY = jax.random.key(0)
@@ -61,6 +62,14 @@ def test_gradient_in_the_kernel_of_the_hessian_is_gradient_flat_and_not_critical
     np.testing.assert_allclose(point.hg_over_g, 0, atol=1e-12)
 
 
+def test_a_plane_is_gradient_flat_all_over():
+    point = lsgeo.classify_critical_point(
+        lambda w, batch: 1.0 + jnp.mean(batch) * w[0], jnp.zeros(2), jnp.ones(3), key=KEY
+    )
+    assert (point.kind, point.kernel_share, point.hg_over_g) == ("gradient-flat", 1, 0)
+    assert point.newton_gain == np.inf
+
+
 @pytest.mark.parametrize(
     ("higher", "kind"),
     [
@@ -80,6 +89,17 @@ def test_where_the_hessian_has_a_kernel_the_loss_along_it_decides(higher, kind):
         lambda w, b: 1.0 + jnp.mean(b) * higher(*w), jnp.zeros(2), jnp.ones(3), key=KEY
     )
     assert alone.kind == "undecided"
+
+
+def test_the_loss_along_the_kernel_is_taken_at_the_highest_precision():
+    seen = []
+
+    def loss(w, batch):
+        seen.append(jax.config.jax_default_matmul_precision)
+        return 1.0 + jnp.mean(batch) * w[0] ** 2
+
+    evaluate = critical_points._evaluation(loss, jnp.ones(3), None)
+    assert evaluate(jnp.ones(2)) == 2 and seen == ["highest"]
 
 
 def test_index_at_the_identity_point_is_counted_with_its_multiplicities():
