@@ -24,7 +24,7 @@ class Race:
 
     Attributes:
       steps: updates to the loss; infinite if it was not reached.
-      stable: whether training ended below its bound.
+      stable: whether training reached the loss or ended below its bound, see `race`.
       first: training loss at initialisation.
       highest: highest finite loss of all that were measured.
       last: mean loss of the last tenth of the steps, NaN or infinite if training diverged.
@@ -57,8 +57,8 @@ def race(
     """Trains until the loss on all examples is at most `target`, or the recipe's steps are made.
 
     A learning rate is called stable here if the loss ends, on average over the last tenth of its measurements,
-    below both the loss at initialisation and `bound`. With the loss of the best constant prediction as the
-    bound, that counts a network as unstable whose units all died: the usual end of too large a step in a ReLU
+    below 0.99 of the loss at initialisation and of `bound`. With the loss of the best constant prediction as
+    `bound`, that counts a network as unstable whose units all died: the usual end of too large a step in a ReLU
     network, where nothing overflows. A loss that first rises and then finds a flatter place (the catapult of
     Lewkowycz et al. 2020) is stable, so that the largest stable rate of a network may lie far above 2 /
     lambda_max; on a quadratic it is that.
