@@ -109,7 +109,8 @@ def summary(config: Any, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Returns:
       arms (a,), methods (m,), kinds (k,), counts (a, m, k); of the gradient-flat ones flat_share (a, m) with
       its 95 % interval of Wilson (flat_lower, flat_upper); ratios, units and misfits (a,) of the law, NaN
-      where an arm has fewer than three critical points with a positive loss.
+      where an arm has fewer than three critical points with a positive loss, or none with a negative
+      eigenvalue.
     """
     arms, methods = (
         list(dict.fromkeys(str(e[name]) for e in entries)) for name in ("arm", "method")
@@ -166,7 +167,7 @@ def table(found: dict[str, Any]) -> list[str]:
                 f"{arm}, {method}: {', '.join(f'{n} {kind}' for n, kind in numbers)}; share of "
                 f"gradient-flat {share:.2f} [{low:.2f}, {high:.2f}]"
             )
-        fitted = "fewer than three critical points to fit"
+        fitted = "fewer than three critical points, or no saddle, to fit"
         if np.isfinite(found["units"][i]):
             fitted = f"unit of loss {found['units'][i]:.3g}, misfit {found['misfits'][i]:.2g}"
         lines.append(f"{arm}, index law of ratio {found['ratios'][i]:.3g}: {fitted}")
@@ -198,7 +199,7 @@ def _dense_index(network, params, threshold):
 
 def _law(config, entries, ratio):
     points = [e for e in entries if e["kind"] in CRITICAL and e["loss"] > 0]
-    if len(points) < 3:
+    if len(points) < 3 or not any(e["index"] for e in points):
         return None
     return geometry.fit_index_law(
         [e["loss"] for e in points],

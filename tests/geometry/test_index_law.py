@@ -50,5 +50,7 @@ def test_bad_points_are_refused_by_name():
         fit_index_law([1.0, 2.0], [0.0, 0.0], ratio=0.5)
     with pytest.raises(ValueError, match="`losses` must be positive"):
         fit_index_law([0.0, 1.0, 2.0], [0.0, 0.0, 0.0], ratio=0.5)
+    with pytest.raises(ValueError, match="`fractions` are all 0, which fits every unit"):
+        fit_index_law([0.1, 0.2, 0.3], [0.0, 0.0, 0.0], ratio=0.5)
     with pytest.raises(ValueError, match="`threshold` must be at least 0 and below 1; got 1"):
         index_law(0.5, threshold=1)

@@ -88,8 +88,8 @@ def fit_index_law(
       threshold: as `index_law`; that of the measurement.
 
     Raises:
-      ValueError: as `index_law`, if lengths differ, a loss is not positive, or there are fewer than three
-        points.
+      ValueError: as `index_law`, if lengths differ, a loss is not positive, there are fewer than three
+        points, or none has a negative eigenvalue: they leave the unit open.
     """
     law = index_law(ratio, threshold=threshold)
     x, y = np.asarray(losses, np.float64), np.asarray(fractions, np.float64)
@@ -101,6 +101,10 @@ def fit_index_law(
     if not np.all((x > 0) & np.isfinite(x) & np.isfinite(y)):
         raise ValueError(
             "`losses` must be positive and `fractions` finite; leave out other points."
+        )
+    if not np.any(y > 0):
+        raise ValueError(
+            "`fractions` are all 0, which fits every unit of loss that is large enough. Pass saddles as well."
         )
 
     def misfit(log_unit):
