@@ -193,7 +193,7 @@ def _strengths(opened, skip):
 
 
 def _draw(opened, names):
-    pair = {str(e["arm"]): e for e in (opened.load(n) for n in ("run", "twin") if n in names)}
+    pair = [(str(e["arm"]), e) for e in (opened.load(n) for n in ("run", "twin") if n in names)]
     panels = plotting.representation_panels(pair)
     strengths = {"skip": _strengths(opened, "identity"), "no skip": _strengths(opened, "none")}
     if any(name.startswith("depth_") for name in names):

@@ -120,25 +120,25 @@ def branch_strength(values: Mapping[str, Mapping[int, np.ndarray]], ax) -> None:
     ax.legend(fontsize=SMALL_SIZE, frameon=False)
 
 
-def representation_panels(networks: Mapping[str, Mapping[str, np.ndarray]]) -> list:
+def representation_panels(networks: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> list:
     """Panels of one or two networks, functions of an Axes: CKA, alignment, and both networks' lesions.
 
     Args:
-      networks: arm -> arrays with cka [L + 1, L + 1], lesion_shares, effective_depth and its error, and
-        where there is a chain of blocks alignment [L, L] and chance.
+      networks: pairs of an arm and its arrays: cka [L + 1, L + 1], lesion_shares, effective_depth and its
+        error, and where there is a chain of blocks alignment [L, L] and chance. Two may be of one arm.
     """
     lesions = [
         (arm, e["lesion_shares"], float(e["effective_depth"]), float(e["effective_depth_error"]))
-        for arm, e in networks.items()
+        for arm, e in networks
     ]
     alike = {"title": "CKA of the stream", "x": "blocks below", "y": "blocks below"}
     vectors = {"x": "branch (right vector)", "y": "branch (left vector)"}
     panels = []
-    for arm, e in networks.items():
+    for arm, e in networks:
         panels.append(
             lambda ax, arm=arm, e=e: layer_map(e["cka"], ax, arm=arm, bar="CKA (0 to 1)", **alike)
         )
-    for arm, e in networks.items():
+    for arm, e in networks:
         if "alignment" in e:
             title = f"alignment (chance {float(e['chance']):.2g})"
             panels.append(

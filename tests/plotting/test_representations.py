@@ -49,3 +49,16 @@ def test_strength_by_depth_has_the_law_of_one_over_depth_beside_it():
     assert sorted(lines) == ["1 / depth", "skip"]
     assert lines["skip"].get_ydata().tolist() == [2.0, 1.0]
     assert lines["1 / depth"].get_ydata().tolist() == [2.0, 0.5]
+
+
+def test_two_networks_of_one_arm_are_both_drawn():
+    entry = {
+        "cka": np.eye(3),
+        "lesion_shares": np.array([0.5, 0.25]),
+        "effective_depth": 0.75,
+        "effective_depth_error": 0.1,
+    }
+    panels = plotting.representation_panels([("network", entry), ("network", entry)])
+    _, ax = plotting.new_figure()
+    panels[-1](ax)
+    assert len(panels) == 3 and len(ax.patches) == 4
