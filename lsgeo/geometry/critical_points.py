@@ -78,6 +78,9 @@ def classify_critical_point(
     near-kernel before it rises, as it does from a monkey saddle, and "undecided" otherwise, also where the
     whole Hessian vanishes. (At a loss of exactly 0 nothing is tried along the near-kernel.)
 
+    It takes at most 3 k + 128 products and a few more, and k + 1 vectors [n] on the device at a time, where k
+    grows as log(n) / curvature_tol^(1/2): 65 for a million parameters, 200 at a `curvature_tol` of 1e-3.
+
     Args:
       loss: `loss(params, batch) -> scalar`, the mean over the examples.
       params: pytree of floating-point arrays.
