@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
-from lsgeo.geometry.grids import check_like
+from lsgeo.geometry.curves import check_same
 
 NORMALIZATIONS = ("filter", "layer", "global", "raw")
 SMALL_LEAVES = ("zero", "keep")
@@ -152,7 +152,7 @@ def normalize_direction(direction, params, *, normalization="filter", small_leav
     ):
         if value not in choices:
             raise ValueError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}.")
-    check_like(direction, params, "direction")
+    check_same(direction, params, "direction", "params")
     return _normalized(direction, params, normalization, small_leaves)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+
+from lsgeo.geometry.curves import check_same
 
 PyTree = Any
 
@@ -38,22 +39,6 @@ def check_axes(axes: Sequence[Sequence[float]], count: int) -> tuple[np.ndarray,
     return tuple(check_grid(values, f"axes[{k}]") for k, values in enumerate(axes))
 
 
-def check_like(direction, params, argument):
-    """Raises a ValueError naming `argument` unless `direction` has params' structure and shapes."""
-    if jax.tree.structure(direction) != jax.tree.structure(params):
-        raise ValueError(
-            f"`{argument}` must have the structure of params {jax.tree.structure(params)}; got "
-            f"{jax.tree.structure(direction)}. Draw it from the same parameters."
-        )
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    for (path, leaf), other in zip(leaves, jax.tree.leaves(direction), strict=True):
-        if jnp.shape(leaf) != jnp.shape(other):
-            raise ValueError(
-                f"`{argument}` must have the shapes of params; got {jnp.shape(other)} at "
-                f"{jax.tree_util.keystr(path)} where params have {jnp.shape(leaf)}."
-            )
-
-
 def check_directions(directions: Sequence[PyTree], params: PyTree) -> None:
     """Refuses what is no list of directions through params.
 
@@ -66,7 +51,7 @@ def check_directions(directions: Sequence[PyTree], params: PyTree) -> None:
             f"{'an empty one' if isinstance(directions, (tuple, list)) else type(directions).__name__}."
         )
     for number, direction in enumerate(directions):
-        check_like(direction, params, f"directions[{number}]")
+        check_same(direction, params, f"directions[{number}]", "params")
         if not any(np.any(np.asarray(leaf)) for leaf in jax.tree.leaves(direction)):
             raise ValueError(
                 f"`directions[{number}]` must not be zero: the loss would be the same all along it. Where it "

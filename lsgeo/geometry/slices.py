@@ -36,9 +36,8 @@ from lsgeo.spectra.arguments import check_count
 
 PyTree = Any
 AHEAD = 8  # calls in the queue; each holds the parameters of `chunk` points per device
-PACKED = (
-    2**24
-)  # parameters; beyond, handing over leaves costs nothing beside the loss, and memory counts
+# Parameters; beyond, handing over leaves costs nothing beside the loss, and memory counts.
+PACKED = 2**24
 
 
 @trees.register_dataclass

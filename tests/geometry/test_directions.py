@@ -214,9 +214,14 @@ def test_bad_arguments_are_refused_by_name(change, message):
 
 def test_a_direction_of_another_network_is_refused():
     params = {"kernel": jnp.ones((2, 2))}
-    with pytest.raises(ValueError, match=r"`direction` must have the structure of params"):
+    with pytest.raises(
+        ValueError, match="`direction` and `params` must be parameters of one network"
+    ):
         normalize_filters({"weights": jnp.ones((2, 2))}, params)
-    with pytest.raises(ValueError, match=r"`direction` must have the shapes.*got \(3, 2\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"`direction` and `params` .* kernel has shape \(3, 2\) in the one and \(2, 2\)",
+    ):
         normalize_filters({"kernel": jnp.ones((3, 2))}, params)
 
 

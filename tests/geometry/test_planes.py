@@ -149,7 +149,7 @@ def test_right_angles_in_many_dimensions_are_right_though_directions_were_nearly
         (lambda: project(tree(0), tree(1), [tree(2), tree(2)]), "`directions` must be independent"),
         (
             lambda: project(tree(0), tree(1), [{"a": 0}]),
-            r"`directions\[0\]` must have the structure",
+            r"`directions\[0\]` and `params` .*; their structures are",
         ),
         (
             lambda: gradient_direction(lambda p, b: 0.0 * jnp.sum(p), jnp.ones(2), None),

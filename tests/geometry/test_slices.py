@@ -158,14 +158,17 @@ def test_text_names_size_range_and_holes():
     [
         ({"directions": []}, r"`directions` must be a list.*got an empty one"),
         ({"directions": jnp.ones(2)}, r"`directions` must be a list"),
-        ({"directions": [jnp.ones(3)]}, r"`directions\[0\]` must have the shapes"),
+        (
+            {"directions": [jnp.ones(3)]},
+            r"`directions\[0\]` and `params` .* has shape \(3,\) in the one",
+        ),
         ({"directions": [jnp.zeros(2)]}, r"`directions\[0\]` must not be zero"),
         ({"axes": [[0.0], [0.0]]}, r"`axes` must be one list .*got 2 for 1"),
         ({"axes": [[]]}, r"`axes\[0\]` must be a non-empty"),
         ({"chunk": 0}, r"`chunk` must be"),
         ({"devices": []}, r"`devices` must hold at least one"),
         ({"finished": {1: np.zeros(2)}}, r"`finished` must map rows 0 to 0 to 2 values"),
-        ({"params": {}}, r"`directions\[0\]` must have the structure"),
+        ({"params": {}}, r"`directions\[0\]` and `params` .*; their structures are"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(change, message):

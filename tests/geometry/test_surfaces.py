@@ -173,7 +173,10 @@ class Unhashable:
     [
         ({"directions": (jnp.ones(2),)}, r"`directions` must be a pair.*tuple of length 1"),
         ({"directions": 3}, r"`directions` must be a pair.*got int"),
-        ({"directions": (jnp.ones(2), jnp.ones(3))}, r"`directions\[1\]` must have the shapes"),
+        (
+            {"directions": (jnp.ones(2), jnp.ones(3))},
+            r"`directions\[1\]` and `params` .* has shape \(3,\) in the one",
+        ),
         ({"xs": []}, r"`xs` must be a non-empty"),
         ({"ys": [0.0, 0.0]}, r"`ys` must be .* strictly increasing"),
         ({"xs": [0.0, float("nan")]}, r"`xs` must be .* finite"),
