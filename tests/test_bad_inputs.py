@@ -215,7 +215,7 @@ CASES = {
     "one direction": (_surface(DIRECTIONS[:1]), "`directions` must be a pair.*length 1"),
     "direction of another shape": (
         _surface((PARAMS, {"w": jnp.zeros((3, 6))})),
-        r"`directions\[1\]` must have the shapes",
+        r"`directions\[1\]` and `params` .* w has shape \(3, 6\) in the one and \(6, 3\)",
     ),
     "grid is not ascending": (_surface(xs=[1.0, 0.0]), "`xs` must be .*increasing"),
     "grid is empty": (_surface(ys=[]), "`ys` must be a non-empty"),
