@@ -242,3 +242,16 @@ def test_stacked_blocks_have_the_filters_of_their_single_twins_and_positions_hav
             expected = one[f"block_{i}"][name]["kernel"]
             np.testing.assert_allclose(other["blocks"][name]["kernel"][i], expected, rtol=1e-12)
     assert not other["blocks"]["gamma"].any() and not other["positions"].any()
+
+
+def test_random_directions_see_the_mean_eigenvalue_of_a_hessian_and_not_the_largest():
+    values = np.array([50.0, 3, 1, 1, 0, 0, 0, 0, 0, -1, -2, -4])
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((12, 12)))[0]
+    params = {"a": jnp.ones((2, 3)), "b": jnp.ones(6)}
+    draws = jax.vmap(lambda key: random_direction(params, key=key))(
+        jax.random.split(jax.random.key(0), 10_000)
+    )
+    flat = np.concatenate([np.reshape(leaf, (10_000, 6)) for leaf in draws.values()], axis=1)
+    seen = ((flat @ turn) ** 2 @ values) / np.sum(flat**2, axis=1)
+    error = seen.std(ddof=1) / 100
+    assert abs(seen.mean() - values.mean()) < 4 * error < 0.6
