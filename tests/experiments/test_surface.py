@@ -154,7 +154,7 @@ def test_a_plane_through_three_networks_has_them_at_its_points(config, network, 
 def test_the_plane_of_a_trajectory_of_three_holds_all_of_them_at_their_points(config, network):
     run = str(network(snapshot_steps=(1,)))
     config = dataclasses.replace(config, run=run, directions="pca")
-    loaded, found = _network.load(run, "end"), surface._others(config, run)
+    loaded, found = _network.load(run, "init"), surface._others(config, run)
     (layout,) = _surface.layouts(config, loaded, loaded.loss, found.params)
     np.testing.assert_allclose(np.linalg.norm(layout.points, axis=1).max(), 1)
     for (x, y), params in zip(layout.points[1:], found.params, strict=True):
