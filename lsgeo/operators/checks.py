@@ -24,6 +24,10 @@ CAUSES = (
 MOST = 0.1
 
 
+class NonFiniteProduct(ValueError):
+    """A product with an operator has a NaN or an infinity, as a curvature has at some points."""
+
+
 def check_loss(loss: Callable, params: Any, batch: Any) -> None:
     """Traces a loss twice and refuses what has no Hessian.
 
@@ -151,7 +155,8 @@ def measure_noise(op, unit: float | None = None, *, source: str = "`loss`") -> j
       source: the argument that the product comes from, as messages call it.
 
     Raises:
-      ValueError: if a product is not finite, not repeatable, not symmetric or not linear.
+      NonFiniteProduct: if a product is not finite.
+      ValueError: if one is not repeatable, not symmetric or not linear.
     """
     rng = np.random.default_rng(0)
     u, v = jnp.asarray(rng.standard_normal((2, op.space.size)), op.dtype)
@@ -160,7 +165,7 @@ def measure_noise(op, unit: float | None = None, *, source: str = "`loss`") -> j
     hu, again, hv, minus_huv = (op.flat_product(x) for x in (u, u, v, -u - v))
     finite, repeat, asymmetry, additivity = np.asarray(_figures(u, v, hu, again, hv, minus_huv))
     if not finite:
-        raise ValueError(
+        raise NonFiniteProduct(
             f"the product of {source} has a NaN or an infinity. Likely causes: a square root, norm or "
             "logarithm at zero, a value that is not finite, or overflow in this precision."
         )

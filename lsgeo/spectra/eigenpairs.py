@@ -11,6 +11,7 @@ from scipy import linalg
 
 from lsgeo import trees
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.checks import NonFiniteProduct
 from lsgeo.spectra import lanczos, memory
 from lsgeo.spectra.arguments import (
     check_count,
@@ -160,7 +161,7 @@ def _mixed(space, start, noise):
 def _whole_spectrum(op, top, bottom):
     matrix = np.asarray(op.to_dense(), np.float64)
     if not np.isfinite(matrix).all():
-        raise ValueError(
+        raise NonFiniteProduct(
             "the product of `op` was not finite. Check the parameters and data for NaN."
         )
     values, vectors = linalg.eigh(matrix)

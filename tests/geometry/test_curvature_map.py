@@ -88,3 +88,15 @@ def test_a_point_without_a_finite_loss_is_a_hole():
 def test_bad_arguments_are_refused_by_name(changes, message):
     with pytest.raises(ValueError, match=message):
         mapped(**changes)
+
+
+def test_a_point_without_a_hessian_is_a_hole_and_its_neighbours_are_measured():
+    def cusp(w, _):
+        return jnp.sum(jnp.where(w > 0, w, -w) ** 1.5)
+
+    pair = tuple(jnp.eye(2))
+    found = terrain.curvature_map(
+        cusp, jnp.ones(2), None, pair, xs=[-1.0, 0.0], ys=[0.0], key=jax.random.key(0)
+    )
+    assert np.isfinite(found.losses).all() and found.converged.tolist() == [[False, True]]
+    np.testing.assert_allclose(found.lowest, [[np.nan, 0.75]], rtol=1e-9)

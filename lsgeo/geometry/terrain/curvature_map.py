@@ -12,6 +12,7 @@ from lsgeo import trees
 from lsgeo.geometry.grids import check_directions, check_grid, check_pair
 from lsgeo.geometry.surfaces import evaluate
 from lsgeo.operators import hessian
+from lsgeo.operators.checks import NonFiniteProduct
 from lsgeo.spectra import extreme_eigenpairs
 from lsgeo.spectra.arguments import check_fraction, check_key
 
@@ -27,7 +28,7 @@ class CurvatureMap:
       xs: (nx,) coordinates along the first direction.
       ys: (ny,) along the second.
       losses: (ny, nx)
-      lowest: (ny, nx) signed, in loss / parameter^2; NaN where the loss is not finite.
+      lowest: (ny, nx) signed, in loss / parameter^2; NaN where the loss or the Hessian is not finite.
       highest: (ny, nx) signed.
       residuals: (ny, nx, 2) of both: an eigenvalue lies within so much of each.
       converged: (ny, nx) whether both are within the tolerance.
@@ -148,9 +149,12 @@ class _Line:
         value = float(evaluate(self._loss, point, self._batch))
         if not np.isfinite(value):
             return (value, *[np.nan] * 4, False, 0)
-        op = hessian(self._loss, point, self._batch)
         key = jax.random.fold_in(self._key, i)
-        pairs = extreme_eigenpairs(op, key=key, tol=self._tol, start=self._start)
+        try:
+            op = hessian(self._loss, point, self._batch)
+            pairs = extreme_eigenpairs(op, key=key, tol=self._tol, start=self._start)
+        except NonFiniteProduct:
+            return (value, *[np.nan] * 4, False, 0)
         self._start = pairs.vectors
         ends = [0, -1]
         done = bool(np.all(pairs.converged[ends]))
