@@ -1,24 +1,44 @@
 """The study: twins, claims about skip connections, their statistics and verdicts."""
 
-from lsgeo.study.claims import CLAIMS, Claim
+from lsgeo.study.claims import CLAIMS, Claim, Hypothesis, Published
 from lsgeo.study.contracts import Contract, contract
+from lsgeo.study.contrasts import Condition, Contrast, Row, Sample
 from lsgeo.study.linear_classifiers import LinearClassifier, fit_linear, label_signal
 from lsgeo.study.races import Race, StableRate, check_rates, constant_loss, narrow_stable_rate, race
 from lsgeo.study.speeds import Speed, SpeedUp, best_speed, speed_up
-from lsgeo.study.statistics import PairedEffect, paired_effect
+from lsgeo.study.statistics import Effect, effect, holm, seeds_needed
 from lsgeo.study.traps import dead_layer, linear_minimum, zero_point
 from lsgeo.study.twins import ARMS, Arm, Start, Twins, arm_of, parse_arms
-from lsgeo.study.verdicts import Verdict, decide
+from lsgeo.study.verdicts import (
+    DECISIONS,
+    VERDICTS,
+    Design,
+    Finding,
+    Verdict,
+    conditions,
+    decide,
+    splitting_factors,
+)
 
 __all__ = [
     "ARMS",
     "CLAIMS",
+    "DECISIONS",
+    "VERDICTS",
     "Arm",
     "Claim",
+    "Condition",
     "Contract",
+    "Contrast",
+    "Design",
+    "Effect",
+    "Finding",
+    "Hypothesis",
     "LinearClassifier",
-    "PairedEffect",
+    "Published",
     "Race",
+    "Row",
+    "Sample",
     "Speed",
     "SpeedUp",
     "StableRate",
@@ -28,17 +48,21 @@ __all__ = [
     "arm_of",
     "best_speed",
     "check_rates",
+    "conditions",
     "constant_loss",
     "contract",
     "dead_layer",
     "decide",
+    "effect",
     "fit_linear",
+    "holm",
     "label_signal",
     "linear_minimum",
     "narrow_stable_rate",
-    "paired_effect",
     "parse_arms",
     "race",
+    "seeds_needed",
     "speed_up",
+    "splitting_factors",
     "zero_point",
 ]

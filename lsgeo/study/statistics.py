@@ -1,4 +1,4 @@
-"""Effects between twins, with intervals that mean what they say at five seeds."""
+"""Effects between twins, with intervals and error probabilities that mean what they say at five seeds."""
 
 import dataclasses
 import math
@@ -6,76 +6,163 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+MOST_SEEDS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedEffect:
-    """The mean log-ratio over pairs of twins and its interval; NaN where there are too few pairs."""
+class Effect:
+    """The mean of one number per seed; see `effect`.
+
+    Attributes:
+      value: mean; NaN without a number.
+      lower: of its interval.
+      upper: of its interval.
+      num_pairs: numbers.
+      num_positive: of them above 0.
+      p_larger: probability of so large a mean if the true one were no larger than the threshold.
+      p_smaller: of so small a mean if the true one were no smaller than minus the threshold.
+      sign_p: of so uneven signs, two-sided, if both were as likely.
+    """
 
     value: float
     lower: float
     upper: float
     num_pairs: int
     num_positive: int
+    p_larger: float = math.nan
+    p_smaller: float = math.nan
+    sign_p: float = math.nan
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided: twice the smaller of `p_larger` and `p_smaller`; 1 where there are too few numbers."""
+        smaller = min(self.p_larger, self.p_smaller)
+        return 1.0 if math.isnan(smaller) else min(1.0, 2 * smaller)
 
     def __str__(self) -> str:
         return (
-            f"log-ratio {self.value:+.2f} [{self.lower:+.2f}, {self.upper:+.2f}], "
-            f"{self.num_positive} of {self.num_pairs} pairs positive"
+            f"{self.value:+.2f} [{self.lower:+.2f}, {self.upper:+.2f}], "
+            f"{self.num_positive} of {self.num_pairs} positive"
         )
 
 
-def paired_effect(
-    without: Sequence[float],
-    with_skip: Sequence[float],
+def effect(
+    values: Sequence[float],
     *,
-    floor: Sequence[float] | float = 0.0,
+    threshold: float = 0.0,
     confidence: float = 0.95,
     num_resamples: int = 9999,
     seed: int = 0,
-) -> PairedEffect:
-    """Estimates the mean of log(without / with) over pairs that share a seed.
+) -> Effect:
+    """Estimates the mean of numbers that were drawn independently, one per seed.
 
     The interval is a percentile bootstrap over pairs with Hesterberg's expansion (2015, section 4.2): at
     n pairs the plain one is too narrow by sqrt((n - 1) / n) and by the ratio of a normal to a Student
     quantile, which at n = 5 turns 95 % into about 83 %. The percentiles are moved outwards to make up
-    for both. At n = 5 it then still covers only 91 % of normal log-ratios, so that it is widened to
-    Student's interval where that is wider.
+    for both. At n = 5 it then still covers only 91 % of normal numbers, so that it is widened to Student's
+    interval where that is wider. The probabilities are those of Student's one-sided tests against plus and
+    minus the threshold, and of the sign test.
 
     Args:
-      without: metric of the networks without skips, one per seed; NaN where it was not measured.
-      with_skip: metric of their twins, in the same order.
-      floor: resolution of the metric, added to both sides; a scalar or one per pair.
+      values: one per seed; NaN where there is none.
+      threshold: smallest mean that counts, 0 or more.
       confidence: nominal coverage.
       num_resamples: bootstrap resamples.
       seed: of the resampling.
 
     Returns:
-      PairedEffect; an interval needs at least three complete pairs.
-
-    Raises:
-      ValueError: if lengths differ, or a metric is negative.
+      Effect; an interval and the probabilities need at least three numbers.
     """
-    a, b = np.asarray(without, np.float64), np.asarray(with_skip, np.float64)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(
-            f"`without` and `with_skip` must be lists of equal length; got {a.shape}, {b.shape}."
-        )
-    if np.any(a < 0) or np.any(b < 0):
-        raise ValueError("`without` and `with_skip` must not be negative: they enter a logarithm.")
-    floor = np.broadcast_to(np.asarray(floor, np.float64), a.shape)
-    positive = (a + floor > 0) & (b + floor > 0)
-    ratios = np.log((a + floor)[positive]) - np.log((b + floor)[positive])
-    ratios = ratios[np.isfinite(ratios)]
-    count = len(ratios)
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    count = len(values)
     if count == 0:
-        return PairedEffect(math.nan, math.nan, math.nan, 0, 0)
-    mean, agree = float(ratios.mean()), int(np.sum(ratios > 0))
+        return Effect(math.nan, math.nan, math.nan, 0, 0)
+    mean, positive = float(values.mean()), int(np.sum(values > 0))
     if count < 3:
-        return PairedEffect(mean, -math.inf, math.inf, count, agree)
-    half = stats.t.ppf(0.5 + confidence / 2, count - 1) * ratios.std(ddof=1) / math.sqrt(count)
-    lower, upper = _expanded_percentiles(ratios, confidence, num_resamples, seed)
-    return PairedEffect(mean, min(lower, mean - half), max(upper, mean + half), count, agree)
+        return Effect(mean, -math.inf, math.inf, count, positive)
+    deviation = float(values.std(ddof=1))
+    half = stats.t.ppf(0.5 + confidence / 2, count - 1) * deviation / math.sqrt(count)
+    lower, upper = _expanded_percentiles(values, confidence, num_resamples, seed)
+    return Effect(
+        mean,
+        min(lower, mean - half),
+        max(upper, mean + half),
+        count,
+        positive,
+        _p_above(values, threshold),
+        _p_above(-values, threshold),
+        _sign_p(values),
+    )
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Adjusts two-sided probabilities for their number (Holm 1979): any true null is met with level alpha.
+
+    Args:
+      p_values: [M]; 1 where a test could not be made, which counts all the same.
+
+    Returns:
+      The adjusted probabilities [M], in the same order.
+    """
+    if not len(p_values):
+        return np.array([])
+    return multipletests(np.asarray(p_values, np.float64), method="holm")[1]
+
+
+def seeds_needed(
+    values: Sequence[float], threshold: float, *, alpha: float = 0.05, power: float = 0.8
+) -> int | None:
+    """How many seeds would decide, if mean and spread are as found so far.
+
+    Where the mean lies beyond the threshold, those that show it by Student's test with `power`; where it lies
+    within, those after which the interval should fit between the thresholds.
+
+    Args:
+      values: one per seed; NaN where there is none.
+      threshold: smallest mean that counts.
+      alpha: two-sided level of the test.
+      power: probability to decide.
+
+    Returns:
+      Seeds in all; None with fewer than three numbers, or where more than 1000 are needed.
+    """
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < 3:
+        return None
+    spread = float(values.std(ddof=1))
+    distance = abs(abs(float(values.mean())) - threshold)
+    if distance == 0:
+        return None
+    if spread <= 1e-9 * distance:
+        return 3
+    inside = abs(float(values.mean())) < threshold
+    tail = alpha if inside else alpha / 2
+    size = distance / spread
+    if size < math.sqrt((stats.norm.isf(tail) + stats.norm.ppf(power)) ** 2 / MOST_SEEDS):
+        return None
+    for count in range(3, MOST_SEEDS + 1):
+        found = TTestPower().power(size, count, tail, alternative="larger")
+        if found >= power:
+            return count
+    return None
+
+
+def _p_above(values, threshold):
+    if np.ptp(values) == 0:
+        return 0.0 if values[0] > threshold else 1.0
+    return float(stats.ttest_1samp(values, threshold, alternative="greater").pvalue)
+
+
+def _sign_p(values):
+    uneven = values[values != 0]
+    if not len(uneven):
+        return 1.0
+    return float(stats.binomtest(int(np.sum(uneven > 0)), len(uneven)).pvalue)
 
 
 def _expanded_percentiles(values, confidence, num_resamples, seed):

@@ -1,0 +1,87 @@
+"""What a claim is: its words, its hypotheses, what would refute it, and what is published.
+
+A new claim is a new record in this folder and, where no metric measures it yet, a metric in
+`lsgeo.study.metrics`.
+"""
+
+import dataclasses
+
+from lsgeo.study.contrasts import Contrast
+
+RESIDUAL = (("plain", "residual"),)
+BOTH_SCALES = (("plain", "residual"), ("plain", "scaled"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A number from the literature that a hypothesis is laid beside.
+
+    Attributes:
+      text: the number, with the networks and data that it belongs to.
+      source: authors and year.
+      sign: what it says of the hypothesis: 1 for it, -1 against it, 0 where it cannot be compared.
+    """
+
+    text: str
+    source: str
+    sign: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """One testable statement.
+
+    Attributes:
+      name: identifier, "C2a": the claim's and a letter.
+      statement: in one line.
+      contrast: turns the rows of twins into one number for each seed, positive where the statement holds.
+      metric_name: the metric in words.
+      unit: of the metric.
+      readings: where it is read, the first one decides: "init", "matched", "end"; ("",) for the run as a whole.
+      arms: pairs (without, with), the first one decides.
+      threshold: smallest effect that counts, in the contrast's units; fixed before a run.
+      falsifier: what would refute it, in words.
+      models: families of models that it is about; () is all.
+      norms: normalisations that it is about; () is all.
+      published: numbers from the literature.
+    """
+
+    name: str
+    statement: str
+    contrast: Contrast
+    metric_name: str
+    falsifier: str
+    unit: str = ""
+    readings: tuple[str, ...] = ("matched",)
+    arms: tuple[tuple[str, str], ...] = RESIDUAL
+    threshold: float = 0.1
+    models: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
+
+    def covers(self, model: str, norm: str) -> bool:
+        """Whether it is about networks of this family and normalisation."""
+        return (not self.models or model in self.models) and (not self.norms or norm in self.norms)
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One claim about skip connections.
+
+    Attributes:
+      name: "C1" to "C18".
+      title: two or three words.
+      statement: the claim in one line.
+      hypotheses: the first one is the primary: it decides the claim.
+      protocol: how it is tested, in a sentence or two.
+      contested: what the literature says against it.
+      quote: the words of popular essays, where there are any.
+    """
+
+    name: str
+    title: str
+    statement: str
+    hypotheses: tuple[Hypothesis, ...]
+    protocol: str
+    contested: str
+    quote: str = ""

@@ -1,0 +1,21 @@
+"""Gradient confusion: low quantiles of the cosines between per-example gradients (claim C18)."""
+
+from lsgeo.geometry import gradient_confusion
+from lsgeo.study.metrics.subject import Metric, Subject
+
+NUM_EXAMPLES = 64
+
+
+def _measure(subject: Subject) -> dict[str, float]:
+    few = {name: array[:NUM_EXAMPLES] for name, array in subject.batch.items()}
+    found = gradient_confusion(subject.loss, subject.params, few, key=subject.key, num_resamples=2)
+    return {"gradient_cosine_low": found.value}
+
+
+CONFUSION = Metric(
+    "confusion",
+    _measure,
+    ("gradient_cosine_low",),
+    source="Sankararaman et al. 2020, definition 2.1, for cosines",
+    cost=0.3,
+)

@@ -1,0 +1,71 @@
+"""What a metric is given, and what a metric is."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from lsgeo import models
+
+PyTree = Any
+READINGS = ("init", "matched", "end")
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """One network at one reading.
+
+    Attributes:
+      model: the Flax module.
+      constants: its collections beside the parameters, such as frozen batch statistics.
+      params: its parameters.
+      loss: `loss(params, batch) -> scalar` in evaluation mode, the landscape that it was trained on.
+      batch: the training examples that are measured on, {"image": [N, ...], "label": [N]}.
+      test: the test examples, as `batch`.
+      num_classes: of the data.
+      reading: "init", "matched" (at the common training loss) or "end".
+      key: typed random key, the same for all arms of a seed.
+      retrained: `retrained(k)` gives parameters and constants of another network of this description, trained
+        from the k-th other initial weights (k = 1, 2, ...) to this reading. None where it never got there.
+    """
+
+    model: nn.Module
+    constants: Mapping[str, Any]
+    params: PyTree
+    loss: Callable[[PyTree, PyTree], jax.Array]
+    batch: dict[str, jax.Array]
+    test: dict[str, jax.Array]
+    num_classes: int
+    reading: str
+    key: jax.Array
+    retrained: Callable[[int], tuple[PyTree, Mapping[str, Any]] | None]
+
+    @property
+    def predict(self) -> models.Logits:
+        """`predict(params, batch)` -> logits [N, classes], in evaluation mode."""
+        return models.Logits(self.model, self.constants)
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One measurement of one network.
+
+    Attributes:
+      name: identifier, also of its directory.
+      measure: `measure(subject)` -> numbers by column; NaN is "there is no such number here".
+      columns: names of all columns that it returns.
+      readings: where it is taken, of `READINGS`.
+      source: paper and equation.
+      cost: time, in trainings of the network.
+      suits: `suits(model)`: whether it can be taken of this module.
+    """
+
+    name: str
+    measure: Callable[[Subject], Mapping[str, float]]
+    columns: tuple[str, ...]
+    readings: tuple[str, ...] = READINGS
+    source: str = ""
+    cost: float = 0.5
+    suits: Callable[[nn.Module], bool] = lambda model: True
