@@ -1,12 +1,41 @@
 """What the twins of a study have in common, measured on what its runs left behind."""
 
 import dataclasses
+import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments import _grid, _network
+from experiments import _network
 from lsgeo import runs, study
+
+_LEAVES = ("equal_leaves", "different_leaves", "own_leaves", "missing_leaves")
+_ANSWERS = ("same_tree", "same_count", "same_weights", "same_function")
+
+
+@dataclasses.dataclass
+class Config:
+    """Two trainings that are compared.
+
+    Attributes:
+      run: directory of the one.
+      reference: directory of the other.
+      arms: names of their arms.
+      checkpoint: training loss at which they are compared.
+      num_examples: that their functions are compared on; 0 takes all.
+    """
+
+    run: str
+    reference: str
+    arms: tuple[str, str]
+    checkpoint: str
+    num_examples: int = 0
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """What must be there."""
+        return ("init",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +44,7 @@ class Pair:
 
     Attributes:
       family: name of the family.
+      norm: normalisation of both.
       depth: of both.
       seed: of both.
       contract: what they have in common.
@@ -23,26 +53,53 @@ class Pair:
     """
 
     family: str
+    norm: str
     depth: int
     seed: int
     contract: study.Contract
     fields: dict[str, tuple[Any, Any]]
 
 
-def measure(cells: Iterable[_grid.Cell], matched_loss: float) -> list[Pair]:
-    """Measures every arm against the first one of its twins, from the networks that were trained.
-
-    Raises:
-      ValueError: if a file is damaged or a run has not finished.
-    """
-    twins: dict[tuple, list[_grid.Cell]] = {}
-    for cell in cells:
-        twins.setdefault((cell.family, cell.depth, cell.seed), []).append(cell)
-    return [
-        _pair(cell, reference, matched_loss)
-        for reference, *others in twins.values()
-        for cell in others
+def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+    """Measures the contract of two networks into arrays/contract.npz."""
+    del progress
+    opened = runs.open_run(workdir, config)
+    if opened.has("contract"):
+        return opened
+    sides = config.run, config.reference
+    networks = [_network.load(side, "init", config.num_examples) for side in sides]
+    starts = [
+        study.Start(arm, network.predict, network.params)
+        for arm, network in zip(config.arms, networks, strict=True)
     ]
+    losses = [_loss(side, config) for side in sides]
+    found = study.contract(
+        *starts, networks[1].batch, loss=losses[0], reference_loss=losses[1]
+    )
+    ours, theirs = (runs.load_config(side) for side in sides)
+    fields = {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]}
+    stored = {"contract": json.dumps(dataclasses.asdict(found)), "fields": json.dumps(fields)}
+    opened.save("contract", stored)
+    return opened
+
+
+def load(cells: Iterable[Any]) -> list[Pair]:
+    """Reads the contracts of a study's networks; those that are not there, or damaged, are left out."""
+    found = []
+    for cell in cells:
+        opened = runs.Run(cell.path / "twins")
+        if not opened.has("contract"):
+            continue
+        try:
+            stored = opened.load("contract")
+        except runs.DamagedFileError:
+            continue
+        contract = json.loads(stored["contract"])
+        contract |= {name: tuple(contract[name]) for name in _LEAVES}
+        fields = {name: tuple(both) for name, both in json.loads(stored["fields"]).items()}
+        place = (cell.family, cell.norm, cell.depth, cell.seed)
+        found.append(Pair(*place, study.Contract(**contract), fields))
+    return found
 
 
 def plain(pair: Pair) -> dict[str, Any]:
@@ -50,13 +107,13 @@ def plain(pair: Pair) -> dict[str, Any]:
     measured = dataclasses.asdict(pair.contract)
     for name in ("loss", "reference_loss"):
         measured[name] = measured[name] if math.isfinite(measured[name]) else None
-    answers = ("same_tree", "same_count", "same_weights", "same_function")
     return {
         "family": pair.family,
+        "norm": pair.norm,
         "depth": pair.depth,
         "seed": pair.seed,
         **measured,
-        **{name: getattr(pair.contract, name) for name in answers},
+        **{name: getattr(pair.contract, name) for name in _ANSWERS},
         "configurations_differ_in": {name: list(both) for name, both in pair.fields.items()},
     }
 
@@ -79,26 +136,8 @@ def sentence(pairs: Sequence[Pair]) -> str:
     )
 
 
-def _pair(cell, reference, matched_loss):
-    networks = [
-        _network.load(side.path / "train", "init", side.settings.num_examples)
-        for side in (cell, reference)
-    ]
-    starts = [
-        study.Start(side.arm.name, network.predict, network.params)
-        for side, network in zip((cell, reference), networks, strict=True)
-    ]
-    losses = [_loss(side, matched_loss) for side in (cell, reference)]
-    ours, theirs = (runs.load_config(side.path / "train") for side in (cell, reference))
-    return Pair(
-        cell.family,
-        cell.depth,
-        cell.seed,
-        study.contract(*starts, networks[1].batch, loss=losses[0], reference_loss=losses[1]),
-        {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]},
-    )
-
-
-def _loss(cell, matched_loss):
-    spectrum, name = runs.Run(cell.path / "spectrum"), _grid.matched_name(matched_loss)
-    return spectrum.load(name)["loss"] if spectrum.has(name) else math.nan
+def _loss(run, config):
+    try:
+        return _network.load(run, config.checkpoint, config.num_examples).value()
+    except ValueError:  # It never got there.
+        return math.nan

@@ -31,14 +31,14 @@ def launch(
     if {"--help", "-h", "-help", "--helpshort"} & set(sys.argv[1:]):
         print(_help(run, config_file, needs_workdir))
         return
+    _join_words(shorthands)
     config = _or_one_sentence(
         lambda: config_flags.DEFINE_config_file("config", config_file, "Path of the configuration.")
     )
     workdir = flags.DEFINE_string("workdir", None, "Directory of this run.", required=needs_workdir)
 
-    short = {
-        name: flags.DEFINE_string(name, None, f"Same as --config.{name}.") for name in shorthands
-    }
+    defaults = inspect.signature(run).parameters["config"].annotation()
+    short = {name: _shorthand(name, defaults) for name in shorthands}
 
     def main(argv):
         if len(argv) > 1:
@@ -54,6 +54,20 @@ def launch(
             sys.exit(1)
 
     app.run(main, flags_parser=_parse_flags)
+
+
+def _join_words(shorthands):
+    # --dry-run for the field dry_run: a flag has the field's name, people write a hyphen.
+    for name in shorthands:
+        spoken = f"--{name.replace('_', '-')}"
+        for place, word in enumerate(sys.argv):
+            if word.split("=")[0] == spoken:
+                sys.argv[place] = f"--{name}{word.removeprefix(spoken)}"
+
+
+def _shorthand(name, config):
+    define = flags.DEFINE_bool if isinstance(getattr(config, name), bool) else flags.DEFINE_string
+    return define(name, None, f"Same as --config.{name}.")
 
 
 def _help(run, config_file, needs_workdir):

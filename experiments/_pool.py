@@ -1,8 +1,9 @@
-"""Fills the run directories of a study, in as many processes as there are cores."""
+"""Fills the run directories of a study, in as many processes as there are cores or accelerators."""
 
 import concurrent.futures
 import multiprocessing
 import os
+import pathlib
 import queue
 import threading
 import time
@@ -10,20 +11,22 @@ from collections.abc import Callable, Sequence
 
 import jax
 
-from experiments import _grid
-from lsgeo import training
+from experiments import _grid, _state
+from lsgeo import runs, training
 
 # One thread per process: two small networks side by side are faster than one on two threads, and every
 # process rounds alike.
 WORKER_FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
+REPAIRED = "computed again."
+
 _messages = None
 
 
 def default_workers() -> int:
-    """One process per core on CPU, one process in all on an accelerator."""
+    """One process per core on CPU, one per accelerator else."""
     if jax.default_backend() != "cpu":
-        return 1
+        return jax.local_device_count()
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -34,11 +37,14 @@ def run_all(
 ) -> None:
     """Runs groups of jobs; the jobs of a group share their compilations and run in order.
 
+    A run that ends with an error is skipped, also by those that need it. A run whose directory is damaged is
+    set aside and made anew.
+
     Args:
       groups: lists of jobs; the costliest group starts first.
       workers: processes; 1 runs everything in this one.
-      on_event: called as on_event("start" | "done", job, error) as jobs come and go; `error` is the
-        text of a ValueError that ended a job, else "".
+      on_event: called as on_event("start" | "done", job, text) as jobs come and go; `text` is that of a
+        ValueError that ended a job, or of a damage that was repaired, else "".
     """
     groups = sorted(groups, key=lambda group: -sum(job.cost for job in group))
     if workers == 1 or len(groups) < 2:
@@ -46,10 +52,14 @@ def run_all(
             _run_group(group, on_event)
         return
     context = multiprocessing.get_context("spawn")
-    events = context.Queue()
+    events, places = context.Queue(), context.Queue()
+    for place in range(workers):
+        places.put(place)
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {WORKER_FLAGS}".strip()
+    on_accelerator = jax.default_backend() != "cpu"
+    arguments = (events, os.getpid(), _cache_dir(), places if on_accelerator else None)
     with concurrent.futures.ProcessPoolExecutor(
-        workers, context, initializer=_start_worker, initargs=(events, os.getpid(), _cache_dir())
+        workers, context, initializer=_start_worker, initargs=arguments
     ) as pool:
         waiting = [pool.submit(_work, group) for group in groups]
         try:
@@ -75,9 +85,12 @@ def _cache_dir():
     return jax.config.jax_compilation_cache_dir
 
 
-def _start_worker(events, parent, cache):
+def _start_worker(events, parent, cache, places):
     global _messages
     _messages = events
+    if places is not None:
+        # Before the first use of a device, so that each process sees its own.
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(places.get())
     if cache:
         enable_compilation_cache(cache)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -97,18 +110,60 @@ def _work(group):
 def _run_group(group, on_event):
     for job in group:
         on_event("start", job, "")
-        error = ""
-        try:
-            if _possible(job):
-                job.run()
-        except ValueError as problem:
-            error = str(problem)
-        on_event("done", job, error)
+        on_event("done", job, _run(job, group))
+
+
+def _run(job, group):
+    found = _state.state(job)
+    if found.kind in ("done", "other"):
+        return found.text
+    if found.kind == "damaged":
+        return _again(job, group, job.workdir, found.text)
+    try:
+        _measure(job)
+    except runs.DamagedFileError as error:
+        return _again(job, group, _run_directory(job, error.path), str(error))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _again(job, group, place, text):
+    broken = [other for other in group if other.workdir == place]
+    if not broken:
+        return text
+    aside = _state.set_aside(place)
+    try:
+        for one in dict.fromkeys((*broken, job)):
+            _measure(one)
+    except ValueError as error:
+        return str(error)
+    return f"{text} {aside_text(aside)}"
+
+
+def aside_text(aside: pathlib.Path) -> str:
+    """Says that a damaged directory was renamed and its run repeated."""
+    return f"Its run was set aside as {aside.name} and {REPAIRED}"
+
+
+def _run_directory(job, path):
+    # The run's directory, one below the cell's, that a damaged file lies in.
+    for parent in path.parents:
+        if parent.parent == job.cell.path:
+            return parent
+    return None
+
+
+def _measure(job):
+    started = time.monotonic()
+    if _possible(job):
+        job.run()
+        _state.mark(job, time.monotonic() - started)
 
 
 def _possible(job):
-    # A network that never reached the matched loss has no surface there; that is a result.
-    if job.experiment not in ("surface", "saddles"):
+    # A network that never reached a loss has nothing to measure there; that is a result.
+    if job.experiment == "train":
         return True
     there = training.checkpoints(job.config.run)
     if job.experiment == "surface":

@@ -1,4 +1,4 @@
-"""What a study measured, as one table: a row for each network and checkpoint."""
+"""What a study measured, as one table: a row for each network and reading."""
 
 import csv
 import math
@@ -9,31 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _grid
-from lsgeo import runs
+from experiments import _grid, _needs
+from lsgeo import runs, study
 
 Row = dict[str, Any]
+PLATEAU = 0.95  # A network has left the plateau when its loss is below this share of that of guessing.
 
 
-def collect(cells: Iterable[_grid.Cell], matched_loss: float) -> list[Row]:
+def collect(cells: Iterable[_grid.Cell], matched_loss: float) -> tuple[list[Row], list[runs.DamagedFileError]]:
     """Reads the run directories of all cells into rows.
 
-    Checkpoints are called "init", "matched" and "end"; the row with checkpoint "" holds the figures of
-    the whole training run, and "steps", to the matched loss at the arm's best learning rate.
+    Readings are "init", "matched" and "end"; the row with reading "" holds the figures of the whole training
+    run, and "steps", to the matched loss at the arm's best learning rate. What is not there is left out.
 
-    Raises:
-      ValueError: if a file is damaged or a run has not finished.
+    Returns:
+      The rows, and an error for each file that could not be read.
     """
-    cells = list(cells)
-    best = _best_rates(cells)
+    reader = _Reader()
+    cells = [cell for cell in cells if reader.load(cell, "train", "summary") is not None]
+    best = _best_rates(cells, reader)
     rows = []
     for cell in cells:
-        rows.append(_training_row(cell, best[_arm(cell)]))
-        names = {"init": "init", _grid.matched_name(matched_loss): "matched", "end": "end"}
-        for name, role in names.items():
-            if runs.Run(cell.path / "spectrum").has(name):
-                rows.append(_checkpoint_row(cell, name, role))
-    return rows
+        rows.append(_training_row(cell, best[_arm(cell)], reader))
+        places = ("init", _grid.matched_name(matched_loss), "end")
+        for reading, name in zip(study.READINGS, places, strict=True):
+            row = _reading_row(cell, name, reading, reader)
+            if len(row) > len(_identity(cell, reading)):
+                rows.append(row)
+    return rows, reader.damaged
 
 
 def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> None:
@@ -47,36 +50,72 @@ def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> None:
     os.replace(temporary, path)
 
 
-def _checkpoint_row(cell, name, role):
-    spectrum = runs.Run(cell.path / "spectrum").load(name)
+class _Reader:
+    # Reads each file once; remembers those that are damaged.
+
+    def __init__(self):
+        self.damaged: list[runs.DamagedFileError] = []
+        self._read: dict[tuple, dict | None] = {}
+
+    def load(self, cell, run, name):
+        place = cell.path / run, name
+        if place not in self._read:
+            self._read[place] = self._load(*place)
+        return self._read[place]
+
+    def _load(self, path, name):
+        run = runs.Run(path)
+        if not run.has(name):
+            return None
+        try:
+            return run.load(name)
+        except runs.DamagedFileError as error:
+            self.damaged.append(error)
+            return None
+
+    def metrics(self, cell):
+        try:
+            return runs.Run(cell.path / "train").metrics()
+        except runs.DamagedFileError as error:
+            self.damaged.append(error)
+            return []
+
+
+def _reading_row(cell, name, reading, reader):
+    row = _identity(cell, reading)
+    spectrum = reader.load(cell, "spectrum", name)
+    if spectrum is not None:
+        row |= _spectrum_figures(spectrum)
+    point = reader.load(cell, "saddles", name)
+    if point is not None:
+        row |= {key: point[key] for key in ("kind", "gradient_norm", "hg_over_g", "index")}
+    surface = reader.load(cell, "surface", "summary") if reading == "matched" else None
+    if surface is not None:
+        row |= _surface_figures(cell, surface)
+    for metric in study.METRICS.values():
+        found = reader.load(cell, f"metric-{metric.name}", name)
+        if found is not None:
+            row |= {column: found[column] for column in metric.columns}
+    return row
+
+
+def _spectrum_figures(spectrum):
     kept = ("loss", "step", "lambda_min", "lambda_max", "trace", "trace_error", "threshold")
     shares = ("zero_fraction", "negative_fraction", "negative_mass")
     largest = max(abs(spectrum["lambda_min"]), abs(spectrum["lambda_max"]))
-    row = {
-        **_identity(cell, role),
+    noise = max(spectrum["noise"], spectrum["residuals"][0])
+    return {
         **{key: spectrum[key] for key in kept},
         **{key + end: spectrum[key + end] for key in shares for end in ("", "_lower", "_upper")},
         **{
             f"{key}_open": (spectrum[f"{key}_upper"] - spectrum[f"{key}_lower"]) / 2
             for key in shares
         },
-        "num_parameters": spectrum["size"],
         "negative_ratio": max(-spectrum["lambda_min"], 0.0) / max(spectrum["lambda_max"], 1e-300),
-        "noise_ratio": max(spectrum["noise"], spectrum["residuals"][0]) / largest
-        if largest
-        else 1.0,
+        "noise_ratio": noise / largest if largest else 1.0,
         "converged": bool(np.all(spectrum["converged"])),
         "num_matvecs": spectrum["total_matvecs"],
     }
-    saddles = runs.Run(cell.path / "saddles")
-    if saddles.has(name):
-        point = saddles.load(name)
-        for key in ("kind", "gradient_norm", "hg_over_g", "lower_bound", "index"):
-            row[key] = point[key]
-    surface = runs.Run(cell.path / "surface")
-    if role == "matched" and surface.has("summary"):
-        row |= _surface_figures(cell, surface.load("summary"))
-    return row
 
 
 def _surface_figures(cell, summary):
@@ -88,42 +127,74 @@ def _surface_figures(cell, summary):
     }
 
 
-def _training_row(cell, best_rate):
-    summary = runs.Run(cell.path / "train").load("summary")
+def _training_row(cell, best_rate, reader):
+    summary = reader.load(cell, "train", "summary")
     kept = ("status", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
     row = {**_identity(cell, ""), **{key: summary[key] for key in kept}}
+    row["num_parameters"] = summary["num_parameters"]
     for level, step in zip(summary["levels"], summary["reached"], strict=True):
         row[f"step_at_{level:g}"] = int(step) if step >= 0 else ""
+    row |= _plateau(reader.metrics(cell))
     if math.isfinite(best_rate):
-        steps = _steps(cell, best_rate)
+        steps = _steps(cell, best_rate, reader)
         row["best_learning_rate"] = best_rate
         row["steps"] = steps if math.isfinite(steps) else cell.settings.speed_steps
-        row["censored"] = not math.isfinite(steps)
+        row["steps_bound"] = not math.isfinite(steps)
+        rates = cell.settings.learning_rates
+        trained = [rate for rate in rates if math.isfinite(_steps(cell, rate, reader))]
+        if trained:
+            row["largest_trained_rate"] = max(trained)
     return row
 
 
-def _identity(cell, role):
-    names = {"family": cell.family, "depth": cell.depth, "skip": cell.arm.folder}
-    return {**names, "arm": cell.arm.name, "seed": cell.seed, "checkpoint": role}
+def _plateau(records):
+    # Steps at the common learning rate before the loss has fallen by 5 % of what it was at the start.
+    losses = [(record["step"], record["loss"]) for record in records if "loss" in record]
+    if not losses:
+        return {}
+    first = losses[0][1]
+    left = [step for step, loss in losses if loss < PLATEAU * first]
+    return {
+        "plateau_steps": max(left[0], 1) if left else max(losses[-1][0], 1),
+        "plateau_steps_bound": not left,
+    }
+
+
+def _identity(cell, reading):
+    return {
+        "family": cell.family,
+        "norm": cell.norm,
+        "depth": cell.depth,
+        "arm": cell.arm.name,
+        "skip": cell.arm.folder,
+        "seed": cell.seed,
+        "reading": reading,
+        "model": _needs.kind(cell.settings.model),
+        "dataset": cell.settings.dataset,
+    }
 
 
 def _arm(cell):
-    return cell.family, cell.depth, cell.arm.name
+    return cell.family, cell.norm, cell.depth, cell.arm.name
 
 
-def _steps(cell, rate):
-    reached = runs.Run(cell.path / f"speed-lr{rate:g}").load("summary")["reached"]
+def _steps(cell, rate, reader):
+    summary = reader.load(cell, f"speed-lr{rate:g}", "summary")
+    if summary is None:
+        return math.nan
+    reached = summary["reached"]
     # The number of updates, so that a network that starts below the loss still counts one.
     return max(int(reached[0]), 1) if reached[0] >= 0 else math.inf
 
 
-def _best_rates(cells):
+def _best_rates(cells, reader):
     arms: dict[tuple, list[_grid.Cell]] = {}
     for cell in cells:
         arms.setdefault(_arm(cell), []).append(cell)
     best = {}
     for arm, members in arms.items():
         rates = members[0].settings.learning_rates
-        medians = {r: np.median([_steps(cell, r) for cell in members]) for r in rates}
-        best[arm] = min(rates, key=lambda r, m=medians: (m[r], r), default=math.nan)
+        steps = {rate: [_steps(cell, rate, reader) for cell in members] for rate in rates}
+        medians = {rate: np.median(found) for rate, found in steps.items() if not np.isnan(found).any()}
+        best[arm] = min(medians, key=lambda r, m=medians: (m[r], r), default=math.nan)
     return best

@@ -1,45 +1,27 @@
-"""Answers, with error bars: what did removing the skip connections do to the loss landscape?
+"""Puts the claims about skip connections to the test: trains twins with and without skips and measures them.
 
-Trains twins with and without skips, measures each at initialisation, at matched training loss and at the
-end, and writes report.html, verdicts.json, results.csv, and twins.json: what twins have in common.
+Writes report.html, verdicts.json (every hypothesis with its findings), results.csv (every network) and
+twins.json (what twins have in common). The grid is a list of independent run directories: they are filled in any
+order by parallel processes, skipped when done, made anew when damaged. A killed study continues where it was.
 
-python -m experiments.study --config=configs/study.py --workdir=runs/study
+python -m experiments.study --config=configs/study_quick.py --workdir=runs/study
+python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard --dry_run
+python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard --only=C2,C5
+python -m experiments.study --config=configs/study_full.py --workdir=runs/full --shard=1/8
 """
 
 import dataclasses
-import math
 import os
 import pathlib
+import re
 import sys
 import time
 
 import tqdm
 
-from experiments import _contracts, _grid, _main, _page, _pool, _results
+from experiments import _contracts, _estimate, _grid, _main, _page, _pool, _records, _results, _state
+from experiments._family import Family
 from lsgeo import runs, study
-
-
-def _mlp():
-    return _grid.Family()
-
-
-def _resnet():
-    return _grid.Family(
-        model="resnet",
-        norm="batch",
-        depths=(14,),
-        width=8,
-        num_train=80,
-        learning_rate=0.005,
-        max_steps=200,
-        speed_steps=60,
-        num_probes=2,
-        num_steps=24,
-        trace_matvecs=18,
-        resolution=13,
-        planes=2,
-        saddles=False,
-    )
 
 
 @dataclasses.dataclass
@@ -48,32 +30,60 @@ class Config:
 
     Attributes:
       mlp: residual MLPs and their plain twins.
-      resnet: CIFAR-style ResNets and their plain twins.
+      resnet: CIFAR-style ResNets.
+      densenet: networks with concatenation in place of a sum.
+      vit: vision transformers.
+      synthetic: MLPs on synthetic data.
+      types: networks with many types of skips.
+      types_synthetic: the same on synthetic data.
+      claims: what the study answers, "C1,C5"; "" is all.
       arms: what is compared: names of `lsgeo.study.ARMS` (plain, residual, scaled, identity-biased,
-        learnable), separated by commas; each of the others with the first, which must be "plain".
-      num_seeds: pairs of twins per depth.
+        learnable, ...), separated by commas; the first must be "plain".
+      num_seeds: pairs of twins per family, norm and depth.
       matched_loss: training loss at which twins are compared.
-      threshold: smallest |log-ratio| that counts as an effect; fixed before the run.
-      confidence: coverage of the intervals.
-      workers: processes; 0 takes one per core, or one on an accelerator.
+      confidence: coverage of the intervals, and the probability that none of the primary findings is wrong.
+      workers: processes; 0 takes one per core or accelerator.
+      only: claims that are to be answered now, "C2,C5"; the others keep what they have. "" is all.
+      shard: "k/n" fills the k-th of n parts of the grid (k = 1 to n) and writes no page: one for each machine.
+      dry_run: whether to print what would run, how long, with how much memory and disk, and end.
     """
 
-    mlp: _grid.Family = dataclasses.field(default_factory=_mlp)
-    resnet: _grid.Family = dataclasses.field(default_factory=_resnet)
+    mlp: Family = dataclasses.field(default_factory=Family)
+    resnet: Family = dataclasses.field(default_factory=Family)
+    densenet: Family = dataclasses.field(default_factory=Family)
+    vit: Family = dataclasses.field(default_factory=Family)
+    synthetic: Family = dataclasses.field(default_factory=Family)
+    types: Family = dataclasses.field(default_factory=Family)
+    types_synthetic: Family = dataclasses.field(default_factory=Family)
+    claims: str = ""
     arms: str = "plain,residual"
     num_seeds: int = 5
     matched_loss: float = 0.5
-    threshold: float = 0.1
     confidence: float = 0.95
     workers: int = 0
+    only: str = ""
+    shard: str = ""
+    dry_run: bool = False
 
-    def families(self) -> dict[str, _grid.Family]:
+    def families(self) -> dict[str, Family]:
         """The families that have a depth, by the name that the page gives them."""
-        named = {"MLP": self.mlp, "ResNet": self.resnet}
+        named = {
+            "MLP": self.mlp,
+            "ResNet": self.resnet,
+            "DenseNet": self.densenet,
+            "ViT": self.vit,
+            "Synthetic": self.synthetic,
+            "Types": self.types,
+            "TypesSynthetic": self.types_synthetic,
+        }
         return {name: family for name, family in named.items() if family.depths}
 
+    def recorded(self) -> "Config":
+        """Without what leaves the result alone: processes, parts, and what is answered now."""
+        return dataclasses.replace(self, workers=0, only="", shard="", dry_run=False)
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+
+def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run | None:
     """Fills the run directories that are missing, then writes the table, the verdicts and the page.
 
     Args:
@@ -82,125 +92,181 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       progress: None hides the progress bar.
 
     Returns:
-      The Run.
+      The Run; None of a dry run.
 
     Raises:
-      ValueError: for a bad field, another configuration's directory, or a run that is damaged; the runs
-        that can be finished are finished first.
+      ValueError: for a bad field, an architecture that cannot be built, another configuration's directory, or
+        runs that could not be made; all others are finished first, and the page says what is missing.
     """
-    _check(config)
+    claims = _check(config)
     started = time.monotonic()
-    recorded = dataclasses.replace(config, workers=0)  # any number of processes gives one result
-    opened = runs.open_run(workdir, recorded)
     root = pathlib.Path(workdir).absolute()
-    _pool.enable_compilation_cache(root / "compiled")
     cells = _grid.cells(config, root)
-    _fill(cells, config, shown=progress is not None)
-    rows = _results.collect(cells, config.matched_loss)
-    contracts = _contracts.measure(cells, config.matched_loss)
-    plain, *others = study.parse_arms(config.arms)
-    verdicts = [
-        study.decide(
-            claim,
-            rows,
-            family=family,
-            depth=max(settings.depths),
-            threshold=config.threshold,
-            confidence=config.confidence,
-            arms=(plain, arm),
-        )
-        for arm in others
-        for claim in study.CLAIMS
-        for family, settings in config.families().items()
-    ]
+    _grid.check(cells)
+    workers = config.workers or _pool.default_workers()
+    mine = _shard(cells, config.shard)
+    jobs = [job for cell in mine for job in _grid.jobs(cell, config, claims)]
+    if config.dry_run:
+        print("\n".join(_estimate.estimate(jobs).lines(workers)))
+        return None
+    opened = runs.open_run(workdir, config.recorded())
+    _pool.enable_compilation_cache(root / "compiled")
+    compared = [] if config.shard else _grid.contracts(cells, config.matched_loss)
+    digest = _records.digest((*jobs, *compared), config)
+    if not config.shard and _records.is_current(root, digest):
+        _say(progress, f"nothing to do: {len(jobs)} runs are done; open {root / 'report.html'}")
+        return opened
+    problems = _fill(jobs, workers, shown=progress is not None)
+    if config.shard:
+        _say(progress, f"{len(mine)} networks of {len(cells)} done in {time.monotonic() - started:.0f} s")
+        _end(problems)
+        return opened
+    rows, damaged = _results.collect(cells, config.matched_loss)
+    if damaged:
+        problems += _repair(damaged, jobs, workers, shown=progress is not None)
+        rows, _ = _results.collect(cells, config.matched_loss)
+    problems += _fill(compared, workers, shown=progress is not None)
+    verdicts = study.decide(claims, rows, _grid.designs(config), confidence=config.confidence)
+    contracts = _contracts.load(cells)
     _results.write_csv(root / "results.csv", rows)
-    runs.write_json(root / "verdicts.json", [_plain(verdict) for verdict in verdicts])
+    runs.write_json(root / "verdicts.json", _records.plain(verdicts, config, _command(config, root)))
     runs.write_json(root / "twins.json", [_contracts.plain(pair) for pair in contracts])
-    page = _page.write(
+    headline = _page.write(
         root / "report.html",
-        cells,
-        rows,
-        contracts,
-        verdicts,
-        config,
-        runs.load_provenance(root),
+        cells=cells,
+        rows=rows,
+        contracts=contracts,
+        verdicts=verdicts,
+        config=config,
+        provenance=runs.load_provenance(root) | _records.costs((*jobs, *compared), root),
+        problems=problems,
+        command=_command(config, root),
     )
-    if progress is not None:
-        print(f"{page}\n{time.monotonic() - started:.0f} s; open {root / 'report.html'}")
+    _records.note(root, _records.digest((*jobs, *compared), config), problems)
+    _say(progress, f"{headline}\n{time.monotonic() - started:.0f} s; open {root / 'report.html'}")
+    _end([text for text in problems if not text.endswith(_pool.REPAIRED)])
     return opened
 
 
 def _check(config):
-    for name in ("num_seeds",):
-        if getattr(config, name) < 1:
-            raise ValueError(f"`{name}` must be at least 1; got {getattr(config, name)}.")
+    if config.num_seeds < 1:
+        raise ValueError(f"`num_seeds` must be at least 1; got {config.num_seeds}.")
     if config.workers < 0:
         raise ValueError(f"`workers` must be 0 or more; got {config.workers}.")
-    for name in ("matched_loss", "threshold"):
-        if not getattr(config, name) > 0:
-            raise ValueError(f"`{name}` must be positive; got {getattr(config, name)}.")
+    if not config.matched_loss > 0:
+        raise ValueError(f"`matched_loss` must be positive; got {config.matched_loss}.")
     if not 0 < config.confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1; got {config.confidence}.")
-    if study.parse_arms(config.arms)[0] != "plain":
-        raise ValueError(
-            f"`arms` must begin with plain, which the others are compared with; got {config.arms!r}."
-        )
     if not config.families():
         raise ValueError("`depths` are empty in every family: there is no network to study.")
+    for name, family in config.families().items():
+        if study.parse_arms(family.arms or config.arms)[0] not in ("plain",):
+            raise ValueError(
+                f"`arms` must begin with plain, which the others are compared with; got "
+                f"{family.arms or config.arms!r} for {name}."
+            )
+        for other in family.without:
+            if other not in _grid.INSTRUMENTS:
+                raise ValueError(
+                    f"`without` of {name} holds {other!r}, which is no instrument. Choose from: "
+                    f"{', '.join(_grid.INSTRUMENTS)}."
+                )
+    studied = _claims("claims", config.claims, study.CLAIMS)
+    return _claims("only", config.only, studied)
 
 
-def _fill(cells, config, *, shown):
+def _claims(field, text, among):
+    names = [name for name in re.split(r"[\s,]+", text.strip()) if name]
+    there = {claim.name: claim for claim in among}
+    for name in names:
+        if name not in there:
+            raise ValueError(
+                f"`{field}` holds {name!r}, which is no claim of this study. Choose from: "
+                f"{', '.join(there)}."
+            )
+    return tuple(claim for claim in among if not names or claim.name in names)
+
+
+def _shard(cells, text):
+    if not text:
+        return cells
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    number, total = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= total:
+        raise ValueError(f"`shard` must be k/n with 1 <= k <= n, such as 1/8; got {text!r}.")
+    groups = list(dict.fromkeys(_group(cell) for cell in cells))
+    mine = set(groups[number - 1 :: total])
+    return [cell for cell in cells if _group(cell) in mine]
+
+
+def _group(cell):
+    # Networks that share their compiled programs.
+    return cell.family, cell.norm, cell.depth, cell.arm.name
+
+
+def _fill(jobs, workers, *, shown):
     groups: dict[tuple, list[_grid.Job]] = {}
-    for cell in cells:
-        group = groups.setdefault((cell.family, cell.depth, cell.arm.name), [])
-        group += _grid.jobs(cell, config.matched_loss)
-    total = sum(job.cost for group in groups.values() for job in group)
-    count = sum(len(group) for group in groups.values())
+    for job in jobs:
+        if _state.state(job).kind != "done":
+            groups.setdefault(_group(job.cell), []).append(job)
+    waiting = [job for group in groups.values() for job in group]
+    if not waiting:
+        return []
     problems = []
     with tqdm.tqdm(
-        total=round(total),
-        desc=f"{len(cells)} networks, {count} runs",
+        total=round(sum(job.cost for job in waiting)),
+        desc=f"{len(waiting)} runs of {len(jobs)}",
         bar_format="{desc} {percentage:3.0f}%|{bar:20}| {elapsed}, {remaining} left {postfix}",
         disable=not shown,
         file=sys.stderr,
         mininterval=0.5,
     ) as bar:
 
-        def on_event(event, job, error):
+        def on_event(event, job, text):
             if event == "start":
                 bar.set_postfix_str(str(job))
             else:
                 bar.update(job.cost)
-            if error:
-                problems.append(error)
+            if text:
+                problems.append(text)
 
-        _pool.run_all(list(groups.values()), config.workers or _pool.default_workers(), on_event)
+        _pool.run_all(list(groups.values()), workers, on_event)
+    return list(dict.fromkeys(problems))
+
+
+def _repair(damaged, jobs, workers, *, shown):
+    places = {job.workdir: job for job in jobs}
+    problems = []
+    for error in damaged:
+        place = next((parent for parent in error.path.parents if parent in places), None)
+        if place is None or not place.exists():
+            problems.append(str(error))
+        else:
+            problems.append(f"{error} {_pool.aside_text(_state.set_aside(place))}")
+    return problems + _fill(jobs, workers, shown=shown)
+
+
+def _command(config, root):
+    chosen = f" --only={config.only}" if config.only else ""
+    file = pathlib.Path(sys.argv[0]).name
+    named = [part for part in sys.argv[1:] if part.startswith("--config")]
+    if file != "study.py" or not named:
+        named = ["--config=configs/study_quick.py"]
+    return f"python -m experiments.study {' '.join(named)} --workdir=runs/{root.name}{chosen}"
+
+
+def _say(progress, text):
+    if progress is not None:
+        print(text)
+
+
+def _end(problems):
     if problems:
         rest = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ValueError(f"{problems[0]}{rest} The other runs are finished and kept.")
 
 
-def _plain(verdict):
-    def finite(number):
-        return number if math.isfinite(number) else None
-
-    return {
-        "claim": verdict.claim.name,
-        "statement": verdict.claim.statement,
-        "family": verdict.family,
-        "depth": verdict.depth,
-        "arms": list(verdict.arms),
-        "metric": verdict.claim.metric,
-        "log_ratio": finite(verdict.effect.value),
-        "lower": finite(verdict.effect.lower),
-        "upper": finite(verdict.effect.upper),
-        "num_pairs": verdict.effect.num_pairs,
-        "threshold": verdict.threshold,
-        "verdict": verdict.decision,
-        "note": verdict.note,
-        "contested": verdict.claim.contested,
-    }
-
-
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/study.py")
+    _main.launch(
+        run, config_file="configs/study_quick.py", shorthands=("only", "shard", "dry_run")
+    )

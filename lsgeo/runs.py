@@ -33,6 +33,18 @@ METRICS = "metrics.jsonl"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "lsgeo")
 
 
+class DamagedFileError(ValueError):
+    """A file of a run cannot be read; `path` is its place."""
+
+    def __init__(self, path: pathlib.Path, text: str):
+        super().__init__(text)
+        self.path = pathlib.Path(path)
+
+    def __reduce__(self):
+        """Keeps both arguments when it goes from one process to another."""
+        return type(self), (self.path, str(self))
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """A directory that `open_run` has opened; `path` is its place."""
@@ -81,8 +93,8 @@ class Run:
                 f"There is no {path}: this stage of the run has not finished."
             ) from None
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(
-                f"{path} is damaged ({error}). Delete it and run the same command again."
+            raise DamagedFileError(
+                path, f"{path} is damaged ({error}). Delete it and run the same command again."
             ) from error
         return {key: value.item() if value.ndim == 0 else value for key, value in arrays.items()}
 
@@ -110,9 +122,10 @@ class Run:
             try:
                 records.append(json.loads(line))
             except json.JSONDecodeError as error:
-                raise ValueError(
+                raise DamagedFileError(
+                    path,
                     f"{path}, line {number}, is damaged ({error}). Delete the file's lines from "
-                    "there on, or the run's directory, and run the same command again."
+                    "there on, or the run's directory, and run the same command again.",
                 ) from error
         return records
 
@@ -168,11 +181,11 @@ def load_config(workdir: str | os.PathLike) -> dict[str, Any]:
     except FileNotFoundError:
         raise ValueError(f"`workdir` {path.parent} is no run's directory: no {CONFIG}.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}). Delete the directory, or use another --workdir."
+        raise DamagedFileError(
+            path, f"{path} is damaged ({error}). Delete the directory, or use another --workdir."
         ) from error
     if not isinstance(config, dict):
-        raise ValueError(f"{path} is damaged (no mapping). Delete the directory.")
+        raise DamagedFileError(path, f"{path} is damaged (no mapping). Delete the directory.")
     return config
 
 

@@ -4,6 +4,7 @@ from lsgeo.study.claims import CLAIMS, Claim, Hypothesis, Published
 from lsgeo.study.contracts import Contract, contract
 from lsgeo.study.contrasts import Condition, Contrast, Row, Sample
 from lsgeo.study.linear_classifiers import LinearClassifier, fit_linear, label_signal
+from lsgeo.study.metrics import METRICS, READINGS, Metric, Subject
 from lsgeo.study.races import Race, StableRate, check_rates, constant_loss, narrow_stable_rate, race
 from lsgeo.study.speeds import Speed, SpeedUp, best_speed, speed_up
 from lsgeo.study.statistics import Effect, effect, holm, seeds_needed
@@ -23,6 +24,8 @@ from lsgeo.study.verdicts import (
 __all__ = [
     "ARMS",
     "CLAIMS",
+    "METRICS",
+    "READINGS",
     "DECISIONS",
     "VERDICTS",
     "Arm",
@@ -35,6 +38,7 @@ __all__ = [
     "Finding",
     "Hypothesis",
     "LinearClassifier",
+    "Metric",
     "Published",
     "Race",
     "Row",
@@ -43,6 +47,7 @@ __all__ = [
     "SpeedUp",
     "StableRate",
     "Start",
+    "Subject",
     "Twins",
     "Verdict",
     "arm_of",

@@ -75,7 +75,7 @@ class LogRatio:
     """log(without / with), or with `larger` = "with" log(with / without).
 
     Attributes:
-      metric: column; not negative.
+      metric: column; a pair in which it is not positive, with the resolution, has no number.
       resolution: column that tells how far the instrument leaves the metric open, "" where it cannot be zero.
         Both twins get the larger of theirs added before the logarithm, so that a difference within it is no
         effect.
@@ -99,8 +99,6 @@ class LogRatio:
         values = []
         for without, with_skip in pairs.values():
             a, b = number(without, self.metric), number(with_skip, self.metric)
-            if a < 0 or b < 0:
-                raise ValueError(f"`{self.metric}` must not be negative: it enters a logarithm.")
             found = [number(side, self.resolution) for side in (without, with_skip)]
             floor = max([x for x in found if not math.isnan(x)], default=0.0)
             values.append(_log_ratio(a + floor, b + floor))

@@ -64,8 +64,8 @@ def restore(path: pathlib.Path) -> PyTree:
         with _Quiet():
             return _checkpointer().restore(path, args=ocp.args.PyTreeRestore())
     except Exception as error:  # Orbax raises what its storage layers raise: no common class.
-        raise ValueError(
-            f"{path} is damaged ({type(error).__name__}). Delete it and run the same command again."
+        raise DamagedFileError(
+            path, f"{path} is damaged ({type(error).__name__}). Delete it and run the same command again."
         ) from error
 
 

@@ -1,0 +1,32 @@
+"""The main job: twins with and without skips on the handwritten digits, from training to verdicts.
+
+Papers: each claim of `lsgeo.study.CLAIMS` names its own, and what contests it.
+Command: make study, or python -m experiments.study --config=configs/study_quick.py --workdir=runs/study
+Run time: about 5 min on two CPU cores.
+"""
+
+from experiments._family import Family
+from experiments.study import Config
+
+
+def get_config() -> Config:
+    """Returns the configuration."""
+    return Config(
+        mlp=Family(depths=(4, 16)),
+        resnet=Family(
+            model="resnet",
+            norms=("batch",),
+            depths=(14,),
+            width=8,
+            num_train=80,
+            learning_rate=0.005,
+            max_steps=200,
+            speed_steps=60,
+            num_probes=2,
+            num_steps=24,
+            trace_matvecs=18,
+            resolution=13,
+            cost=8.0,
+        ),
+        claims="C1,C2,C3,C4,C5,C6,C9,C10,C18",
+    )

@@ -1,0 +1,114 @@
+"""What a study leaves behind beside its page: verdicts as plain values, and whether the page is current."""
+
+import hashlib
+import json
+import math
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from experiments import _grid, _state
+from lsgeo import runs, study
+
+CURRENT = "current.json"
+
+
+def plain(verdicts: Sequence[study.Verdict], config, command: str) -> list[dict[str, Any]]:
+    """Verdicts as values that JSON has, each with the command that reproduces it."""
+    return [
+        {
+            "claim": verdict.claim.name,
+            "hypothesis": verdict.hypothesis.name,
+            "statement": verdict.hypothesis.statement,
+            "decides_claim": verdict.decides_claim,
+            "verdict": verdict.decision,
+            "seeds_needed": verdict.seeds_needed,
+            "metric": verdict.hypothesis.metric_name,
+            "columns": list(verdict.hypothesis.contrast.columns),
+            "is_log_ratio": verdict.hypothesis.contrast.is_ratio,
+            "threshold": verdict.hypothesis.threshold,
+            "falsifier": verdict.hypothesis.falsifier,
+            "contested": verdict.claim.contested,
+            "published": [
+                {"text": one.text, "source": one.source, "sign": one.sign}
+                for one in verdict.hypothesis.published
+            ],
+            "findings": [_finding(finding, config) for finding in verdict.findings],
+            "command": f"{command.split(' --only')[0]} --only={verdict.claim.name}",
+        }
+        for verdict in verdicts
+    ]
+
+
+def digest(jobs: Sequence[_grid.Job], config) -> str:
+    """A hash of everything that the page is made of: finished runs, what is asked, and the code."""
+    found = hashlib.sha256()
+    for job in jobs:
+        marker = job.workdir / _state.MARKER
+        state = _state.state(job)
+        text = marker.read_text() if state.kind == "done" else state.kind
+        found.update(f"{job.workdir.relative_to(job.cell.root)} {text}\n".encode())
+    found.update(f"{config.only}".encode())
+    for folder in ("lsgeo", "experiments"):
+        for path in sorted((pathlib.Path(__file__).parent.parent / folder).rglob("*.*")):
+            if path.suffix in (".py", ".jinja"):
+                found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def is_current(root: pathlib.Path, found: str) -> bool:
+    """Whether the page was made of just this, without problems."""
+    files = ("report.html", "verdicts.json", "results.csv", "twins.json", CURRENT)
+    if not all((root / name).exists() for name in files):
+        return False
+    try:
+        return json.loads((root / CURRENT).read_text()) == {"digest": found}
+    except ValueError:
+        return False
+
+
+def note(root: pathlib.Path, found: str, problems: Sequence[str]) -> None:
+    """Notes what the page was made of; after problems it is made again."""
+    if not problems:
+        runs.write_json(root / CURRENT, {"digest": found})
+
+
+def costs(jobs: Sequence[_grid.Job], root: pathlib.Path) -> dict[str, Any]:
+    """Time of all finished runs, and the space that the study takes."""
+    seconds = sum(_state.state(job).seconds for job in jobs)
+    size = sum(path.stat().st_size for path in (root / "runs").rglob("*") if path.is_file())
+    return {"seconds_of_one_core": round(seconds), "megabytes": round(size / 1e6)}
+
+
+def _finding(finding, config):
+    effect, condition = finding.effect, finding.condition
+    return {
+        "family": condition.family,
+        "norm": condition.norm,
+        "depth": condition.depth,
+        "reading": condition.reading,
+        "arms": list(condition.arms),
+        "decision": finding.decision,
+        "effect": _number(effect.value),
+        "lower": _number(effect.lower),
+        "upper": _number(effect.upper),
+        "num_pairs": effect.num_pairs,
+        "num_positive": effect.num_positive,
+        "num_missing": config.num_seeds - effect.num_pairs,
+        "num_bounds": finding.sample.num_bounds,
+        "p_value": _number(effect.p_value),
+        "adjusted_p": _number(finding.adjusted_p),
+        "sign_p": _number(effect.sign_p),
+        "values": [_number(float(value)) for value in finding.sample.values],
+        "runs": [f"runs/{_folder(condition, arm)}-seed*" for arm in condition.arms],
+    }
+
+
+def _folder(condition, arm):
+    depth = f"depth{condition.depth}" if condition.depth else "depth*"
+    parts = (condition.family, condition.norm, depth, study.ARMS[arm].folder)
+    return "-".join(part for part in parts if part)
+
+
+def _number(value):
+    return value if math.isfinite(value) else None

@@ -1,0 +1,104 @@
+"""What is there of a run of a study: whether it is done, damaged, or another configuration's."""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+from experiments import _grid
+from lsgeo import runs
+
+MARKER = "done.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """State of one run's directory.
+
+    Attributes:
+      kind: "done", "missing" (or unfinished: the run continues there), "damaged", or "other" (another
+        configuration's, or another version's).
+      text: what is wrong, in one sentence.
+      seconds: that it took, where it is done.
+    """
+
+    kind: str
+    text: str = ""
+    seconds: float = 0.0
+
+
+def state(job: _grid.Job) -> State:
+    """Looks at a run's directory without reading its arrays."""
+    path = job.workdir
+    if not (path / runs.CONFIG).exists():
+        return State("missing")
+    try:
+        theirs = runs.load_config(path)
+    except runs.DamagedFileError as error:
+        return State("damaged", str(error))
+    mine = json.loads(json.dumps(dataclasses.asdict(job.config)))
+    if theirs != mine and _portable(theirs) == _portable(mine):
+        runs.write_json(path / runs.CONFIG, mine)  # The study has been moved, or comes from two machines.
+    elif theirs != mine:
+        field = next(
+            name
+            for name in sorted(theirs.keys() | mine.keys())
+            if theirs.get(name, "no such field") != mine.get(name, "no such field")
+        )
+        return State(
+            "other",
+            f"{path} is another configuration's or another version's: `{field}` is "
+            f"{theirs.get(field, '(no such field)')!r} there and {mine.get(field, '(no such field)')!r} here. "
+            "Delete it, or use another --workdir.",
+        )
+    return _finished(path)
+
+
+def mark(job: _grid.Job, seconds: float) -> None:
+    """Notes that a run has finished, in which time, and the sizes of its files."""
+    path = job.workdir
+    if path.exists():
+        sizes = {str(file.relative_to(path)): file.stat().st_size for file in _results(path)}
+        runs.write_json(path / MARKER, {"seconds": round(seconds, 3), "sizes": sizes})
+
+
+def set_aside(path: pathlib.Path) -> pathlib.Path:
+    """Renames a damaged directory, so that it can be looked at; an earlier one of that name goes."""
+    aside = path.with_name(path.name + ".damaged")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+    os.replace(path, aside)
+    return aside
+
+
+def _portable(config):
+    # Paths of a network's other runs, without the place of the study.
+    ends = {
+        name: pathlib.PurePath(config[name]).parts[-2:]
+        for name in ("run", "reference")
+        if name in config
+    }
+    return config | ends
+
+
+def _finished(path):
+    try:
+        marker = json.loads((path / MARKER).read_text())
+        sizes, seconds = marker["sizes"], float(marker["seconds"])
+    except FileNotFoundError:
+        return State("missing")
+    except (ValueError, KeyError, TypeError) as error:
+        return State("damaged", f"{path / MARKER} is damaged ({error}).")
+    for name, size in sizes.items():
+        file = path / name
+        if not file.exists():
+            return State("missing")
+        if file.stat().st_size != size:
+            return State("damaged", f"{file} is damaged: it has {file.stat().st_size} bytes, not {size}.")
+    return State("done", seconds=seconds)
+
+
+def _results(path):
+    return sorted((path / "arrays").glob("*.npz"))
