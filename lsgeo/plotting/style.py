@@ -21,8 +21,8 @@ class Arm:
     """How one kind of network is drawn: a colour, a marker and a line style that tell it apart."""
 
     color: str
-    marker: str
-    line: str
+    marker: str | tuple
+    line: str | tuple
     variable: str
 
 
@@ -33,6 +33,18 @@ ARMS = {
     "scaled skip": Arm("#009e73", "^", (0, (1.5, 1.2)), "--arm-scaled-skip"),
     "identity-biased": Arm("#e69f00", "v", (0, (4, 1.2, 1, 1.2)), "--arm-identity-biased"),
     "learnable skip": Arm("#cc79a7", "P", (0, (6, 2, 2, 2)), "--arm-learnable-skip"),
+    # Nine more colours, each as far as possible from all others in OKLab, with a contrast of 3 to white.
+    "halved skip": Arm("#753a07", "<", (0, (8, 2)), "--arm-halved-skip"),
+    "exclusive gate": Arm("#0e6918", ">", (0, (8, 2, 1.5, 2)), "--arm-exclusive-gate"),
+    "shortcut gate": Arm("#815ffa", "p", (0, (3, 1)), "--arm-shortcut-gate"),
+    "projection": Arm("#887626", "h", (0, (3, 3)), "--arm-projection"),
+    "dropout skip": Arm("#9d515c", "8", (0, (1, 3)), "--arm-dropout-skip"),
+    "highway": Arm("#0026b4", "*", (0, (10, 2, 3, 2)), "--arm-highway"),
+    "layer scale": Arm("#114a57", "d", (0, (3, 1, 1, 1, 1, 1)), "--arm-layer-scale"),
+    "hyper-connections": Arm(
+        "#bd0782", (4, 1, 0), (0, (6, 1, 1, 1, 1, 1)), "--arm-hyper-connections"
+    ),
+    "mHC": Arm("#73154f", (3, 1, 0), (0, (12, 2)), "--arm-mhc"),
     "network": Arm("#6a3d9a", "D", "-", "--arm-network"),  # one that has no twin
 }
 

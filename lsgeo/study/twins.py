@@ -60,6 +60,35 @@ ARMS: dict[str, Arm] = {
             "identity",
         ),
         Arm("learnable", "learnable skip", "with learnable skips", "learnable", "rezero"),
+        # The shortcuts of He et al. 2016, Identity mappings, section 3.1 (claim C11).
+        Arm("halved", "halved skip", "with skips times 1/2", "halved", "constant(scale=0.5)"),
+        Arm(
+            "exclusive-gate",
+            "exclusive gate",
+            "with exclusive gates",
+            "exclusive-gate",
+            "exclusive_gate",
+        ),
+        Arm(
+            "shortcut-gate",
+            "shortcut gate",
+            "with gated shortcuts",
+            "shortcut-gate",
+            "shortcut_gate",
+        ),
+        Arm("projection", "projection", "with projections as skips", "projection", "projection"),
+        Arm("dropout", "dropout skip", "with dropout on the skips", "dropout", "dropout"),
+        # Learned skips (claim C12). A shallow network's layer scale starts at 0.1.
+        Arm("highway", "highway", "with highway gates", "highway", "highway"),
+        Arm(
+            "layerscale",
+            "layer scale",
+            "with skips and layer scale",
+            "layerscale",
+            "layerscale(start=0.1)",
+        ),
+        Arm("hyper", "hyper-connections", "with hyper-connections", "hyper", "hyper"),
+        Arm("mhc", "mHC", "with manifold-constrained hyper-connections", "mhc", "mhc"),
     )
 }
 

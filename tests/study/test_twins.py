@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from lsgeo import models, study
-from lsgeo.models.skips import SKIPS
 
-ARMS = [arm for arm in study.ARMS.values() if arm.skip in SKIPS]
+ARMS = list(study.ARMS.values())
 IMAGES = jax.random.normal(jax.random.key(5), (6, 4), jnp.float32)
 BATCH = {"image": IMAGES, "label": jnp.arange(6) % 3}
 
@@ -38,14 +37,13 @@ def test_arms_share_all_weights_but_those_that_are_their_own(starts):
     biased = found["identity-biased"]
     assert biased.same_tree and biased.same_count
     assert biased.different_leaves == ("block_0/dense_0/kernel", "block_1/dense_0/kernel")
-    if "learnable" in found:
-        learnable = found["learnable"]
-        assert learnable.same_weights and not learnable.same_tree and not learnable.same_count
-        assert learnable.own_leaves == ("block_0/skip/alpha", "block_1/skip/alpha")
-        assert (learnable.num_parameters, learnable.missing_leaves) == (
-            learnable.reference_parameters + 2,
-            (),
-        )
+    learnable = found["learnable"]
+    assert learnable.same_weights and not learnable.same_tree and not learnable.same_count
+    assert learnable.own_leaves == ("block_0/skip/alpha", "block_1/skip/alpha")
+    assert (learnable.num_parameters, learnable.missing_leaves) == (
+        learnable.reference_parameters + 2,
+        (),
+    )
 
 
 def test_logit_difference_is_that_of_networks_evaluated_by_hand(starts):
@@ -97,12 +95,8 @@ def test_twins_with_batch_norm_are_compared_with_the_statistics_of_the_data():
     )
 
 
-def test_a_learnable_arm_is_refused_by_a_registry_without_its_skip_or_starts_as_the_identity():
+def test_a_learnable_arm_starts_as_the_identity():
     made = study.Twins("mlp", {"depth": 1, "width": 4}, arms=("plain", "learnable"))
-    if study.ARMS["learnable"].skip not in SKIPS:
-        with pytest.raises(ValueError, match="Unknown skip: 'rezero'"):
-            made.create("learnable", 3)
-        return
     start = made.starts(BATCH, num_classes=3)["learnable"]
     stem = IMAGES @ start.params["stem"]["kernel"]
     expected = np.maximum(stem, 0) @ start.params["head"]["kernel"]
