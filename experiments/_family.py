@@ -26,8 +26,8 @@ class Family:
       optimizer: of all runs.
       learning_rate: common to all arms where the geometry is measured; small, so that it shows the
         network and not the optimiser.
-      weight_decay: as in `experiments.train`.
-      augment: as in `experiments.train`.
+      recipe: published recipe of the training that is measured, a name of `lsgeo.training.PAPER_RECIPES`, in
+        place of `optimizer`, `learning_rate`, `batch_size` and `max_steps`; "" is none.
       max_steps: updates at most.
       end_loss: training ends at this training loss.
       learning_rates: grid for the speed of training; each arm is judged at its own best.
@@ -60,8 +60,7 @@ class Family:
     eval_every: int = 50
     optimizer: str = "momentum"
     learning_rate: float = 0.003
-    weight_decay: float = 0.0
-    augment: str = "none"
+    recipe: str = ""
     max_steps: int = 1500
     end_loss: float = 0.05
     learning_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from experiments import _contracts, _needs, _options, measure, saddles, spectrum, surface, train
 from experiments._family import Family
-from lsgeo import study
+from lsgeo import study, training
 
 _EXPERIMENTS = {
     "train": train.run,
@@ -234,14 +234,23 @@ def _speeds(cell, config):
 def _train_config(cell, config):
     s = cell.settings
     levels = tuple(sorted({1.0, 0.5, 0.1, config.matched_loss}, reverse=True))
-    return train.Config(
+    fields = {
         **_network(cell),
-        learning_rate=s.learning_rate,
-        max_steps=s.max_steps,
-        loss_levels=levels,
-        stop_loss=s.end_loss,
-        save_every=max(1, math.ceil(s.max_steps / 3)),
-    )
+        "learning_rate": s.learning_rate,
+        "max_steps": s.max_steps,
+        "stop_loss": s.end_loss,
+        **_recipe(s),
+    }
+    save_every = max(1, math.ceil(fields["max_steps"] / 3))
+    return train.Config(**fields | {"loss_levels": levels, "save_every": save_every})
+
+
+def _recipe(settings):
+    if not settings.recipe:
+        return {}
+    paper = training.paper_recipe(settings.recipe, num_train=settings.num_train or None)
+    others = ("augment", "mixup", "loss", "label_smoothing")
+    return dataclasses.asdict(paper.recipe) | {name: getattr(paper, name) for name in others}
 
 
 def _speed_config(cell, learning_rate, matched_loss):
@@ -271,7 +280,6 @@ def _twins(settings, norm, depth, arms, seed):
 def _network(cell):
     twins, s = cell.twins, cell.settings
     names = ("root", "data_options", "batch_size", "eval_batch_size", "eval_every", "optimizer")
-    names += ("weight_decay", "augment")
     return {
         **{name: getattr(s, name) for name in names},
         **{name: getattr(twins, name) for name in ("dataset", "num_train", "data_seed", "seed")},

@@ -45,6 +45,7 @@ ARMS = {
         "#bd0782", (4, 1, 0), (0, (6, 1, 1, 1, 1, 1)), "--arm-hyper-connections"
     ),
     "mHC": Arm("#73154f", (3, 1, 0), (0, (12, 2)), "--arm-mhc"),
+    "concatenation": Arm("#00756f", "X", (0, (2, 1, 6, 1)), "--arm-concatenation"),
     "network": Arm("#6a3d9a", "D", "-", "--arm-network"),  # one that has no twin
 }
 

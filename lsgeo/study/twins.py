@@ -88,6 +88,7 @@ ARMS: dict[str, Arm] = {
             "layerscale(start=0.1)",
         ),
         Arm("hyper", "hyper-connections", "with hyper-connections", "hyper", "hyper"),
+        Arm("dense", "concatenation", "with concatenation", "dense", "dense"),
         Arm("mhc", "mHC", "with manifold-constrained hyper-connections", "mhc", "mhc"),
     )
 }
