@@ -9,7 +9,7 @@ BENCH_OUTPUT ?= runs/bench/results.json
 .PHONY: study test train-smoke gallery lint bench clean
 
 study: $(VENV)/installed
-	$(BIN)/python -m experiments.study --config=configs/study.py --workdir=$(WORKDIR)
+	$(BIN)/python -m experiments.study --config=configs/study_quick.py --workdir=$(WORKDIR)
 
 test: $(VENV)/tested
 	JAX_PLATFORMS=cpu $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile $(ARGS)

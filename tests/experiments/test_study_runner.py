@@ -1,0 +1,173 @@
+"""The runner of a study: what is lost, damaged, moved, split or reordered ends in the same verdicts."""
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from configs import study_tiny
+from experiments import _grid, _pool, _state, study
+
+FILES = ("verdicts.json", "results.csv", "twins.json")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("study")
+    config = dataclasses.replace(study_tiny.get_config(), workers=1)
+    study.run(config, workdir)
+    return config, workdir
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """A moved copy of the finished study."""
+    config, workdir = finished
+    shutil.copytree(workdir, tmp_path / workdir.name)
+    return config, tmp_path / workdir.name
+
+
+def _written(workdir):
+    return [(workdir / name).read_bytes() for name in FILES]
+
+
+def _jobs(config, workdir):
+    claims = study._check(config)
+    return [job for cell in _grid.cells(config, workdir) for job in _grid.jobs(cell, config, claims)]
+
+
+def test_a_second_run_starts_nothing_and_leaves_the_page_alone(finished, monkeypatch, capsys):
+    config, workdir = finished
+    before = (workdir / "report.html").stat().st_mtime_ns
+    monkeypatch.setattr(_pool, "run_all", lambda *_: pytest.fail("something was started"))
+    study.run(config, workdir, progress=lambda *_: None)
+    assert "nothing to do" in capsys.readouterr().out
+    assert (workdir / "report.html").stat().st_mtime_ns == before
+
+
+def test_a_study_that_was_moved_is_complete_where_it_is_now(copy, finished, monkeypatch):
+    config, workdir = copy
+    before = _written(finished[1])
+    (workdir / "verdicts.json").unlink()
+    monkeypatch.setattr(_pool, "run_all", lambda *_: pytest.fail("something was started"))
+    study.run(config, workdir)
+    assert _written(workdir) == before
+
+
+def test_a_result_that_was_lost_is_measured_again_to_the_same_verdicts(copy):
+    config, workdir = copy
+    before = _written(workdir)
+    lost = workdir / "runs" / "MLP-layer-depth2-none-seed1" / "spectrum" / "arrays" / "loss_1.0.npz"
+    lost.unlink()
+    study.run(config, workdir)
+    assert _written(workdir) == before and lost.exists()
+
+
+@pytest.mark.parametrize("same_size", [False, True])
+def test_a_damaged_result_is_set_aside_and_measured_again_and_the_page_says_so(copy, same_size):
+    config, workdir = copy
+    before = _written(workdir)
+    folder = workdir / "runs" / "MLP-layer-depth2-none-seed0" / "spectrum"
+    path = folder / "arrays" / "init.npz"
+    whole = path.read_bytes()
+    half = whole[: len(whole) // 2]
+    path.write_bytes(half + b"\0" * (len(whole) - len(half)) if same_size else half)
+    (workdir / "current.json").unlink()
+    study.run(config, workdir)
+    assert _written(workdir) == before
+    aside = folder.with_name("spectrum.damaged") / "arrays" / "init.npz"
+    assert aside.read_bytes().startswith(half) and aside.read_bytes() != whole
+    assert "init.npz is damaged" in (workdir / "report.html").read_text()
+
+
+def test_a_damaged_checkpoint_is_trained_again_and_what_needs_it_is_measured(copy):
+    config, workdir = copy
+    before = _written(workdir)
+    cell = workdir / "runs" / "MLP-layer-depth2-identity-seed0"
+    for path in (cell / "train" / "checkpoints").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    shutil.rmtree(cell / "spectrum")
+    study.run(config, workdir)
+    assert _written(workdir) == before
+    assert (cell / "train.damaged").exists()
+
+
+def test_a_run_of_another_version_is_named_and_left_alone_and_the_rest_is_answered(copy):
+    config, workdir = copy
+    path = workdir / "runs" / "MLP-layer-depth2-none-seed0" / "spectrum" / "config.json"
+    theirs = json.loads(path.read_text())
+    path.write_text(json.dumps(theirs | {"num_probes": 3, "smoothing": 0.1}))
+    with pytest.raises(ValueError, match=r"another version's: `num_probes` is 3 there and 2 here"):
+        study.run(config, workdir)
+    assert json.loads(path.read_text())["smoothing"] == 0.1
+    page = (workdir / "report.html").read_text()
+    assert "another version" in page
+    assert len(json.loads((workdir / "verdicts.json").read_text())) == len(
+        json.loads(_written(workdir)[0])
+    )
+
+
+def test_one_claim_alone_runs_what_it_needs_and_the_rest_can_follow(finished, tmp_path):
+    config, workdir = finished
+    study.run(dataclasses.replace(config, only="C9"), tmp_path)
+    verdicts = json.loads((tmp_path / "verdicts.json").read_text())
+    assert {v["claim"] for v in verdicts} == {"C9"}
+    (cell, *_) = sorted((tmp_path / "runs").iterdir())
+    assert {path.name for path in cell.iterdir()} == {"train", "metric-generalization", "twins"}
+    study.run(config, tmp_path)
+    assert _written(tmp_path) == _written(workdir)
+
+
+def test_two_machines_and_another_order_give_the_same_verdicts(finished, tmp_path, monkeypatch):
+    config, workdir = finished
+    places = [tmp_path / f"machine{k}" / "study" for k in (1, 2)]
+    for k, place in enumerate(places, 1):
+        study.run(dataclasses.replace(config, shard=f"{k}/2"), place)
+        assert not (place / "report.html").exists()
+    assert all(list((place / "runs").iterdir()) for place in places)
+    for folder in (places[1] / "runs").iterdir():
+        shutil.copytree(folder, places[0] / "runs" / folder.name, dirs_exist_ok=True)
+    # One network is missing, and is made last.
+    shutil.rmtree(places[0] / "runs" / "MLP-layer-depth2-none-seed1")
+    study.run(config, places[0])
+    assert _written(places[0]) == _written(workdir)
+
+
+def test_a_study_that_is_killed_in_the_middle_ends_in_the_same_verdicts(finished, tmp_path):
+    config, workdir = finished
+    command = [sys.executable, "-m", "experiments.study", "--config=configs/study_tiny.py"]
+    command += [f"--workdir={tmp_path}/study", "--config.workers=1"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    wanted = tmp_path / "study" / "runs" / "MLP-layer-depth2-none-seed0" / "spectrum"
+    deadline = time.monotonic() + 120
+    while not wanted.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert wanted.exists() and not (tmp_path / "study" / "verdicts.json").exists()
+    study.run(config, tmp_path / "study")
+    assert _written(tmp_path / "study") == _written(workdir)
+
+
+def test_the_state_of_a_run_is_told_from_its_directory(copy):
+    config, workdir = copy
+    job = next(job for job in _jobs(config, workdir) if job.name == "spectrum")
+    assert _state.state(job).kind == "done" and _state.state(job).seconds > 0
+    other = dataclasses.replace(job, config=dataclasses.replace(job.config, num_steps=9))
+    assert _state.state(other).kind == "other" and "`num_steps` is 8" in _state.state(other).text
+    file = job.workdir / "arrays" / "init.npz"
+    file.write_bytes(file.read_bytes() + b"x")
+    assert _state.state(job).kind == "damaged"
+    file.unlink()
+    assert _state.state(job).kind == "missing"
+    (job.workdir / "config.json").write_text("{")
+    assert _state.state(job).kind == "damaged"
+    shutil.rmtree(job.workdir)
+    assert _state.state(job).kind == "missing"
