@@ -2,6 +2,8 @@
 
 from lsgeo.study.metrics.confusion import CONFUSION
 from lsgeo.study.metrics.generalization import GENERALIZATION
+from lsgeo.study.metrics.sharpness import SHARPNESS
+from lsgeo.study.metrics.smoothness import SMOOTHNESS
 from lsgeo.study.metrics.subject import READINGS, Metric, Subject
 
 METRICS: dict[str, Metric] = {
@@ -9,6 +11,8 @@ METRICS: dict[str, Metric] = {
     for metric in (
         CONFUSION,
         GENERALIZATION,
+        SHARPNESS,
+        SMOOTHNESS,
     )
 }
 
