@@ -1,10 +1,12 @@
 """The claims, in order."""
 
-from lsgeo.study.claims import curvature
+from lsgeo.study.claims import curvature, surfaces
 from lsgeo.study.claims.records import Claim, Hypothesis, Published
 
 CLAIMS: tuple[Claim, ...] = (
+    surfaces.C1,
     curvature.C2,
+    surfaces.C3,
     curvature.C4,
 )
 

@@ -74,7 +74,7 @@ SHARPNESS = Metric(
     ),
     readings=("matched", "end"),
     source="filter radius: half width of the slices of Li et al. 2018; adaptive sharpness: largest eigenvalue "
-    "of |w| H |w|, the limit of Kwon et al. 2021 for a small radius; Fisher-Rao norm, squared: Liang et al. 2019; "
-    "Keskar et al. 2017, metric 2.1, from below",
+    "of |w| H |w|, the limit of Kwon et al. 2021 for a small radius; squared Fisher-Rao norm: Liang et al. "
+    "2019; Keskar et al. 2017, metric 2.1, from below",
     cost=1.5,
 )

@@ -1,0 +1,198 @@
+"""Claims about the surfaces that slices show: smoothness (C1) and wide basins (C3)."""
+
+from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
+from lsgeo.study.contrasts import DepthGrowth, Difference, LogRatio
+
+NON_CONVEX = LogRatio("non_convex_fraction", resolution="surface_resolution")
+BASIN = LogRatio("basin_area", resolution="surface_resolution", larger="with")
+
+REPLICATION = "a replication of 2026, 40 epochs, 51 by 51 points, 1000 images"
+
+C1 = Claim(
+    "C1",
+    "Smoothness",
+    "Skip connections make the loss landscape smoother",
+    (
+        Hypothesis(
+            "C1a",
+            "With skip connections fewer points of random planes curve downwards",
+            NON_CONVEX,
+            "share of points of filter-normalised random planes with a negative Laplacian",
+            "the interval of the ratio without over with skips contains 1",
+            arms=BOTH_SCALES,
+            published=(
+                Published(
+                    "ResNet-56 without skips is not chaotic: 2.7 to 4.9 % of the points of its basin are not "
+                    "convex (CIFAR-10)",
+                    REPLICATION,
+                    -1,
+                ),
+                Published(
+                    "test errors with and without skips: depth 20 7.37 and 8.18 %, depth 56 5.89 and 13.31 %, "
+                    "depth 110 5.79 and 16.44 %; WRN-56 (k = 8) 3.93 and 8.70 % (CIFAR-10)",
+                    "Li et al. 2018",
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C1b",
+            "The deeper the networks, the more skip connections smooth random planes",
+            DepthGrowth(NON_CONVEX),
+            "growth with depth of the ratio of these shares",
+            "the ratio does not increase with depth",
+            arms=BOTH_SCALES,
+            published=(
+                Published(
+                    "at depth 20 the effect of the skips is “fairly unnoticeable” (ResNets, CIFAR-10)",
+                    "Li et al. 2018",
+                    1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C1c",
+            "Without skip connections negative curvature grows with depth beside the largest curvature",
+            DepthGrowth(LogRatio("negative_ratio", resolution="noise_ratio")),
+            "growth with depth of the ratio of |lambda_min| / lambda_max",
+            "the ratio does not increase with depth",
+            readings=("matched", "end"),
+            arms=BOTH_SCALES,
+            published=(
+                Published(
+                    "negative eigenvalues of DenseNet-121 are below 1 % of the positive ones over a wide "
+                    "region (CIFAR-10)",
+                    "Li et al. 2018",
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C1d",
+            "With skip connections the gradient changes more slowly along itself",
+            LogRatio("gradient_smoothness"),
+            "largest change of the gradient per distance, over steps of 0.003 to 0.03 gradients",
+            "the change is not slower with skips",
+            unit="nats / parameter²",
+            readings=("matched", "end"),
+            arms=BOTH_SCALES,
+        ),
+        Hypothesis(
+            "C1e",
+            "Without skip connections the region around the network that is better than chance shrinks with "
+            "depth",
+            DepthGrowth(BASIN),
+            "growth with depth of the ratio of the areas below the loss of a uniform guess",
+            "the ratio does not increase with depth",
+            arms=BOTH_SCALES,
+            published=(
+                Published(
+                    "with skips the contour at a loss of 0.1 is almost as wide at depth 110 as at depth 20 "
+                    "(ResNets, CIFAR-10)",
+                    "Li et al. 2018",
+                    1,
+                ),
+                Published(
+                    "without skips the basin covers 22 % of the plane at depth 20 and 7.1 % at depth 56",
+                    REPLICATION,
+                    1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C1f",
+            "With skip connections random planes are nearer to convex ones",
+            Difference("hull_deficit"),
+            "height of random planes above their lower convex hull, as a share of that above their lowest "
+            "point",
+            "the share is not lower with skips",
+            readings=("matched", "end"),
+            arms=BOTH_SCALES,
+            threshold=0.01,
+        ),
+    ),
+    protocol="Twins trained at one small learning rate and compared at the same training loss, on random "
+    "planes with filter-normalised directions, the same for both; biases and scales of norms stay.",
+    contested="A random plane sees the mean eigenvalue, and a surface that looks convex need not be (Li et "
+    "al. 2018). Random planes can misidentify saddles (Böttcher and Wheeler), and with batch norm the usual "
+    "plots can be wrong (Gabdullin 2024). Deep plain networks were given a lower learning rate in the "
+    "original comparison, and how chaotic they look depends on the length of training, the learning rate and "
+    "the grid.",
+    quote="skip connections offer smoother surfaces",
+)
+
+C3 = Claim(
+    "C3",
+    "Wide basins",
+    "Skip connections widen the basins of attraction",
+    (
+        Hypothesis(
+            "C3a",
+            "With skip connections the loss stays low further along random directions",
+            LogRatio("filter_radius", larger="with"),
+            "median filter-normalised distance at which the loss has risen by 0.1",
+            "the log-ratio is not positive in four of five seeds at large depth",
+            unit="filter norms",
+            readings=("matched", "end"),
+            arms=BOTH_SCALES,
+            published=(
+                Published(
+                    "with skips the contour at a loss of 0.1 is almost as wide at depth 110 as at depth 20 "
+                    "(ResNets, CIFAR-10)",
+                    "Li et al. 2018",
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C3b",
+            "With skip connections the loss stays moderate further along random directions",
+            LogRatio("filter_radius_1", larger="with"),
+            "median filter-normalised distance at which the loss has risen by 1",
+            "as for a rise by 0.1",
+            unit="filter norms",
+            readings=("matched", "end"),
+            arms=BOTH_SCALES,
+        ),
+        Hypothesis(
+            "C3c",
+            "With skip connections more of a random plane is better than chance",
+            BASIN,
+            "share of filter-normalised random planes below the loss of a uniform guess",
+            "the share is not larger with skips",
+            arms=BOTH_SCALES,
+            published=(
+                Published(
+                    "at depth 20 the basin covers 17 % of the plane with skips and 22 % without (ResNets, "
+                    "CIFAR-10)",
+                    REPLICATION,
+                    -1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C3d",
+            "Minima are wider with skip connections also where a rescaling cannot move the measure",
+            LogRatio("adaptive_sharpness"),
+            "adaptive sharpness, the largest eigenvalue of |w| H |w|",
+            "the sign is not that of the largest eigenvalue (C4a): the difference in sharpness is then an "
+            "artefact of the parametrisation",
+            unit="nats",
+            readings=("matched", "end"),
+            arms=BOTH_SCALES,
+        ),
+        Hypothesis(
+            "C3e",
+            "With skip connections the predictions depend less on a common scale of all weights",
+            LogRatio("fisher_rao"),
+            "squared Fisher-Rao norm",
+            "the norm is not smaller with skips",
+            unit="nats",
+            readings=("matched", "end"),
+            arms=BOTH_SCALES,
+        ),
+    ),
+    protocol="Twins compared at the same training loss; ten random filter-normalised directions, the same for "
+    "both. The adaptive sharpness and the Fisher-Rao norm do not change when layers or units are rescaled, "
+    "the filter-normalised radius not when layers are.",
+    contested="Branches scaled by 1 / sqrt(depth) make filter-normalised steps smaller on the branch; a "
+    "minimum can be made as sharp as one likes by rescaling (Dinh et al. 2017).",
+    quote="wider basins of attraction in the loss surface",
+)
