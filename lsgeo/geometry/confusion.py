@@ -68,12 +68,12 @@ def gradient_confusion(
     num = jax.tree.leaves(batch)[0].shape[0]
     if num < 3:
         raise ValueError(f"`batch` must hold at least 3 examples to compare; got {num}.")
-    gradient = _gradient(trees.as_pytree(loss, "loss"))
+    loss, batch = trees.as_pytree(loss, "loss"), jax.tree.map(jnp.asarray, batch)
     space = trees.space_of(params)
     rows = []
     for i in range(num):
         one = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], batch)
-        rows.append(np.asarray(trees.ravel(space, gradient(params, one)), np.float64))
+        rows.append(np.asarray(trees.ravel(space, _gradient(loss, params, one)), np.float64))
     rows = np.stack(rows)
     norms = np.linalg.norm(rows, axis=1)
     with np.errstate(invalid="ignore"):
@@ -90,9 +90,9 @@ def gradient_confusion(
     return GradientConfusion(cosines, quantile, value, float(low), float(high), confidence)
 
 
-def _gradient(loss):
-    compiled = jax.jit(lambda loss, params, batch: jax.grad(loss)(params, batch))
-    return lambda params, batch: compiled(loss, params, jax.tree.map(jnp.asarray, batch))
+@jax.jit
+def _gradient(loss, params, batch):
+    return jax.grad(loss)(params, batch)
 
 
 def _quantile(matrix, draw, quantile):
