@@ -1,6 +1,7 @@
 """The claims, in order."""
 
 from lsgeo.study.claims import curvature, surfaces
+from lsgeo.study.claims import curvature, signals
 from lsgeo.study.claims.records import Claim, Hypothesis, Published
 
 CLAIMS: tuple[Claim, ...] = (
@@ -8,6 +9,10 @@ CLAIMS: tuple[Claim, ...] = (
     curvature.C2,
     surfaces.C3,
     curvature.C4,
+    signals.C5,
+    signals.C10,
+    signals.C17,
+    signals.C18,
 )
 
 __all__ = ["CLAIMS", "Claim", "Hypothesis", "Published"]

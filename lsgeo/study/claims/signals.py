@@ -1,0 +1,209 @@
+"""Claims about signals and gradients: flow (C5), paths (C10), alignment (C17), confusion (C18)."""
+
+import math
+
+from lsgeo.study.claims.records import BOTH_SCALES, RESIDUAL, Claim, Hypothesis, Published
+from lsgeo.study.contrasts import DepthSlope, Difference, LogRatio, Within
+
+# A network without skips that starts close to the identity tells the skip from where it puts the start.
+ALL_SKIPS = (*BOTH_SCALES, ("identity-biased", "residual"))
+WITHOUT = (*RESIDUAL, ("identity-biased", "residual"))
+
+C5 = Claim(
+    "C5",
+    "Gradient flow",
+    "Skip connections keep gradients from vanishing",
+    (
+        Hypothesis(
+            "C5a",
+            "Without skip connections the gradient vanishes on its way back",
+            Within("log_gradient_ratio", high=-math.log(10), side="without"),
+            "log of the gradient's norm in the first block's kernels over the last one's, below log 0.1",
+            "without skips the first block's gradient is more than a tenth of the last one's",
+            unit="nats",
+            readings=("init", "matched"),
+            arms=WITHOUT,
+        ),
+        Hypothesis(
+            "C5b",
+            "Without skip connections gradients shatter: those of different inputs have nothing in common",
+            Difference("input_gradient_correlation", larger="with"),
+            "mean cosine between the gradients of a logit at two inputs",
+            "the correlation is not larger with skips",
+            readings=("init", "matched"),
+            arms=ALL_SKIPS,
+            threshold=0.05,
+            published=(
+                Published(
+                    "the correlation decays exponentially with depth without skips and sublinearly with them",
+                    "Balduzzi et al. 2017",
+                    1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C5c",
+            "Skip connections condition the input-output Jacobian better",
+            LogRatio("jacobian_moment_ratio"),
+            "moment ratio m2 / m1² of the Jacobian's squared singular values, 1 where they are equal",
+            "the ratio is not lower with skips",
+            readings=("init", "matched"),
+            arms=ALL_SKIPS,
+        ),
+        Hypothesis(
+            "C5d",
+            "Skip connections keep the gradient's size even from block to block",
+            Difference("gradient_unevenness"),
+            "|log| of the gradient's norm in the first block's kernels over the last one's",
+            "the norms of first and last block are no closer with skips",
+            unit="nats",
+            readings=("init", "matched"),
+            arms=ALL_SKIPS,
+        ),
+    ),
+    protocol="Norms, directions and Jacobians of the gradients are judged apart, at initialisation and at the "
+    "same training loss, with normalisation and without, and against identity-biased weights. The "
+    "norms are those of the mean gradient; mean and median over examples are kept beside them.",
+    contested="With batch norm He et al. (2016, section 4.1) find healthy norms without skips; gradients also "
+    "explode (Philipp et al. 2017), and an unscaled skip without a norm lets them.",
+    quote="the gradients can become increasingly small as they propagate backward",
+)
+
+C10 = Claim(
+    "C10",
+    "Paths",
+    "Paths of different lengths make a network more robust",
+    (
+        Hypothesis(
+            "C10c",
+            "Deleting one block hurts a network with skips less",
+            Difference("lesion_error_rise"),
+            "rise of the test error on deleting one block, median over the blocks",
+            "the rise is as large with skips, or small without them",
+            arms=ALL_SKIPS,
+            readings=("matched", "end"),
+            published=(
+                Published(
+                    "deleting one layer of a VGG network brings its error to chance; of a ResNet-110's blocks "
+                    "those that downsample are the most sensitive",
+                    "Veit et al. 2016",
+                    1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C10d",
+            "With skip connections the error grows smoothly with the number of deleted blocks",
+            Difference("lesion_jump"),
+            "largest rise of the test error from one more deletion, mean over random orders",
+            "the largest rise is as large with skips",
+            arms=ALL_SKIPS,
+            readings=("matched", "end"),
+        ),
+        Hypothesis(
+            "C10b",
+            "The gradient's energy is spread over the paths by a binomial law of their lengths",
+            Within("path_kl", high=0.05),
+            "divergence from Binomial(n, p), p the mean length over n, below 0.05",
+            "the divergence is above 0.05",
+            unit="nats",
+            arms=BOTH_SCALES,
+            readings=("init",),
+            threshold=0.01,
+            published=(
+                Published(
+                    "in a ResNet-110 almost all of the gradient comes through paths of 5 to 17 of 54 blocks",
+                    "Veit et al. 2016",
+                ),
+            ),
+        ),
+    ),
+    protocol="Blocks that keep the stream's shape are deleted one at a time, and all of them in random orders, "
+    "from twins at the same training loss; the gradient at initialisation is split by path length exactly.",
+    contested="The paths share their weights, so they are no ensemble; short effective paths come from the "
+    "scale of the branches under batch norm (De and Smith 2020), not from learning.",
+    quote="By combining paths of different lengths",
+)
+
+C17 = Claim(
+    "C17",
+    "Residual alignment",
+    "Trained residual blocks push along one line, each with a strength of 1 / depth",
+    (
+        Hypothesis(
+            "C17a",
+            "The largest singular value of a trained residual branch falls as 1 / depth",
+            DepthSlope("residual_sigma", low=-1.3, high=-0.7),
+            "slope of log sigma_1 of the branches' Jacobians on log depth, inside [-1.3, -0.7]",
+            "the slope is outside [-1.3, -0.7]",
+            arms=BOTH_SCALES,
+            readings=("end", "matched"),
+            threshold=0.05,
+            models=("mlp", "vit"),  # whose depth is the number of blocks
+            published=(
+                Published("the top singular values scale as 1 / depth", "Li and Papyan 2023", 1),
+            ),
+        ),
+        Hypothesis(
+            "C17b",
+            "With skip connections the blocks' top singular vectors align",
+            Difference("residual_alignment", larger="with"),
+            "cosine of a branch's top left singular vector with the next one's top right one",
+            "the cosine is not larger with skips",
+            arms=BOTH_SCALES,
+            readings=("end", "matched"),
+            threshold=0.05,
+            published=(
+                Published(
+                    "top singular vectors align in residual networks, and not when the skips go",
+                    "Li and Papyan 2023",
+                    1,
+                ),
+            ),
+        ),
+    ),
+    protocol="Jacobians of all branches of trained networks at single examples; without skips a branch is the "
+    "whole block. One slope for each seed, over all depths of the study.",
+    contested="Popular essays have no such sentence; the claim guards those about paths and smoothness.",
+)
+
+C18 = Claim(
+    "C18",
+    "Gradient confusion",
+    "With skip connections examples agree more on where to go",
+    (
+        Hypothesis(
+            "C18a",
+            "Skip connections with a norm keep the gradients of examples from opposing each other",
+            Difference("gradient_cosine_low", larger="with"),
+            "5 % quantile of the cosines between the gradients of single examples",
+            "the quantile is not higher with skips",
+            readings=("matched", "init", "end"),
+            arms=BOTH_SCALES,
+            threshold=0.05,
+            norms=("batch", "layer"),
+            published=(
+                Published(
+                    "batch norm and skips together lower gradient confusion, as width does; depth raises it",
+                    "Sankararaman et al. 2020",
+                    1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C18b",
+            "Skip connections alone, without a norm, do so too",
+            Difference("gradient_cosine_low", larger="with"),
+            "5 % quantile of the cosines between the gradients of single examples",
+            "the quantile is not higher with skips",
+            readings=("matched", "init", "end"),
+            arms=BOTH_SCALES,
+            threshold=0.05,
+            norms=("none",),
+        ),
+    ),
+    protocol="Gradients of the first 64 training examples, one by one, all pairs; twins at the same training "
+    "loss, batch norm under fixed statistics.",
+    contested="The published effect is that of batch norm and skips together; here they are also tested apart.",
+    quote="better informed weight adjustments",
+)
