@@ -8,6 +8,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lsgeo import models
 from lsgeo.study.metrics.subject import Subject
@@ -34,7 +35,10 @@ class Chain:
 
 
 def chain_of(subject: Subject, images: jax.Array) -> Chain | None:
-    """Takes a network apart; None without such blocks, with several streams or ones of more than 512 numbers.
+    """Takes a network apart.
+
+    None where that cannot be: without such blocks, with several streams, where the stream has more than 512
+    numbers, or where one of them is not finite.
 
     Args:
       subject: a network that `has_blocks`.
@@ -45,6 +49,8 @@ def chain_of(subject: Subject, images: jax.Array) -> Chain | None:
     if not names or _width(subject, images, names[0]) > LARGEST:
         return None
     streams, outs, jacobians = _linearize(subject.model, names, adds, _variables(subject), images)
+    if not all(np.isfinite(part).all() for part in (*outs, *jacobians)):
+        return None
     branches = [functools.partial(_affine, *x) for x in zip(streams, outs, jacobians, strict=True)]
     return Chain(names, tuple(branches), streams[0], adds)
 

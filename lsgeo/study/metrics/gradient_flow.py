@@ -26,15 +26,15 @@ def _measure(subject: Subject) -> dict[str, float]:
     params, names = subject.params, block_names(subject.params)
     ends = names[0], names[-1]
     weights, first, last = _gradients(subject.loss, params, few, *ends)
-    between = float(_log(_kernel_norm(weights[ends[0]]) / _kernel_norm(weights[ends[1]])))
-    ratios = _norms(first) / _norms(last)
+    between = _log_of(np.mean, _ratio(*(_kernel_norm(weights[name]) for name in ends)))
+    ratios = _ratio(_norms(first), _norms(last))
     jacobians = np.asarray(_jacobians(subject.predict, params, few["image"]), np.float64)
     by_example = np.moveaxis(jacobians, 0, 1)  # (N, outputs, inputs)
     return {
         "log_gradient_ratio": between,
         "gradient_unevenness": abs(between),
-        "log_stream_ratio_median": float(_log(np.median(ratios))),
-        "log_stream_ratio_mean": float(_log(np.mean(ratios))),
+        "log_stream_ratio_median": _log_of(np.median, ratios),
+        "log_stream_ratio_mean": _log_of(np.mean, ratios),
         "input_gradient_correlation": _mean([InputGradients(g).correlation for g in jacobians]),
         "jacobian_moment_ratio": float(np.exp(_mean([_log_spread(j) for j in by_example]))),
     }
@@ -74,14 +74,21 @@ def _norms(streams):
 
 def _log_spread(jacobian):
     # One output has one singular value, which tells nothing of conditioning.
-    if len(jacobian) < 2:
+    if len(jacobian) < 2 or not np.isfinite(jacobian).all():
         return np.nan
     values = np.linalg.svd(jacobian, compute_uv=False)
-    return _log(JacobianSpectrum(values).moment_ratio)
+    return np.log(JacobianSpectrum(values).moment_ratio)
 
 
-def _log(ratio):
-    return np.log(ratio) if ratio > 0 else np.nan
+def _ratio(first, last):
+    # An example without a gradient at the top, all of its units dead, has no ratio.
+    there = np.atleast_1d(last) > 0
+    return np.atleast_1d(first)[there] / np.atleast_1d(last)[there]
+
+
+def _log_of(middle, ratios):
+    ratio = middle(ratios) if len(ratios) else np.nan
+    return float(np.log(ratio)) if ratio > 0 else np.nan
 
 
 def _mean(values):
