@@ -14,6 +14,7 @@ PROVIDED: dict[str, tuple[str, ...]] = {
         "train_accuracy",
         "test_accuracy",
         "plateau_steps",
+        "plateau_resolution",
         "num_parameters",
     ),
     "speed": ("steps", "best_learning_rate", "largest_trained_rate"),

@@ -1,6 +1,7 @@
 """What a study measured, as one table: a row for each network and reading."""
 
 import csv
+import itertools
 import math
 import os
 import pathlib
@@ -9,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _grid, _needs
+from experiments import _grid, _needs, train
 from lsgeo import runs, study
 
 Row = dict[str, Any]
-PLATEAU = 0.95  # A network has left the plateau when its loss is below this share of that of guessing.
+PLATEAU = 0.05  # A loss within this share of that of a uniform guess is on the plateau.
 
 
 def collect(cells: Iterable[_grid.Cell], matched_loss: float) -> tuple[list[Row], list[runs.DamagedFileError]]:
@@ -134,7 +135,7 @@ def _training_row(cell, best_rate, reader):
     row["num_parameters"] = summary["num_parameters"]
     for level, step in zip(summary["levels"], summary["reached"], strict=True):
         row[f"step_at_{level:g}"] = int(step) if step >= 0 else ""
-    row |= _plateau(reader.metrics(cell))
+    row |= _plateau(cell, reader.metrics(cell))
     if math.isfinite(best_rate):
         steps = _steps(cell, best_rate, reader)
         row["best_learning_rate"] = best_rate
@@ -147,16 +148,21 @@ def _training_row(cell, best_rate, reader):
     return row
 
 
-def _plateau(records):
-    # Steps at the common learning rate before the loss has fallen by 5 % of what it was at the start.
+def _plateau(cell, records):
+    # Updates at the common learning rate while the loss is near that of a uniform guess, as finely as it was
+    # measured; a bound for a network that is still there at its last step.
     losses = [(record["step"], record["loss"]) for record in records if "loss" in record]
-    if not losses:
+    outputs = train.load_data(train.Config(**runs.load_config(cell.path / "train"))).num_classes
+    if len(losses) < 2 or not outputs:
         return {}
-    first = losses[0][1]
-    left = [step for step, loss in losses if loss < PLATEAU * first]
+    guess = math.log(outputs)
+    on = [abs(loss / guess - 1) <= PLATEAU for _, loss in losses]
+    steps = [step for step, _ in losses]
+    spent = sum(after - before for before, after, there in zip(steps, steps[1:], on, strict=False) if there)
     return {
-        "plateau_steps": max(left[0], 1) if left else max(losses[-1][0], 1),
-        "plateau_steps_bound": not left,
+        "plateau_steps": spent,
+        "plateau_steps_bound": on[-1],
+        "plateau_resolution": max(after - before for before, after in itertools.pairwise(steps)),
     }
 
 

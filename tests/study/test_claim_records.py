@@ -31,6 +31,7 @@ COLUMNS = {
             "steps",
             "best_learning_rate",
             "plateau_steps",
+            "plateau_resolution",
         ),
         ("",),
     ),

@@ -60,7 +60,7 @@ C2 = Claim(
         Hypothesis(
             "C2d",
             "With skip connections training spends less time on the plateau around a uniform guess",
-            LogRatio("plateau_steps"),
+            LogRatio("plateau_steps", resolution="plateau_resolution"),
             "updates between 1.05 and 0.95 times the loss of a uniform guess, at the common learning rate",
             "the twins need as many updates",
             unit="updates",
