@@ -3,6 +3,7 @@
 from lsgeo.study.claims import CLAIMS, Claim, Hypothesis, Published
 from lsgeo.study.contracts import Contract, contract
 from lsgeo.study.contrasts import Condition, Contrast, Row, Sample
+from lsgeo.study.correlations import RankCorrelation
 from lsgeo.study.linear_classifiers import LinearClassifier, fit_linear, label_signal
 from lsgeo.study.metrics import METRICS, READINGS, Metric, Subject
 from lsgeo.study.races import Race, StableRate, check_rates, constant_loss, narrow_stable_rate, race
@@ -41,6 +42,7 @@ __all__ = [
     "Metric",
     "Published",
     "Race",
+    "RankCorrelation",
     "Row",
     "Sample",
     "Speed",

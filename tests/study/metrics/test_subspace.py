@@ -1,0 +1,33 @@
+"""The gradient's share in the top subspace, against a dense Hessian."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lsgeo import models
+from lsgeo.study.metrics import METRICS
+from tests.study.metrics import subjects
+
+
+def test_share_is_that_of_a_dense_float64_hessian():
+    model = models.create("mlp", depth=2, width=4, num_classes=3)
+    subject = subjects.subject(model, subjects.batch(30, dtype=np.float64))
+    flat, unravel = jax.flatten_util.ravel_pytree(subject.params)
+    loss = jax.jit(lambda x: subject.loss(unravel(x), subject.batch))
+    _, vectors = np.linalg.eigh(jax.hessian(loss)(flat))
+    gradient = np.asarray(jax.grad(loss)(flat))
+    expected = np.sum((vectors[:, -3:].T @ gradient) ** 2) / np.sum(gradient**2)
+    found = METRICS["subspace"].measure(subject)["top_gradient_share"]
+    assert 0.05 < expected < 0.95
+    assert found == pytest.approx(expected, abs=2e-3)
+
+
+def test_where_there_is_no_gradient_there_is_no_share():
+    model = models.create("mlp", depth=1, width=4, num_classes=3)
+    train = subjects.batch(30)
+    subject = subjects.subject(model, train)
+    # All logits are zero and the classes balanced.
+    zero = jax.tree.map(jnp.zeros_like, subject.params)
+    subject = subjects.subject(model, train, params=zero)
+    assert np.isnan(METRICS["subspace"].measure(subject)["top_gradient_share"])

@@ -1,0 +1,115 @@
+"""Rank correlations over arms, against orders that are known."""
+
+import numpy as np
+import pytest
+
+from lsgeo import study
+from lsgeo.study import RankCorrelation
+
+ARMS = ("plain", "residual", "scaled", "identity-biased", "learnable")
+CONDITION = study.Condition("mlp", "layer", 16, "matched", ("plain", "residual"))
+
+
+def rows(ys, xs=range(5), seed=0, **changes):
+    place = {"family": "mlp", "norm": "layer", "depth": 16, "reading": "matched", "seed": seed}
+    return [
+        {**place, "arm": arm, "x": x, "y": y, **changes}
+        for arm, x, y in zip(ARMS, xs, ys, strict=True)
+    ]
+
+
+def value(found, **fields):
+    sample = RankCorrelation("x", "y", ARMS, **fields).sample(found, CONDITION)
+    (number,) = sample.values
+    return number
+
+
+def test_an_order_kept_is_one_an_order_reversed_is_minus_one_whatever_the_numbers():
+    assert value(rows(np.exp([0, 9, 10, 30, 31]))) == pytest.approx(1)
+    assert value(rows([5, 4, 3, -1, -2e9])) == pytest.approx(-1)
+    assert value(rows([5, 4, 3, -1, -2e9]), least=0.5) == pytest.approx(-1.5)
+
+
+def test_a_shuffled_order_has_spearmans_closed_form_and_ties_take_mean_ranks():
+    # 1 - 6 sum d^2 / (n (n^2 - 1)), with d = 1, 1, 0, 1, 1
+    assert value(rows([2, 1, 3, 5, 4])) == pytest.approx(1 - 6 * 4 / (5 * 24))
+    ranks = np.array([1.5, 1.5, 3, 4, 5])
+    assert value(rows([7, 7, 8, 9, 10])) == pytest.approx(np.corrcoef(ranks, range(5))[0, 1])
+
+
+def test_each_seed_has_its_own_and_what_seeds_have_in_common_does_not_count():
+    # Seeds lie far apart in both columns; within each, the order is reversed.
+    found = [
+        row
+        for seed in range(4)
+        for row in rows([100 * seed - i for i in range(5)], [100 * seed + i for i in range(5)], seed)
+    ]
+    sample = RankCorrelation("x", "y", ARMS).sample(found, CONDITION)
+    assert sample.seeds == (0, 1, 2, 3)
+    np.testing.assert_allclose(sample.values, -1)
+
+
+def test_other_conditions_and_other_arms_do_not_count():
+    right = rows([1, 2, 3, 4, 5])
+    wrong = [4, 3, 2, 1, 0]
+    others = [
+        *rows(wrong, depth=8),
+        *rows(wrong, norm="none"),
+        *rows(wrong, family="vit"),
+        *rows(wrong, reading="end"),
+        *rows([-5] * 5, [99] * 5, arm="halved"),
+    ]
+    assert value([*others, *right, *others]) == pytest.approx(1)
+
+
+def test_missing_numbers_and_columns_that_do_not_vary_leave_too_little():
+    nan = np.nan
+    assert value(rows([1, 2, 3, 4, nan])) == pytest.approx(1)
+    assert value(rows([1, 2, np.inf, 4, nan])) == pytest.approx(0.8)
+    assert np.isnan(value(rows([1, 2, 3, nan, nan])))
+    assert np.isnan(value(rows([1, 1, 1, 1, 1])))
+    assert np.isnan(value(rows([1, 2, 3, 4, 5], [0.0] * 5)))
+    missing = [{k: v for k, v in row.items() if k != "y"} for row in rows(range(5))]
+    assert np.isnan(value(missing))
+
+
+def test_bounds_are_counted():
+    sample = RankCorrelation("x", "y", ARMS).sample(rows(range(5), y_bound=True), CONDITION)
+    assert sample.num_bounds == 5 and sample.num_missing == 0
+
+
+def test_too_few_arms_are_refused():
+    with pytest.raises(ValueError, match="`arms` must name at least 4"):
+        RankCorrelation("x", "y", ARMS[:3])
+    with pytest.raises(ValueError, match="`least`"):
+        RankCorrelation("x", "y", ARMS, least=1.0)
+
+
+@pytest.mark.parametrize("order, decision", [(range(8), "supported"), (range(8, 0, -1), "contradicted")])
+def test_the_skip_types_claim_follows_the_order_of_the_errors(order, decision):
+    claim = next(claim for claim in study.CLAIMS if claim.name == "C11")
+    hypothesis = claim.hypotheses[0]
+    arms = hypothesis.contrast.arms
+    rng = np.random.default_rng(1)
+    found = [
+        {
+            "family": "mlp",
+            "norm": "layer",
+            "depth": 16,
+            "reading": "matched",
+            "arm": arm,
+            "seed": seed,
+            "shortcut_deviation": i / 8,
+            "test_error": 0.1 + 0.01 * place + 0.001 * rng.standard_normal(),
+            "lambda_max": 1.0,
+        }
+        for seed in range(5)
+        for i, (arm, place) in enumerate(zip(arms, order, strict=True))
+    ]
+    columns = frozenset(hypothesis.contrast.columns)
+    design = study.Design("mlp", "mlp", "layer", (16,), arms, columns)
+    primary = study.decide([claim], found, [design])[0]
+    assert primary.decision == decision
+    assert primary.primary.sample.values.mean() == pytest.approx(
+        0.5 if decision == "supported" else -1.5
+    )
