@@ -42,7 +42,9 @@ def test_each_seed_has_its_own_and_what_seeds_have_in_common_does_not_count():
     found = [
         row
         for seed in range(4)
-        for row in rows([100 * seed - i for i in range(5)], [100 * seed + i for i in range(5)], seed)
+        for row in rows(
+            [100 * seed - i for i in range(5)], [100 * seed + i for i in range(5)], seed
+        )
     ]
     sample = RankCorrelation("x", "y", ARMS).sample(found, CONDITION)
     assert sample.seeds == (0, 1, 2, 3)
@@ -85,7 +87,9 @@ def test_too_few_arms_are_refused():
         RankCorrelation("x", "y", ARMS, least=1.0)
 
 
-@pytest.mark.parametrize("order, decision", [(range(8), "supported"), (range(8, 0, -1), "contradicted")])
+@pytest.mark.parametrize(
+    "order, decision", [(range(8), "supported"), (range(8, 0, -1), "contradicted")]
+)
 def test_the_skip_types_claim_follows_the_order_of_the_errors(order, decision):
     claim = next(claim for claim in study.CLAIMS if claim.name == "C11")
     hypothesis = claim.hypotheses[0]

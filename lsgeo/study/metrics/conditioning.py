@@ -1,8 +1,8 @@
 """Conditioning: the spread of the nonzero spectrum of the neural tangent kernel (claim C16).
 
-The kernel J J' squares what J knows, and in float32 loses all below 1e-7 of its largest eigenvalue. So J itself
-is decomposed in float64 on the host: its singular values are good to the rounding of its entries, and the cut
-can be at that.
+A kernel J J' that is summed in float32 loses all below 1e-7 of its largest eigenvalue. So J is computed in the
+parameters' precision and J J' in float64 on the host: the eigenvalues are then good to the square of the rounding
+of J's entries, and what is below the square of 30 such roundings, 1e-11 of the largest in float32, is cut.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 from lsgeo.study.metrics.subject import Metric, Subject
 
 NUM_EXAMPLES = 32
-CUT = 30  # roundings: singular values below that many of the largest one count as zero
+CUT = 30  # roundings of J, times its largest singular value, which count as zero
 
 
 def _measure(subject: Subject) -> dict[str, float]:
@@ -57,14 +57,17 @@ def kernel_condition(jacobian: np.ndarray) -> dict[str, float]:
     columns = ("ntk_condition", "ntk_spread", "ntk_rank")
     if not np.isfinite(jacobian).all():
         return dict.fromkeys(columns, math.nan)
-    values = np.linalg.svd(jacobian.astype(np.float64), compute_uv=False)
-    values = values[values > CUT * np.finfo(jacobian.dtype).eps * values[0]]
+    wide = jacobian.astype(np.float64)
+    values = np.linalg.eigvalsh(wide @ wide.T)
+    # A kernel of a float64 Jacobian is no better than its own rounding.
+    cut = max((CUT * np.finfo(jacobian.dtype).eps) ** 2, CUT * np.finfo(np.float64).eps)
+    values = values[values > cut * values[-1]]
     if not len(values):
         return dict(zip(columns, (math.nan, math.nan, 0.0), strict=True))
-    logs = 2 * np.log(values / values[0])
+    logs = np.log(values / values[-1])
     spread = np.log(np.exp(logs).mean()) - logs.mean()
     return dict(
-        zip(columns, (math.exp(-logs[-1]), math.exp(spread), float(len(values))), strict=True)
+        zip(columns, (math.exp(-logs[0]), math.exp(spread), float(len(values))), strict=True)
     )
 
 

@@ -13,7 +13,9 @@ from tests.study.metrics import subjects
 
 C9 = next(claim for claim in study.CLAIMS if claim.name == "C9")
 METRIC = METRICS["generalization"]
-DESIGN = study.Design("mlp", "mlp", "layer", (16,), ("plain", "residual"), frozenset(METRIC.columns))
+DESIGN = study.Design(
+    "mlp", "mlp", "layer", (16,), ("plain", "residual"), frozenset(METRIC.columns)
+)
 
 
 def test_errors_and_gaps_are_those_of_a_network_that_names_one_class():
@@ -40,7 +42,10 @@ def test_without_labels_of_classes_there_is_a_loss_and_no_error():
     whole = subjects.subject(model, subjects.batch(6))
     image = whole.batch["image"]
     subject = dataclasses.replace(
-        whole, loss=lambda p, b: jnp.mean(b["image"]), batch={"image": image}, test={"image": image + 1}
+        whole,
+        loss=lambda p, b: jnp.mean(b["image"]),
+        batch={"image": image},
+        test={"image": image + 1},
     )
     found = METRIC.measure(subject)
     assert found["loss_gap"] == pytest.approx(1, rel=1e-6)

@@ -58,22 +58,17 @@ def test_the_probe_reads_what_half_the_depth_holds():
 
 
 def test_early_features_have_the_share_that_the_weights_were_given():
-    train = subjects.batch(6, shape=(8, 8, 1))
-    model = models.create("densenet", depth=10, growth=2, width=3, num_classes=3, norm="layer")
+    train = subjects.batch(6, shape=(4, 4, 1))
+    model = models.create("densenet", depth=7, growth=2, width=3, num_classes=3, norm="none")
     params = models.init(model, train["image"], key=jax.random.key(0))["params"]
-    # The second layer of a stage reads C channels from below and 2 of the first layer, that much weaker.
-    weak = dict(jax.tree.map(jnp.ones_like, params))
-    for i, channels in enumerate((3, 7, 11)):
-        layer = weak[f"stage_{i}_block_1"]["conv_0"]
-        assert layer["kernel"].shape[2] == channels + 2
-        layer["kernel"] = layer["kernel"].at[..., channels:, :].set(1 / 3)
-        if i < 2:
-            # Of three sources the one in the middle is left out.
-            kernel = weak[f"transition_{i}"]["conv"]["kernel"]
-            weak[f"transition_{i}"]["conv"]["kernel"] = kernel.at[..., channels + 2 :, :].set(1 / 3)
-    weak["head"]["kernel"] = weak["head"]["kernel"].at[13:].set(1 / 3)
+    weak = jax.tree.map(jnp.ones_like, params)
+    # Each of these reads C features from below the stage and the 2 of its layer, that much weaker.
+    for where, channels in (("transition_0", 3), ("transition_1", 5), ("head", 7)):
+        holder = weak[where]["conv"] if where != "head" else weak[where]
+        assert holder["kernel"].shape[-2] == channels + 2
+        holder["kernel"] = holder["kernel"].at[..., channels:, :].set(1 / 3)
     assert measure(model, train, params=weak)["early_weight_share"] == pytest.approx(0.75, abs=1e-6)
-    plain = models.create("densenet", depth=10, growth=2, width=3, num_classes=3, skip="none")
+    plain = model.clone(skip="none")
     assert np.isnan(measure(plain, train)["early_weight_share"])
 
 

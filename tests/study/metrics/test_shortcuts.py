@@ -37,7 +37,9 @@ def test_constant_shortcuts_give_their_power(skip, product):
     np.testing.assert_allclose(found, abs(product - 1), rtol=1e-6)
 
 
-@pytest.mark.parametrize("skip", ["exclusive_gate(bias=-1)", "shortcut_gate(bias=-1)", "highway(bias=-1)"])
+@pytest.mark.parametrize(
+    "skip", ["exclusive_gate(bias=-1)", "shortcut_gate(bias=-1)", "highway(bias=-1)"]
+)
 def test_gates_count_with_the_derivative_of_what_they_pass(skip):
     found, subject = deviation(depth=1, width=4, skip=skip)
     params = jax.tree.map(np.float64, subject.params)
@@ -74,18 +76,18 @@ def test_a_closed_gate_is_an_identity_and_an_open_one_is_none():
 
 def test_a_change_of_shape_and_a_compiled_loop_do_not_count():
     options = {"depth": 8, "width": 2, "norm": "none", "skip": "constant(scale=0.5)"}
-    found, _ = deviation("resnet", (8, 8, 1), **options)
+    found, _ = deviation("resnet", (4, 4, 1), **options)
     np.testing.assert_allclose(found, 1 - 0.5**3, rtol=1e-6)
     scanned, _ = deviation(depth=DEPTH, width=4, skip="shortcut_gate", scan=True)
     single, _ = deviation(depth=DEPTH, width=4, skip="shortcut_gate")
     np.testing.assert_allclose(scanned, single, rtol=1e-6)
 
 
-def test_both_halves_of_a_transformers_block_count():
+def test_the_second_half_of_a_transformers_block_counts():
     found, _ = deviation(
-        "vit", (4, 4, 1), depth=2, width=4, mlp_skip="constant(scale=0.5)", skip="identity"
+        "vit", (2, 2, 1), depth=1, width=4, mlp_skip="constant(scale=0.5)", skip="identity"
     )
-    np.testing.assert_allclose(found, 1 - 0.5**2, rtol=1e-6)
+    np.testing.assert_allclose(found, 1 - 0.5, rtol=1e-6)
 
 
 def test_several_streams_have_no_shortcut_and_concatenation_is_not_measured():
