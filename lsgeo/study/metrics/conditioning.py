@@ -1,7 +1,7 @@
 """Conditioning: the spread of the nonzero spectrum of the neural tangent kernel (claim C16).
 
 A kernel J J' that is summed in float32 loses all below 1e-7 of its largest eigenvalue. So J is computed in the
-parameters' precision and J J' in float64 on the host: the eigenvalues are then good to the square of the rounding
+parameters' precision and J J' in float64 on the host: the eigenvalues are good to the square of the rounding
 of J's entries, and what is below the square of 30 such roundings, 1e-11 of the largest in float32, is cut.
 """
 
