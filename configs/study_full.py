@@ -7,15 +7,15 @@ Command, on each of n machines with one GPU or more, with the data below DIR:
     --config.resnet.root=DIR --config.densenet.root=DIR --config.vit.root=DIR
 then, with all runs/ in one directory, the same without --shard for the page. Another data set:
   --config.resnet.dataset=cifar100, and so on.
-Expected test errors of the ResNets, in %, with and without shortcuts: depth 20 7.37 and 8.18, 56 5.89 and 13.31,
-110 5.79 and 16.44 (Li et al. 2018).
+Expected test errors of the ResNets, in %, with and without shortcuts (Li et al. 2018): depth 20 7.37 and 8.18,
+56 5.89 and 13.31, 110 5.79 and 16.44.
 Run time: --dry-run estimates it; never run as a whole by us.
 """
 
 from experiments._family import Family
 from experiments.study import Config
 
-# Curvature and surfaces on a fixed part of the training data; what needs many trainings is left to smaller tiers.
+# Curvature and surfaces on a part of the training data; what needs many trainings is left to smaller tiers.
 _COMMON = {
     "dataset": "cifar10",
     "num_train": 0,

@@ -1,4 +1,4 @@
-"""All claims on digits and synthetic data: MLPs, ResNets, DenseNets, a tiny vision transformer, many skip types.
+"""All claims on digits and synthetic data: MLPs, ResNets, a DenseNet, a tiny ViT, twelve types of skips.
 
 Papers: each claim of `lsgeo.study.CLAIMS` names its own, and what contests it.
 Command: python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard

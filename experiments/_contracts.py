@@ -73,9 +73,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         for arm, network in zip(config.arms, networks, strict=True)
     ]
     losses = [_loss(side, config) for side in sides]
-    found = study.contract(
-        *starts, networks[1].batch, loss=losses[0], reference_loss=losses[1]
-    )
+    found = study.contract(*starts, networks[1].batch, loss=losses[0], reference_loss=losses[1])
     ours, theirs = (runs.load_config(side) for side in sides)
     fields = {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]}
     stored = {"contract": json.dumps(dataclasses.asdict(found)), "fields": json.dumps(fields)}

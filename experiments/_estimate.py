@@ -49,7 +49,8 @@ class Estimate:
         for family, (networks, total, left) in self.by_family.items():
             found.append(f"  {family}: {networks} networks, {total} runs, {left} to run")
         found += [
-            f"time: about {_time(self.seconds / workers)} in {workers} processes ({_time(self.seconds)} of one)",
+            f"time: about {_time(self.seconds / workers)} in {workers} processes, "
+            f"{_time(self.seconds)} in one",
             f"memory: about {self.process_bytes / 1e9:.1f} GB for each process, "
             f"{workers * self.process_bytes / 1e9:.1f} GB in all",
             f"disk: about {self.disk_bytes / 1e6:.0f} MB in all",

@@ -85,7 +85,15 @@ def cells(config, root: str | os.PathLike) -> list[Cell]:
     """Lists the networks of a study, in order of family, norm, depth, arm and seed."""
     root = pathlib.Path(root)
     return [
-        Cell(name, family, norm, depth, _twins(family, norm, depth, arms, seed), study.ARMS[arm], root)
+        Cell(
+            name,
+            family,
+            norm,
+            depth,
+            _twins(family, norm, depth, arms, seed),
+            study.ARMS[arm],
+            root,
+        )
         for name, family in config.families().items()
         for arms in [study.parse_arms(family.arms or config.arms)]
         for norm in family.norms or ("",)

@@ -17,7 +17,9 @@ Row = dict[str, Any]
 PLATEAU = 0.05  # A loss within this share of that of a uniform guess is on the plateau.
 
 
-def collect(cells: Iterable[_grid.Cell], matched_loss: float) -> tuple[list[Row], list[runs.DamagedFileError]]:
+def collect(
+    cells: Iterable[_grid.Cell], matched_loss: float
+) -> tuple[list[Row], list[runs.DamagedFileError]]:
     """Reads the run directories of all cells into rows.
 
     Readings are "init", "matched" and "end"; the row with reading "" holds the figures of the whole training
@@ -158,7 +160,9 @@ def _plateau(cell, records):
     guess = math.log(outputs)
     on = [abs(loss / guess - 1) <= PLATEAU for _, loss in losses]
     steps = [step for step, _ in losses]
-    spent = sum(after - before for before, after, there in zip(steps, steps[1:], on, strict=False) if there)
+    spent = sum(
+        after - before for before, after, there in zip(steps, steps[1:], on, strict=False) if there
+    )
     return {
         "plateau_steps": spent,
         "plateau_steps_bound": on[-1],
@@ -201,6 +205,8 @@ def _best_rates(cells, reader):
     for arm, members in arms.items():
         rates = members[0].settings.learning_rates
         steps = {rate: [_steps(cell, rate, reader) for cell in members] for rate in rates}
-        medians = {rate: np.median(found) for rate, found in steps.items() if not np.isnan(found).any()}
+        medians = {
+            rate: np.median(found) for rate, found in steps.items() if not np.isnan(found).any()
+        }
         best[arm] = min(medians, key=lambda r, m=medians: (m[r], r), default=math.nan)
     return best

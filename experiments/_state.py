@@ -38,7 +38,9 @@ def state(job: _grid.Job) -> State:
         return State("damaged", str(error))
     mine = json.loads(json.dumps(dataclasses.asdict(job.config)))
     if theirs != mine and _portable(theirs) == _portable(mine):
-        runs.write_json(path / runs.CONFIG, mine)  # The study has been moved, or comes from two machines.
+        runs.write_json(
+            path / runs.CONFIG, mine
+        )  # The study has been moved, or comes from two machines.
     elif theirs != mine:
         field = next(
             name
@@ -96,7 +98,9 @@ def _finished(path):
         if not file.exists():
             return State("missing")
         if file.stat().st_size != size:
-            return State("damaged", f"{file} is damaged: it has {file.stat().st_size} bytes, not {size}.")
+            return State(
+                "damaged", f"{file} is damaged: it has {file.stat().st_size} bytes, not {size}."
+            )
     return State("done", seconds=seconds)
 
 

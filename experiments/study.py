@@ -1,8 +1,8 @@
 """Puts the claims about skip connections to the test: trains twins with and without skips and measures them.
 
 Writes report.html, verdicts.json (every hypothesis with its findings), results.csv (every network) and
-twins.json (what twins have in common). The grid is a list of independent run directories: they are filled in any
-order by parallel processes, skipped when done, made anew when damaged. A killed study continues where it was.
+twins.json (what twins have in common). The grid is a list of independent run directories: parallel processes
+fill them in any order, skip those that are done and make damaged ones anew. A killed study continues.
 
 python -m experiments.study --config=configs/study_quick.py --workdir=runs/study
 python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard --dry_run
@@ -19,7 +19,17 @@ import time
 
 import tqdm
 
-from experiments import _contracts, _estimate, _grid, _main, _page, _pool, _records, _results, _state
+from experiments import (
+    _contracts,
+    _estimate,
+    _grid,
+    _main,
+    _page,
+    _pool,
+    _records,
+    _results,
+    _state,
+)
 from experiments._family import Family
 from lsgeo import runs, study
 
@@ -118,7 +128,10 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
         return opened
     problems = _fill(jobs, workers, shown=progress is not None)
     if config.shard:
-        _say(progress, f"{len(mine)} networks of {len(cells)} done in {time.monotonic() - started:.0f} s")
+        _say(
+            progress,
+            f"{len(mine)} networks of {len(cells)} done in {time.monotonic() - started:.0f} s",
+        )
         _end(problems)
         return opened
     rows, damaged = _results.collect(cells, config.matched_loss)
@@ -129,7 +142,9 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
     verdicts = study.decide(claims, rows, _grid.designs(config), confidence=config.confidence)
     contracts = _contracts.load(cells)
     _results.write_csv(root / "results.csv", rows)
-    runs.write_json(root / "verdicts.json", _records.plain(verdicts, config, _command(config, root)))
+    runs.write_json(
+        root / "verdicts.json", _records.plain(verdicts, config, _command(config, root))
+    )
     runs.write_json(root / "twins.json", [_contracts.plain(pair) for pair in contracts])
     headline = _page.write(
         root / "report.html",
@@ -267,6 +282,4 @@ def _end(problems):
 
 
 if __name__ == "__main__":
-    _main.launch(
-        run, config_file="configs/study_quick.py", shorthands=("only", "shard", "dry_run")
-    )
+    _main.launch(run, config_file="configs/study_quick.py", shorthands=("only", "shard", "dry_run"))

@@ -25,9 +25,9 @@ from lsgeo.study.verdicts import (
 __all__ = [
     "ARMS",
     "CLAIMS",
+    "DECISIONS",
     "METRICS",
     "READINGS",
-    "DECISIONS",
     "VERDICTS",
     "Arm",
     "Claim",

@@ -104,7 +104,11 @@ class LogRatio:
             floor = max([x for x in found if not math.isnan(x)], default=0.0)
             values.append(_log_ratio(a + floor, b + floor))
         sign = 1.0 if self.larger == "without" else -1.0
-        return Sample(tuple(pairs), sign * _unless_both_bounds(values, pairs, self.metric), _bounds(pairs, self.metric))
+        return Sample(
+            tuple(pairs),
+            sign * _unless_both_bounds(values, pairs, self.metric),
+            _bounds(pairs, self.metric),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +130,11 @@ class Difference:
         pairs = paired(rows, condition)
         sign = 1.0 if self.larger == "without" else -1.0
         values = [number(a, self.metric) - number(b, self.metric) for a, b in pairs.values()]
-        return Sample(tuple(pairs), sign * _unless_both_bounds(values, pairs, self.metric), _bounds(pairs, self.metric))
+        return Sample(
+            tuple(pairs),
+            sign * _unless_both_bounds(values, pairs, self.metric),
+            _bounds(pairs, self.metric),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +197,8 @@ class DepthGrowth:
 class DepthSlope:
     """How far the slope of log metric on log depth in one arm lies inside [low, high], negative outside.
 
-    The slope is that of least squares over the depths at which a seed has a positive number; NaN with fewer than two.
+    The slope is that of least squares over the depths at which a seed has a positive number; NaN with
+    fewer than two.
     """
 
     metric: str

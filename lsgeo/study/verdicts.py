@@ -133,7 +133,9 @@ def conditions(hypothesis: Hypothesis, designs: Sequence[Design]) -> list[Condit
         for design in designs
         if hypothesis.covers(design.model, design.norm)
         and set(hypothesis.contrast.columns) <= design.columns
-        for depth in (sorted(design.depths, reverse=True) if hypothesis.contrast.per_depth else (0,))
+        for depth in (
+            sorted(design.depths, reverse=True) if hypothesis.contrast.per_depth else (0,)
+        )
         for reading in hypothesis.readings
         for arms in hypothesis.arms
         if set(arms) <= set(design.arms)

@@ -10,6 +10,8 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from lsgeo.runs import DamagedFileError
+
 PyTree = Any
 _NEW, _OLD = ".new", ".old"  # Suffixes of a directory that is being replaced.
 
@@ -65,7 +67,8 @@ def restore(path: pathlib.Path) -> PyTree:
             return _checkpointer().restore(path, args=ocp.args.PyTreeRestore())
     except Exception as error:  # Orbax raises what its storage layers raise: no common class.
         raise DamagedFileError(
-            path, f"{path} is damaged ({type(error).__name__}). Delete it and run the same command again."
+            path,
+            f"{path} is damaged ({type(error).__name__}). Delete it and run the same command again.",
         ) from error
 
 

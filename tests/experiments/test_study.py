@@ -83,9 +83,7 @@ def test_what_twins_have_in_common_is_measured_on_the_networks_that_were_trained
         ("residual", "plain", 0),
         ("residual", "plain", 1),
     ]
-    folders = [
-        workdir / "runs" / f"MLP-layer-depth2-{kind}-seed1" for kind in ("identity", "none")
-    ]
+    folders = [workdir / "runs" / f"MLP-layer-depth2-{kind}-seed1" for kind in ("identity", "none")]
     for kind, folder in zip(("", "reference_"), folders, strict=True):
         stored = training.load_checkpoint(folder / "train", "init")["params"]
         count = sum(leaf.size for leaf in jax.tree.leaves(stored))
@@ -155,7 +153,10 @@ def test_field_out_of_range_is_named(tmp_path, field, value, text):
             {"model": "resnet", "norms": ("batch",), "depths": (8, 15)},
             r"MLP of depth 15 with batch norm, plain cannot be built: `depth` of a resnet.* So are MLP",
         ),
-        ({"norms": ("instance",)}, r"MLP of depth 2 with instance norm, plain cannot be built: Unknown norm"),
+        (
+            {"norms": ("instance",)},
+            r"MLP of depth 2 with instance norm, plain cannot be built: Unknown norm",
+        ),
         ({"arms": "plain,dense"}, "MLP of depth 2 with layer norm, dense cannot be built"),
         ({"without": ("sharpnes",)}, "`without` of MLP holds 'sharpnes', which is no instrument"),
     ],

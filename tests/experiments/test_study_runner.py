@@ -39,7 +39,9 @@ def _written(workdir):
 
 def _jobs(config, workdir):
     claims = study._check(config)
-    return [job for cell in _grid.cells(config, workdir) for job in _grid.jobs(cell, config, claims)]
+    return [
+        job for cell in _grid.cells(config, workdir) for job in _grid.jobs(cell, config, claims)
+    ]
 
 
 def test_a_second_run_starts_nothing_and_leaves_the_page_alone(finished, monkeypatch, capsys):

@@ -1,24 +1,12 @@
 """The claims, in order."""
 
-from lsgeo.study.claims import curvature, surfaces
-from lsgeo.study.claims import curvature, signals
-from lsgeo.study.claims import curvature, features, spectrum
+from lsgeo.study.claims.curvature import C2, C4
+from lsgeo.study.claims.features import C8, C9, C11
 from lsgeo.study.claims.records import Claim, Hypothesis, Published
+from lsgeo.study.claims.signals import C5, C10, C17, C18
+from lsgeo.study.claims.spectrum import C15, C16
+from lsgeo.study.claims.surfaces import C1, C3
 
-CLAIMS: tuple[Claim, ...] = (
-    surfaces.C1,
-    curvature.C2,
-    surfaces.C3,
-    curvature.C4,
-    signals.C5,
-    signals.C10,
-    signals.C17,
-    signals.C18,
-    features.C8,
-    features.C9,
-    features.C11,
-    spectrum.C15,
-    spectrum.C16,
-)
+CLAIMS: tuple[Claim, ...] = (C1, C2, C3, C4, C5, C8, C9, C10, C11, C15, C16, C17, C18)
 
 __all__ = ["CLAIMS", "Claim", "Hypothesis", "Published"]

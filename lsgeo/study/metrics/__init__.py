@@ -1,17 +1,15 @@
 """Metrics: what can be measured of one network, by name. A new one is a file here and a line below."""
 
 from lsgeo.study.metrics.alignment import ALIGNMENT
-from lsgeo.study.metrics.confusion import CONFUSION
-from lsgeo.study.metrics.generalization import GENERALIZATION
-from lsgeo.study.metrics.sharpness import SHARPNESS
-from lsgeo.study.metrics.smoothness import SMOOTHNESS
-from lsgeo.study.metrics.gradient_flow import GRADIENT_FLOW
-from lsgeo.study.metrics.paths import LESIONS, PATHS
 from lsgeo.study.metrics.conditioning import CONDITIONING
 from lsgeo.study.metrics.confusion import CONFUSION
 from lsgeo.study.metrics.generalization import GENERALIZATION
+from lsgeo.study.metrics.gradient_flow import GRADIENT_FLOW
+from lsgeo.study.metrics.paths import LESIONS, PATHS
 from lsgeo.study.metrics.reuse import REUSE
+from lsgeo.study.metrics.sharpness import SHARPNESS
 from lsgeo.study.metrics.shortcuts import SHORTCUTS
+from lsgeo.study.metrics.smoothness import SMOOTHNESS
 from lsgeo.study.metrics.subject import READINGS, Metric, Subject
 from lsgeo.study.metrics.subspace import SUBSPACE
 
