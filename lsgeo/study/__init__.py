@@ -8,7 +8,7 @@ from lsgeo.study.linear_classifiers import LinearClassifier, fit_linear, label_s
 from lsgeo.study.metrics import METRICS, READINGS, Metric, Subject
 from lsgeo.study.races import Race, StableRate, check_rates, constant_loss, narrow_stable_rate, race
 from lsgeo.study.speeds import Speed, SpeedUp, best_speed, speed_up
-from lsgeo.study.statistics import Effect, effect, holm, seeds_needed
+from lsgeo.study.statistics import Effect, effect, holm, seeds_needed, simes
 from lsgeo.study.traps import dead_layer, linear_minimum, zero_point
 from lsgeo.study.twins import ARMS, Arm, Start, Twins, arm_of, parse_arms
 from lsgeo.study.verdicts import (
@@ -69,6 +69,7 @@ __all__ = [
     "parse_arms",
     "race",
     "seeds_needed",
+    "simes",
     "speed_up",
     "splitting_factors",
     "zero_point",

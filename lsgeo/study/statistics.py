@@ -1,13 +1,13 @@
 """Effects between twins, with intervals and error probabilities that mean what they say at five seeds."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 MOST_SEEDS = 1000
 
@@ -24,6 +24,7 @@ class Effect:
       num_positive: of them above 0.
       p_larger: probability of so large a mean if the true one were no larger than the threshold.
       p_smaller: of so small a mean if the true one were no smaller than minus the threshold.
+      p_inside: of a mean so near 0 if the true one were at least the threshold in size (two one-sided tests).
       sign_p: of so uneven signs, two-sided, if both were as likely.
     """
 
@@ -34,13 +35,19 @@ class Effect:
     num_positive: int
     p_larger: float = math.nan
     p_smaller: float = math.nan
+    p_inside: float = math.nan
     sign_p: float = math.nan
 
     @property
     def p_value(self) -> float:
-        """Two-sided: twice the smaller of `p_larger` and `p_smaller`; 1 where there are too few numbers."""
-        smaller = min(self.p_larger, self.p_smaller)
-        return 1.0 if math.isnan(smaller) else min(1.0, 2 * smaller)
+        """Of the best supported of the three answers, larger, smaller and inside; 1 with too few numbers.
+
+        Twice the smallest of the three probabilities: the level at which Student's two-sided interval just
+        touches a threshold. At most two of the answers are wrong, so that a wrong one comes below alpha no
+        more often than in alpha of all cases.
+        """
+        smallest = min(self.p_larger, self.p_smaller, self.p_inside)
+        return 1.0 if math.isnan(smallest) else min(1.0, 2 * smallest)
 
     def __str__(self) -> str:
         return (
@@ -66,8 +73,16 @@ def effect(
     interval where that is wider. The probabilities are those of Student's one-sided tests against plus and
     minus the threshold, and of the sign test.
 
+    Student's test asks for numbers that scatter about evenly to both sides. Those of twins do where the skip
+    changes nothing: to swap the twins is to turn the sign, however skewed the metric of one network is. Heavy
+    tails then make it cautious. A contrast of a single arm (`Within`) has no such symmetry, and no test has
+    at five numbers, whatever their law, both a level of 5 % and a use.
+
+    Numbers that are all equal count as known exactly. Where each seed is one success or failure, average over
+    repetitions first: five equal outcomes do not exclude a sixth.
+
     Args:
-      values: one per seed; NaN where there is none.
+      values: one per seed; NaN or infinite where there is none.
       threshold: smallest mean that counts, 0 or more.
       confidence: nominal coverage.
       num_resamples: bootstrap resamples.
@@ -75,17 +90,25 @@ def effect(
 
     Returns:
       Effect; an interval and the probabilities need at least three numbers.
+
+    Raises:
+      ValueError: for a threshold or a confidence that can be none.
     """
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
+    if not threshold >= 0:
+        raise ValueError(f"`threshold` must be 0 or more; got {threshold}.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must lie between 0 and 1; got {confidence}.")
+    values = _finite(values)
     count = len(values)
     if count == 0:
         return Effect(math.nan, math.nan, math.nan, 0, 0)
     mean, positive = float(values.mean()), int(np.sum(values > 0))
     if count < 3:
         return Effect(mean, -math.inf, math.inf, count, positive)
-    deviation = float(values.std(ddof=1))
-    half = stats.t.ppf(0.5 + confidence / 2, count - 1) * deviation / math.sqrt(count)
+    error = float(values.std(ddof=1)) / math.sqrt(count)
+    if np.ptp(values) == 0:
+        mean, error = float(values[0]), 0.0
+    half = special.stdtrit(count - 1, 0.5 + confidence / 2) * error
     lower, upper = _expanded_percentiles(values, confidence, num_resamples, seed)
     return Effect(
         mean,
@@ -93,14 +116,15 @@ def effect(
         max(upper, mean + half),
         count,
         positive,
-        _p_above(values, threshold),
-        _p_above(-values, threshold),
+        _p_beyond(mean - threshold, error, count),
+        _p_beyond(-mean - threshold, error, count),
+        max(_p_beyond(threshold - s * mean, error, count) for s in (1, -1)),
         _sign_p(values),
     )
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Adjusts two-sided probabilities for their number (Holm 1979): any true null is met with level alpha.
+    """Adjusts probabilities for their number (Holm 1979): any true null is met with level alpha.
 
     Args:
       p_values: [M]; 1 where a test could not be made, which counts all the same.
@@ -113,70 +137,89 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return multipletests(np.asarray(p_values, np.float64), method="holm")[1]
 
 
+def simes(p_values: Sequence[float]) -> float:
+    """Probability for "all of these nulls are true" (Simes 1986): min over i of M p_(i) / i.
+
+    It has its level for tests that are independent or depend on each other positively, such as those of
+    several arms against one twin.
+
+    Args:
+      p_values: [M]; NaN where a test could not be made, which counts as 1.
+    """
+    if not len(p_values):
+        return 1.0
+    return float(stats.false_discovery_control(np.nan_to_num(p_values, nan=1.0)).min())
+
+
 def seeds_needed(
     values: Sequence[float], threshold: float, *, alpha: float = 0.05, power: float = 0.8
 ) -> int | None:
-    """How many seeds would decide, if mean and spread are as found so far.
+    """How many seeds should decide, if mean and spread are as found so far.
 
-    Where the mean lies beyond the threshold, those that show it by Student's test with `power`; where it lies
-    within, those after which the interval should fit between the thresholds.
+    Where the mean lies beyond the threshold, those that show it by Student's test; where it lies within,
+    those after which the whole interval fits between the thresholds. What a few seeds say of mean and spread
+    is itself uncertain: it is a plan, not a promise.
 
     Args:
-      values: one per seed; NaN where there is none.
+      values: one per seed; NaN or infinite where there is none.
       threshold: smallest mean that counts.
-      alpha: two-sided level of the test.
+      alpha: two-sided level, already divided by the number of hypotheses that share it.
       power: probability to decide.
 
     Returns:
-      Seeds in all; None with fewer than three numbers, or where more than 1000 are needed.
+      Seeds in all, more than there are; None with fewer than three numbers, or where more than 1000 are needed.
     """
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
+    values = _finite(values)
     if len(values) < 3:
         return None
-    spread = float(values.std(ddof=1))
-    distance = abs(abs(float(values.mean())) - threshold)
-    if distance == 0:
+    size, spread = abs(float(values.mean())), float(values.std(ddof=1))
+    # Inside, both ends of the interval have to come short of a threshold.
+    distances = [size - threshold] if size > threshold else [threshold - size, threshold + size]
+    if distances[0] == 0:
         return None
-    if spread <= 1e-9 * distance:
-        return 3
-    inside = abs(float(values.mean())) < threshold
-    tail = alpha if inside else alpha / 2
-    size = distance / spread
-    if size < math.sqrt((stats.norm.isf(tail) + stats.norm.ppf(power)) ** 2 / MOST_SEEDS):
-        return None
-    for count in range(3, MOST_SEEDS + 1):
-        found = TTestPower().power(size, count, tail, alternative="larger")
-        if found >= power:
-            return count
-    return None
+    counts = np.arange(len(values) + 1, MOST_SEEDS + 1)
+    missed = sum(_missed(distance, spread, counts, alpha) for distance in distances)
+    enough = counts[missed <= 1 - power]
+    return int(enough[0]) if len(enough) else None
 
 
-def _p_above(values, threshold):
-    if np.ptp(values) == 0:
-        return 0.0 if values[0] > threshold else 1.0
-    return float(stats.ttest_1samp(values, threshold, alternative="greater").pvalue)
+def _missed(distance, spread, counts, alpha):
+    # Beyond this the noncentral distribution has no digits left, and the power is 1.
+    shift = np.minimum(distance / max(spread, 1e-9 * distance), 30) * np.sqrt(counts)
+    limit = stats.t.isf(alpha / 2, counts - 1)
+    return np.where(shift > limit + 30, 0.0, stats.nct.cdf(limit, counts - 1, np.minimum(shift, 200)))
+
+
+def _finite(values):
+    values = np.asarray(values, np.float64)
+    return values[np.isfinite(values)]
+
+
+def _p_beyond(distance, error, count):
+    # scipy.stats.ttest_1samp warns, and loses digits, where all numbers are nearly equal.
+    if error == 0:
+        return 0.0 if distance > 0 else 1.0
+    return float(special.stdtr(count - 1, -distance / error))
 
 
 def _sign_p(values):
-    uneven = values[values != 0]
-    if not len(uneven):
-        return 1.0
-    return float(stats.binomtest(int(np.sum(uneven > 0)), len(uneven)).pvalue)
+    positive, negative = int(np.sum(values > 0)), int(np.sum(values < 0))
+    return min(1.0, 2 * float(special.bdtr(min(positive, negative), positive + negative, 0.5)))
 
 
 def _expanded_percentiles(values, confidence, num_resamples, seed):
-    count = len(values)
-    quantile = stats.t.ppf(0.5 + confidence / 2, count - 1) * math.sqrt(count / (count - 1))
-    level = 1 - 2 * stats.norm.cdf(-quantile)
     if np.ptp(values) == 0:
         return float(values[0]), float(values[0])
-    result = stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=num_resamples,
-        confidence_level=level,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    count = len(values)
+    quantile = special.stdtrit(count - 1, 0.5 + confidence / 2) * math.sqrt(count / (count - 1))
+    tail = float(special.ndtr(-quantile))
+    means = _weights(count, num_resamples, seed) @ values
+    lower, upper = np.quantile(means, [tail, 1 - tail])
+    return float(lower), float(upper)
+
+
+@functools.cache
+def _weights(count, num_resamples, seed):
+    # A resample's mean is a weighted mean; a study asks for the same weights thousands of times.
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(count, np.full(count, 1 / count), size=num_resamples) / count

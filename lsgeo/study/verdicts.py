@@ -1,7 +1,8 @@
 """From rows to findings, and from findings to verdicts.
 
 A finding is one hypothesis under one condition. A verdict is what the findings of a hypothesis say together:
-the primary one decides, and where another one decides otherwise the answer depends on the protocol.
+the primary one decides, and where another one decides otherwise, beyond what chance does among so many, the
+answer depends on the protocol.
 """
 
 import dataclasses
@@ -26,7 +27,7 @@ class Finding:
       condition: where.
       sample: one number for each seed.
       effect: their mean, interval and probabilities.
-      adjusted_p: two-sided, Holm's: the primary findings over the claims, the others over the hypothesis.
+      adjusted_p: `Effect.p_value`, Holm's: the primary findings over the claims, the others over the hypothesis.
       decision: of `DECISIONS`.
     """
 
@@ -48,6 +49,8 @@ class Verdict:
       decision: of `VERDICTS`.
       seeds_needed: seeds in all after which the primary finding should be decided; None where that cannot
         be told, or is not needed.
+      split_p: that some conditions support it and others speak against it, adjusted over the hypotheses; 1
+        where there is one condition.
     """
 
     claim: Claim
@@ -55,6 +58,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     decision: str
     seeds_needed: int | None
+    split_p: float = 1.0
 
     @property
     def primary(self) -> Finding | None:
@@ -94,36 +98,53 @@ def decide(
     designs: Sequence[Design],
     *,
     confidence: float = 0.95,
+    num_resamples: int = 9999,
 ) -> list[Verdict]:
     """Decides every hypothesis of some claims.
 
     A finding is supported where the whole interval lies above the hypothesis' threshold and Holm's
-    probability is no larger than 1 - confidence; contradicted where both hold on the other side; "no
-    difference" where the whole interval lies between minus the threshold and the threshold.
+    probability is no larger than 1 - confidence; contradicted where both hold on the other side (supported,
+    too, by a two-sided hypothesis); "no difference" where the whole interval lies between minus the threshold
+    and the threshold, and Holm's probability is as small.
+
+    A verdict is the primary finding's decision, "no difference" counting as contradicted. It is "depends on
+    protocol" where some findings support and others speak against the hypothesis and, after Simes' test on
+    each side, the larger of the two probabilities is no larger than 1 - confidence by Holm over the
+    hypotheses: among thousands of findings one of the wrong sign is no surprise.
 
     Args:
       claims: claims.
       rows: one mapping per network and reading, with family, norm, depth, arm, seed, reading and columns.
       designs: what the study has; the first one that a hypothesis covers, at its largest depth, with the
         hypothesis' first arms and reading, is its primary condition.
-      confidence: of the intervals and, for the primary findings of all hypotheses together, the probability
-        that no difference is found where none is.
+      confidence: of the intervals; 1 - confidence bounds the probability of any wrong primary finding, and that
+        of any wrong "depends on protocol", in all hypotheses together.
+      num_resamples: bootstrap resamples of an interval.
 
     Returns:
       One verdict per hypothesis, in order.
     """
+    alpha = 1 - confidence
     pairs = [(claim, hypothesis) for claim in claims for hypothesis in claim.hypotheses]
-    found = [_findings(hypothesis, rows, designs, confidence) for _, hypothesis in pairs]
-    primary = statistics.holm([f[0].effect.p_value for f in found if f])
-    adjusted, place = [], 0
-    for findings in found:
+    options = {"confidence": confidence, "num_resamples": num_resamples}
+    found = [_findings(hypothesis, rows, designs, options) for _, hypothesis in pairs]
+    primary = _over(found, 1, lambda findings, _: findings[0].effect.p_value, pairs)
+    split = _over(found, 2, _split_p, pairs)
+    # What the next hypothesis to be decided has to reach.
+    share = alpha / max(1, sum(p > alpha for p, f in zip(primary, found, strict=True) if f))
+    verdicts = []
+    for (claim, hypothesis), findings, first, apart in zip(
+        pairs, found, primary, split, strict=True
+    ):
         others = statistics.holm([f.effect.p_value for f in findings[1:]])
-        adjusted.append([*primary[place : place + 1], *others] if findings else [])
-        place += bool(findings)
-    return [
-        _verdict(claim, hypothesis, findings, ps, confidence)
-        for (claim, hypothesis), findings, ps in zip(pairs, found, adjusted, strict=True)
-    ]
+        decided = _decided(findings, [first, *others], hypothesis, alpha)
+        decision = _together([f.decision for f in decided], apart <= alpha)
+        needed = None
+        if decision == "undecided" and findings:
+            values = findings[0].sample.values
+            needed = statistics.seeds_needed(values, hypothesis.threshold, alpha=share)
+        verdicts.append(Verdict(claim, hypothesis, decided, decision, needed, float(apart)))
+    return verdicts
 
 
 def conditions(hypothesis: Hypothesis, designs: Sequence[Design]) -> list[Condition]:
@@ -144,53 +165,64 @@ def conditions(hypothesis: Hypothesis, designs: Sequence[Design]) -> list[Condit
     return sorted(found, key=lambda condition: hypothesis.arms.index(condition.arms) > 0)
 
 
-def _findings(hypothesis, rows, designs, confidence):
+def _findings(hypothesis, rows, designs, options):
     findings = []
     for condition in conditions(hypothesis, designs):
         sample = hypothesis.contrast.sample(rows, condition)
         # The primary condition is fixed by the design: what it lacks is a result.
         if not findings or np.isfinite(sample.values).any():
-            effect = statistics.effect(
-                sample.values, threshold=hypothesis.threshold, confidence=confidence
-            )
+            effect = statistics.effect(sample.values, threshold=hypothesis.threshold, **options)
             findings.append(Finding(condition, sample, effect, math.nan, "undecided"))
     return findings
 
 
-def _verdict(claim, hypothesis, findings, adjusted, confidence):
-    findings = tuple(
+def _over(found, least, p_value, pairs):
+    # Holm over the hypotheses that have enough findings for the test; 1 for the others.
+    adjusted = np.ones(len(found))
+    tested = [i for i, findings in enumerate(found) if len(findings) >= least]
+    adjusted[tested] = statistics.holm([p_value(found[i], pairs[i][1]) for i in tested])
+    return adjusted
+
+
+def _split_p(findings, hypothesis):
+    effects = [finding.effect for finding in findings]
+    if hypothesis.two_sided:
+        for_it = [2 * min(e.p_larger, e.p_smaller) for e in effects]
+        against = [e.p_inside for e in effects]
+    else:
+        for_it = [e.p_larger for e in effects]
+        against = [min(e.p_smaller, e.p_inside) for e in effects]
+    return max(statistics.simes(np.minimum(side, 1.0)) for side in (for_it, against))
+
+
+def _decided(findings, adjusted, hypothesis, alpha):
+    return tuple(
         dataclasses.replace(
-            finding,
-            adjusted_p=float(p),
-            decision=_decision(finding.effect, float(p), hypothesis.threshold, 1 - confidence),
+            finding, adjusted_p=float(p), decision=_decision(finding.effect, p, hypothesis, alpha)
         )
-        for finding, p in zip(findings, adjusted, strict=True)
+        for finding, p in zip(findings, adjusted, strict=False)
     )
-    decision = _together([finding.decision for finding in findings])
-    needed = None
-    if decision == "undecided" and findings:
-        needed = statistics.seeds_needed(
-            findings[0].sample.values, hypothesis.threshold, alpha=1 - confidence
-        )
-    return Verdict(claim, hypothesis, findings, decision, needed)
 
 
-def _decision(effect, adjusted_p, threshold, alpha):
-    if effect.lower > threshold and adjusted_p <= alpha:
+def _decision(effect, adjusted_p, hypothesis, alpha):
+    threshold = hypothesis.threshold
+    if adjusted_p > alpha:
+        return "undecided"
+    if effect.lower > threshold:
         return "supported"
-    if effect.upper < -threshold and adjusted_p <= alpha:
-        return "contradicted"
+    if effect.upper < -threshold:
+        return "supported" if hypothesis.two_sided else "contradicted"
     if -threshold < effect.lower and effect.upper < threshold:
         return "no difference"
     return "undecided"
 
 
-def _together(decisions):
+def _together(decisions, is_split):
     if not decisions:
         return "undecided"
     for_it = "supported" in decisions
     against = "contradicted" in decisions or "no difference" in decisions
-    if for_it and against:
+    if for_it and against and is_split:
         return "depends on protocol"
     first = decisions[0]
     return "contradicted" if first == "no difference" else first

@@ -34,12 +34,14 @@ class Hypothesis:
     Attributes:
       name: identifier, "C2a": the claim's and a letter.
       statement: in one line.
-      contrast: turns the rows of twins into one number for each seed, positive where the statement holds.
+      contrast: turns the rows of twins into one number for each seed, positive where the statement holds,
+        or with `two_sided` of either sign.
       metric_name: the metric in words.
       unit: of the metric.
       readings: where it is read, the first one decides: "init", "matched", "end"; ("",) for the run as a whole.
       arms: pairs (without, with), the first one decides.
       threshold: smallest effect that counts, in the contrast's units; fixed before a run.
+      two_sided: whether it predicts an effect of either sign, "there is an interplay".
       falsifier: what would refute it, in words.
       models: families of models that it is about; () is all.
       norms: normalisations that it is about; () is all.
@@ -55,6 +57,7 @@ class Hypothesis:
     readings: tuple[str, ...] = ("matched",)
     arms: tuple[tuple[str, str], ...] = RESIDUAL
     threshold: float = 0.1
+    two_sided: bool = False
     models: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
