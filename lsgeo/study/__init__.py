@@ -4,6 +4,7 @@ from lsgeo.study.claims import CLAIMS, Claim, Hypothesis, Published
 from lsgeo.study.contracts import Contract, contract
 from lsgeo.study.contrasts import Condition, Contrast, Row, Sample
 from lsgeo.study.correlations import RankCorrelation
+from lsgeo.study.interactions import Anova, Interaction, Term, anova
 from lsgeo.study.linear_classifiers import LinearClassifier, fit_linear, label_signal
 from lsgeo.study.metrics import METRICS, READINGS, Metric, Subject
 from lsgeo.study.races import Race, StableRate, check_rates, constant_loss, narrow_stable_rate, race
@@ -29,6 +30,7 @@ __all__ = [
     "METRICS",
     "READINGS",
     "VERDICTS",
+    "Anova",
     "Arm",
     "Claim",
     "Condition",
@@ -38,6 +40,7 @@ __all__ = [
     "Effect",
     "Finding",
     "Hypothesis",
+    "Interaction",
     "LinearClassifier",
     "Metric",
     "Published",
@@ -50,8 +53,10 @@ __all__ = [
     "StableRate",
     "Start",
     "Subject",
+    "Term",
     "Twins",
     "Verdict",
+    "anova",
     "arm_of",
     "best_speed",
     "check_rates",

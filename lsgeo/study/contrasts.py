@@ -46,7 +46,7 @@ class Sample:
 
     Attributes:
       seeds: of the pairs.
-      values: one for each; NaN where a pair has none.
+      values: one for each; NaN, or infinite, where a pair has none.
       num_bounds: networks that only bound their number.
     """
 
@@ -57,7 +57,7 @@ class Sample:
     @property
     def num_missing(self) -> int:
         """Pairs without a number."""
-        return int(np.sum(np.isnan(self.values)))
+        return int(np.sum(~np.isfinite(self.values)))
 
 
 class Contrast(Protocol):

@@ -187,7 +187,9 @@ def _missed(distance, spread, counts, alpha):
     # Beyond this the noncentral distribution has no digits left, and the power is 1.
     shift = np.minimum(distance / max(spread, 1e-9 * distance), 30) * np.sqrt(counts)
     limit = stats.t.isf(alpha / 2, counts - 1)
-    return np.where(shift > limit + 30, 0.0, stats.nct.cdf(limit, counts - 1, np.minimum(shift, 200)))
+    return np.where(
+        shift > limit + 30, 0.0, stats.nct.cdf(limit, counts - 1, np.minimum(shift, 200))
+    )
 
 
 def _finite(values):

@@ -27,7 +27,8 @@ class Finding:
       condition: where.
       sample: one number for each seed.
       effect: their mean, interval and probabilities.
-      adjusted_p: `Effect.p_value`, Holm's: the primary findings over the claims, the others over the hypothesis.
+      adjusted_p: `Effect.p_value`, Holm's: the primary findings over the claims, the others over the
+        hypothesis.
       decision: of `DECISIONS`.
     """
 

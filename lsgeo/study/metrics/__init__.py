@@ -10,6 +10,7 @@ from lsgeo.study.metrics.reuse import REUSE
 from lsgeo.study.metrics.sharpness import SHARPNESS
 from lsgeo.study.metrics.shortcuts import SHORTCUTS
 from lsgeo.study.metrics.smoothness import SMOOTHNESS
+from lsgeo.study.metrics.rank import RANK
 from lsgeo.study.metrics.subject import READINGS, Metric, Subject
 from lsgeo.study.metrics.subspace import SUBSPACE
 
@@ -30,6 +31,7 @@ METRICS: dict[str, Metric] = {
         REUSE,
         SHORTCUTS,
         SUBSPACE,
+        RANK,
     )
 }
 

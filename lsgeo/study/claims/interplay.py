@@ -1,0 +1,95 @@
+"""The claim about interplay: skips with norms and with attention (C13)."""
+
+from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
+from lsgeo.study.contrasts import LogRatio
+from lsgeo.study.interactions import Interaction
+
+LARGEST = LogRatio("lambda_max")
+FALSIFIER = "the interaction does not differ from zero"
+
+C13 = Claim(
+    "C13",
+    "Norm and attention",
+    "What skip connections do depends on normalisation and on attention",
+    (
+        Hypothesis(
+            "C13a",
+            "In MLPs, what skip connections do to the largest curvature depends on layer norm",
+            Interaction(LARGEST, norm="layer"),
+            "largest Hessian eigenvalue without over with skips, without norm over with layer norm",
+            FALSIFIER,
+            readings=("matched", "init"),
+            arms=BOTH_SCALES,
+            two_sided=True,
+            models=("mlp",),
+            norms=("none",),
+            published=(
+                Published(
+                    "in training, isolated outlying eigenvalues grow without batch norm and not with it",
+                    "Ghorbani et al. 2019",
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C13b",
+            "In vision transformers, what skip connections do to the largest curvature depends on layer norm",
+            Interaction(LARGEST, norm="layer"),
+            "largest Hessian eigenvalue without over with skips, without norm over with layer norm",
+            FALSIFIER,
+            readings=("matched", "init"),
+            arms=BOTH_SCALES,
+            two_sided=True,
+            models=("vit",),
+            norms=("none",),
+            published=(
+                Published(
+                    "with the norm behind the sum (post-LN), output-side gradients are large at first",
+                    "Xiong et al. 2020",
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C13c",
+            "What skip connections do to the largest curvature differs between MLPs and attention",
+            Interaction(LARGEST, family="ViT"),
+            "largest Hessian eigenvalue without over with skips, in MLPs over in vision transformers",
+            FALSIFIER,
+            readings=("matched", "init"),
+            arms=BOTH_SCALES,
+            two_sided=True,
+            models=("mlp",),
+            norms=("layer", "none"),
+            published=(
+                Published(
+                    "attention flattens the largest eigenvalue, yet on small data vision transformers "
+                    "have more negative curvature",
+                    "Park and Kim 2022",
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C13d",
+            "Without skip connections the tokens of a vision transformer become alike with depth",
+            LogRatio("rank_one_residual", resolution="rank_one_resolution", larger="with"),
+            "distance of the tokens from their mean, as a share of their norm",
+            "the tokens without skips are no more alike than with them",
+            readings=("init",),
+            arms=BOTH_SCALES,
+            models=("vit",),
+            published=(
+                Published(
+                    "attention without skips and MLPs collapses to rank one doubly exponentially in depth",
+                    "Dong et al. 2021",
+                    1,
+                ),
+            ),
+        ),
+    ),
+    protocol="Twins of MLPs, ResNets and vision transformers (norm in front of each branch) without norm and "
+    "with layer norm; difference of the two log-ratios, seed by seed, averaged over the depths; beside it an "
+    "analysis of variance of log(lambda_max) over skip, norm and family. No sign is predicted.",
+    contested="A transformer without skips fails by rank collapse, another failure than the rough landscape of "
+    "a deep convolutional network; families differ in width, depth and training as well as in attention.",
+    quote="the interplay between skip connections and other architectural elements—such as attention "
+    "mechanisms and normalization layers",
+)
