@@ -102,12 +102,10 @@ def effect(
     count = len(values)
     if count == 0:
         return Effect(math.nan, math.nan, math.nan, 0, 0)
-    mean, positive = float(values.mean()), int(np.sum(values > 0))
+    (mean, spread), positive = _moments(values), int(np.sum(values > 0))
     if count < 3:
         return Effect(mean, -math.inf, math.inf, count, positive)
-    error = float(values.std(ddof=1)) / math.sqrt(count)
-    if np.ptp(values) == 0:
-        mean, error = float(values[0]), 0.0
+    error = spread / math.sqrt(count)
     half = special.stdtrit(count - 1, 0.5 + confidence / 2) * error
     lower, upper = _expanded_percentiles(values, confidence, num_resamples, seed)
     return Effect(
@@ -172,7 +170,8 @@ def seeds_needed(
     values = _finite(values)
     if len(values) < 3:
         return None
-    size, spread = abs(float(values.mean())), float(values.std(ddof=1))
+    mean, spread = _moments(values)
+    size = abs(mean)
     # Inside, both ends of the interval have to come short of a threshold.
     distances = [size - threshold] if size > threshold else [threshold - size, threshold + size]
     if distances[0] == 0:
@@ -195,6 +194,13 @@ def _missed(distance, spread, counts, alpha):
 def _finite(values):
     values = np.asarray(values, np.float64)
     return values[np.isfinite(values)]
+
+
+def _moments(values):
+    # The mean of equal numbers need not be that number, in floating point.
+    if np.ptp(values) == 0:
+        return float(values[0]), 0.0
+    return float(values.mean()), float(values.std(ddof=1))
 
 
 def _p_beyond(distance, error, count):

@@ -1,144 +1,148 @@
-"""Paired effects against their definition and their nominal coverage."""
+"""Effects against their definition, their nominal coverage, and Student's and the sign test of scipy."""
 
 import math
+import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from lsgeo.study import CLAIMS, decide, paired_effect
+from lsgeo.study import effect, holm, seeds_needed, simes
 
-
-def test_effect_is_the_mean_log_ratio_of_pairs():
-    effect = paired_effect([2.0, 8.0, 4.0], [1.0, 2.0, 4.0])
-    np.testing.assert_allclose(effect.value, (math.log(2) + math.log(4) + 0) / 3)
-    assert effect.lower <= effect.value <= effect.upper
-    assert (effect.num_pairs, effect.num_positive) == (3, 2)
+VALUES = [0.7, 0.2, 0.9, 0.4, 0.55]
 
 
-def test_intervals_over_five_seeds_cover_as_often_as_they_say():
+def test_an_effect_is_the_mean_with_its_signs_counted():
+    found = effect([math.log(2), math.log(4), 0.0])
+    np.testing.assert_allclose(found.value, math.log(8) / 3)
+    assert found.lower <= found.value <= found.upper
+    assert (found.num_pairs, found.num_positive) == (3, 2)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.6, 2.0])
+def test_probabilities_are_those_of_the_tests_of_scipy(threshold):
+    found = effect(VALUES, threshold=threshold)
+    above, below = (
+        lambda mean, side=side: stats.ttest_1samp(VALUES, mean, alternative=side).pvalue
+        for side in ("greater", "less")
+    )
+    np.testing.assert_allclose(found.p_larger, above(threshold))
+    np.testing.assert_allclose(found.p_smaller, below(-threshold))
+    np.testing.assert_allclose(found.p_inside, max(below(threshold), above(-threshold)))
+    smallest = min(found.p_larger, found.p_smaller, found.p_inside)
+    assert found.p_value == min(1.0, 2 * smallest)
+
+
+def test_the_sign_test_is_that_of_scipy_and_leaves_zeros_out():
+    for values in ([1.0, 2, 3, -1, 0], [1.0, 1, 2, 3, 4], [-1.0, -2, 1, -3, -3, -2]):
+        signs = np.sign(values)
+        expected = stats.binomtest(int(np.sum(signs > 0)), int(np.sum(signs != 0))).pvalue
+        np.testing.assert_allclose(effect(values).sign_p, expected)
+    assert effect([0.0, 0.0, 0.0]).sign_p == 1
+
+
+@pytest.mark.parametrize("num_seeds", [3, 5, 8])
+def test_intervals_cover_as_often_as_they_say(num_seeds):
     rng = np.random.default_rng(0)
-    hits = 0
-    for trial in range(300):
-        logs = rng.standard_normal(5) + 0.7
-        effect = paired_effect(np.exp(logs), np.ones(5), num_resamples=2000, seed=trial)
-        hits += effect.lower <= 0.7 <= effect.upper
-    # 285 nominal with a standard error of 4; the plain percentile bootstrap has about 249.
-    assert 277 <= hits <= 297
+    draws = rng.standard_normal((1000, num_seeds)) + 0.7
+    found = [effect(values, num_resamples=500) for values in draws]
+    hits = sum(e.lower <= 0.7 <= e.upper for e in found)
+    # 950 nominal with a standard error of 7; the plain percentile bootstrap has about 830 at five.
+    assert 930 <= hits <= 985
 
 
-def test_pairs_that_were_not_measured_are_left_out_and_two_give_no_interval():
-    effect = paired_effect([2.0, math.nan, 2.0], [1.0, 1.0, math.nan])
-    assert effect.num_pairs == 1
-    assert (effect.lower, effect.upper) == (-math.inf, math.inf)
-    assert math.isnan(paired_effect([math.nan], [1.0]).value)
-
-
-def test_zeros_enter_through_the_resolution_of_the_instrument():
-    effect = paired_effect([0.0, 0.0, 0.0], [0.1, 0.1, 0.1], floor=0.1)
-    np.testing.assert_allclose(effect.value, math.log(0.5))
-    assert paired_effect([0.0], [1.0]).num_pairs == 0
+def test_interval_and_probability_agree_on_which_side_of_a_threshold_a_mean_lies():
+    rng = np.random.default_rng(1)
+    decided = 0
+    for scale in np.geomspace(0.01, 1, 300):
+        values = rng.normal(rng.choice([-1, 0, 0.2, 1]), scale, size=5)
+        found = effect(values, threshold=0.3, num_resamples=500)
+        outside = found.lower > 0.3 or found.upper < -0.3
+        inside = -0.3 < found.lower and found.upper < 0.3
+        # The interval is Student's or wider, so that it never says more than the probability.
+        if outside or inside:
+            assert found.p_value <= 0.05
+            decided += 1
+    assert decided > 100
 
 
 def test_swapping_the_twins_turns_the_sign():
-    a, b = [1.0, 2.0, 5.0, 3.0], [2.0, 2.5, 1.0, 9.0]
-    forth, back = paired_effect(a, b), paired_effect(b, a)
-    np.testing.assert_allclose(forth.value, -back.value)
-    np.testing.assert_allclose([forth.lower, forth.upper], [-back.upper, -back.lower], atol=0.15)
+    forth, back = effect(VALUES, threshold=0.1), effect(np.negative(VALUES), threshold=0.1)
+    np.testing.assert_allclose([forth.lower, forth.upper], [-back.upper, -back.lower], rtol=1e-12)
+    np.testing.assert_allclose([forth.p_larger, forth.p_inside], [back.p_smaller, back.p_inside])
 
 
-def test_negative_metrics_and_unequal_lengths_are_refused():
-    with pytest.raises(ValueError, match="must not be negative"):
-        paired_effect([-1.0], [1.0])
-    with pytest.raises(ValueError, match="equal length"):
-        paired_effect([1.0, 2.0], [1.0])
+def test_numbers_that_are_not_there_are_left_out_and_two_give_no_interval():
+    found = effect([2.0, math.nan, 4.0, math.inf])
+    assert (found.value, found.num_pairs, found.p_value) == (3.0, 2, 1.0)
+    assert (found.lower, found.upper) == (-math.inf, math.inf)
+    nothing = effect([math.nan])
+    assert math.isnan(nothing.value) and (nothing.num_pairs, nothing.p_value) == (0, 1.0)
+    assert effect([]).num_pairs == 0
 
 
-def _rows(plain, skip, **more):
-    rows = []
-    for arm, values in (("plain", plain), ("residual", skip), ("scaled", plain)):
-        for seed, value in enumerate(values):
-            row = {"family": "MLP", "depth": 4, "arm": arm, "seed": seed, "checkpoint": "matched"}
-            rows.append({**row, "lambda_max": value, **more})
-    return rows
+def test_equal_numbers_are_known_exactly():
+    same = effect([0.1] * 5, threshold=0.1)  # 0.1 summed five times is not 0.5
+    assert (same.lower, same.value, same.upper) == (0.1, 0.1, 0.1)
+    assert (same.p_larger, same.p_inside, same.p_value) == (1, 1, 1)
+    assert effect([0.2] * 5, threshold=0.1).p_larger == 0
+    assert effect([0.0] * 5, threshold=0.1).p_inside == 0
+    # Numbers that are equal up to rounding are no special case.
+    nearly = effect(1 + 1e-15 * np.arange(5), threshold=0.1)
+    assert nearly.p_larger < 1e-50 and nearly.lower > 0.999
+
+
+def test_holm_steps_down():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    assert len(holm([])) == 0
+
+
+def test_simes_gathers_weak_evidence_and_counts_tests_that_could_not_be_made():
+    np.testing.assert_allclose(simes([0.03, 0.01, 0.02]), 0.03)
+    np.testing.assert_allclose(simes([0.01, math.nan, 0.9, 1.0]), 0.04)
+    assert simes([]) == 1
+    uniform = np.random.default_rng(0).random((4000, 6))
+    share = np.mean([simes(p) <= 0.1 for p in uniform])
+    assert abs(share - 0.1) < 0.02  # exact for independent tests; 4 standard errors are .019
+
+
+@pytest.mark.parametrize(("mean", "threshold"), [(1.0, 0.1), (-1.0, 0.1), (0.1, 1.0), (0.0, 1.0)])
+def test_so_many_seeds_decide_in_so_many_cases_and_fewer_do_not(mean, threshold):
+    pattern = np.array([-1.0, 1, -1, 1, 0])
+    values = mean + pattern / pattern.std(ddof=1)  # of exactly this mean, and spread 1
+    count = seeds_needed(values, threshold, alpha=0.05, power=0.8)
+    rng = np.random.default_rng(0)
+    shares = []
+    for seeds in (count, count // 2 + 1):
+        draws = rng.normal(mean, 1, size=(4000, seeds))
+        half = stats.t.ppf(0.975, seeds - 1) * draws.std(axis=1, ddof=1) / math.sqrt(seeds)
+        middle = draws.mean(axis=1)
+        decided = (
+            np.abs(middle) + half < threshold
+            if abs(mean) < threshold
+            else np.sign(mean) * middle - half > threshold
+        )
+        shares.append(np.mean(decided))
+    assert 0.78 < shares[0] < 0.88 and shares[1] < 0.75
+
+
+def test_seeds_cannot_be_told_from_two_nor_at_the_threshold_nor_beyond_a_thousand():
+    assert seeds_needed([1.0, 2.0, math.nan], 0.1) is None
+    assert seeds_needed([0.1, 0.1, 0.1], 0.1) is None
+    assert seeds_needed([-5.0, 5.1, 0.0], 0.1) is None
+    assert seeds_needed([1.0, 1.0, 1.0], 0.1) == 4
+    few, many = (seeds_needed(VALUES, 0.1, alpha=alpha) for alpha in (0.05, 0.05 / 20))
+    assert few == 6 < many
 
 
 @pytest.mark.parametrize(
-    ("plain", "skip", "decision"),
+    ("options", "message"),
     [
-        ([8.0, 9.0, 10.0, 8.5, 9.5], [1.0, 1.1, 0.9, 1.0, 1.0], "supported"),
-        ([1.0, 1.1, 0.9, 1.0, 1.0], [8.0, 9.0, 10.0, 8.5, 9.5], "contradicted"),
-        ([1.0, 2.0, 0.5, 1.0, 1.0], [1.0, 1.0, 1.0, 1.1, 0.9], "undecided"),
-        ([1.01, 1.0, 1.02, 1.01, 1.0], [1.0, 1.0, 1.0, 1.0, 1.0], "undecided"),
+        ({"threshold": -0.1}, "`threshold` must be 0 or more; got -0.1."),
+        ({"threshold": math.nan}, "`threshold` must be 0 or more; got nan."),
+        ({"confidence": 95}, "`confidence` must lie between 0 and 1; got 95."),
     ],
 )
-def test_verdict_needs_the_whole_interval_beyond_the_threshold(plain, skip, decision):
-    claim = next(claim for claim in CLAIMS if claim.metric == "lambda_max")
-    verdict = decide(claim, _rows(plain, skip), family="MLP", depth=4, threshold=0.1)
-    assert verdict.decision == decision
-    assert verdict.num_missing == 0
-    within = plain[0] == 1.01  # the one case whose interval lies between the thresholds
-    assert ("any effect is smaller than the threshold" in verdict.note) == within
-
-
-def test_a_claim_is_decided_between_the_two_arms_that_are_named_and_the_note_names_the_other():
-    claim = next(claim for claim in CLAIMS if claim.metric == "lambda_max")
-    rows = _rows([8.0, 9.0, 10.0], [1.0, 1.1, 0.9])
-    options = {"family": "MLP", "depth": 4, "threshold": 0.1}
-    verdict = decide(claim, rows, arms=("plain", "scaled"), **options)
-    assert (verdict.effect.value, verdict.effect.num_pairs) == (0.0, 3)
-    assert "0 of 3 seeds larger without skips than with scaled skips" in verdict.note
-    assert "3 of 3 seeds larger without skips;" in f"{decide(claim, rows, **options).note};"
-
-
-def test_a_network_that_never_reached_the_loss_is_counted_as_missing():
-    claim = next(claim for claim in CLAIMS if claim.metric == "lambda_max")
-    rows = _rows([8.0, 9.0, 10.0], [1.0, 1.1, 0.9, 1.0])
-    verdict = decide(claim, rows, family="MLP", depth=4, threshold=0.1)
-    assert verdict.num_missing == 1
-    assert "1 pairs not measured" in verdict.note
-
-
-def test_steps_that_are_only_bounds_are_marked_and_two_bounds_make_no_ratio():
-    claim = next(claim for claim in CLAIMS if claim.metric == "steps")
-    rows = [
-        {
-            "family": "MLP",
-            "depth": 4,
-            "arm": arm,
-            "seed": seed,
-            "checkpoint": "",
-            "steps": steps,
-            "censored": cut,
-        }
-        for arm, seed, steps, cut in [
-            ("plain", 0, 300, True),
-            ("plain", 1, 300, True),
-            ("residual", 0, 30, False),
-            ("residual", 1, 300, True),
-            ("scaled", 0, 300, True),
-        ]
-    ]
-    verdict = decide(claim, rows, family="MLP", depth=4, threshold=0.1)
-    assert verdict.effect.num_pairs == 1
-    assert verdict.num_bounds == 3
-    np.testing.assert_allclose(verdict.effect.value, math.log(10))
-
-
-@pytest.mark.parametrize(("plain_open", "skip_open"), [(0.5, 0.1), (0.1, 0.5)])
-def test_both_twins_get_the_larger_of_their_two_resolutions(plain_open, skip_open):
-    claim = next(claim for claim in CLAIMS if claim.metric == "negative_fraction")
-    rows = [
-        {
-            "family": "MLP",
-            "depth": 4,
-            "arm": arm,
-            "seed": seed,
-            "checkpoint": "matched",
-            "negative_fraction": value,
-            "negative_fraction_open": width,
-        }
-        for arm, value, width in [("plain", 0.4, plain_open), ("residual", 0.1, skip_open)]
-        for seed in range(3)
-    ]
-    verdict = decide(claim, rows, family="MLP", depth=4, threshold=0.1)
-    np.testing.assert_allclose(verdict.effect.value, math.log(0.9 / 0.6))
+def test_bad_arguments_are_refused_by_name(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        effect(VALUES, **options)

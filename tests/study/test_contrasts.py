@@ -1,0 +1,121 @@
+"""Contrasts: rows of known numbers, one number for each seed."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lsgeo.study import Condition, Interaction
+from lsgeo.study.contrasts import DepthGrowth, Difference, LogRatio, Within
+
+HERE = Condition("MLP", "none", 4, "matched", ("plain", "residual"))
+
+
+def rows_of(plain, skip, column="x", depth=4, norm="none", family="MLP", **more):
+    place = {"family": family, "norm": norm, "depth": depth, "reading": "matched", **more}
+    return [
+        {**place, "arm": arm, "seed": seed, column: value}
+        for arm, values in (("plain", plain), ("residual", skip), ("scaled", [99.0]))
+        for seed, value in enumerate(values)
+    ]
+
+
+def test_a_log_ratio_is_without_over_with_or_the_other_way_round():
+    rows = rows_of([2.0, 8.0], [1.0, 2.0])
+    np.testing.assert_allclose(LogRatio("x").sample(rows, HERE).values, np.log([2, 4]))
+    turned = LogRatio("x", larger="with").sample(rows, HERE)
+    np.testing.assert_allclose(turned.values, -np.log([2, 4]))
+    assert turned.seeds == (0, 1)
+
+
+def test_a_difference_is_without_minus_with():
+    rows = rows_of([2.0, -8.0], [1.0, 2.0])
+    np.testing.assert_allclose(Difference("x").sample(rows, HERE).values, [1, -10])
+    np.testing.assert_allclose(Difference("x", larger="with").sample(rows, HERE).values, [-1, 10])
+
+
+def test_only_rows_of_the_condition_count():
+    other = [
+        row
+        for change in ({"depth": 8}, {"norm": "layer"}, {"family": "ViT"}, {"reading": "end"})
+        for row in rows_of([7.0], [7.0], **change)
+    ]
+    sample = LogRatio("x").sample([*other, *rows_of([2.0], [1.0]), *other], HERE)
+    np.testing.assert_allclose(sample.values, [math.log(2)])
+
+
+@pytest.mark.parametrize(("plain_open", "skip_open"), [(0.5, 0.1), (0.1, 0.5)])
+def test_both_twins_get_the_larger_of_their_two_resolutions(plain_open, skip_open):
+    rows = rows_of([0.4], [0.1])
+    for row in rows:
+        row["x_open"] = plain_open if row["arm"] == "plain" else skip_open
+    sample = LogRatio("x", resolution="x_open").sample(rows, HERE)
+    np.testing.assert_allclose(sample.values, [math.log(0.9 / 0.6)])
+
+
+def test_zeros_enter_through_the_resolution_and_have_no_logarithm_without_it():
+    rows = rows_of([0.0], [0.1], x_open=0.1)
+    sample = LogRatio("x", resolution="x_open").sample(rows, HERE)
+    np.testing.assert_allclose(sample.values, [math.log(0.5)])
+    assert LogRatio("x").sample(rows, HERE).num_missing == 1
+
+
+def test_networks_that_were_not_measured_are_counted():
+    rows = rows_of([2.0, math.nan, 2.0, "", math.inf], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    sample = LogRatio("x").sample(rows, HERE)
+    assert (len(sample.seeds), sample.num_missing) == (6, 4)
+
+
+def test_bounds_are_counted_and_two_of_them_make_no_ratio():
+    rows = rows_of([300.0, 300.0, 5.0], [30.0, 300.0, 5.0], "steps")
+    for row in rows:
+        row["steps_bound"] = row["steps"] == 300
+    for contrast, first in ((LogRatio("steps"), math.log(10)), (Difference("steps"), 270)):
+        sample = contrast.sample(rows, HERE)
+        np.testing.assert_allclose(sample.values, [first, math.nan, 0])
+        assert (sample.num_bounds, sample.num_missing) == (3, 1)
+
+
+def test_within_is_the_distance_to_the_nearer_end():
+    rows = rows_of([0.0] * 4, [0.2, 0.9, 1.5, -1.0])
+    sample = Within("x", 0.0, 1.0).sample(rows, HERE)
+    np.testing.assert_allclose(sample.values, [0.2, 0.1, -0.5, -1.0])
+    below = Within("x", high=0.5, side="without").sample(rows, HERE)
+    np.testing.assert_allclose(below.values, [0.5] * 4)
+
+
+def test_growth_with_depth_is_the_ratio_of_ratios_of_the_ends():
+    rows = rows_of([2.0, 3.0], [1.0, 1.0]) + rows_of([9.0, 9.0], [3.0, 3.0], depth=8)
+    rows += rows_of([20.0], [1.0, 2.0], depth=16)
+    growth = DepthGrowth(LogRatio("x"))
+    sample = growth.sample(rows, HERE)
+    np.testing.assert_allclose(sample.values, [math.log(10), math.nan])
+    assert growth.is_ratio and growth.columns == ("x",)
+    assert growth.sample(rows_of([2.0], [1.0]), HERE).seeds == ()
+
+
+def test_a_metric_that_enters_a_logarithm_is_not_negative():
+    with pytest.raises(ValueError, match="`x` must not be negative"):
+        LogRatio("x").sample(rows_of([-1.0], [1.0]), HERE)
+
+
+def test_an_interaction_is_the_ratio_of_ratios_of_two_norms_over_the_depths_of_both():
+    rows = rows_of([8.0, 6.0, 1.0], [1.0, 1.0, 1.0])
+    rows += rows_of([2.0, 3.0], [1.0, 1.0], norm="layer")
+    rows += rows_of([4.0, 4.0], [1.0, 1.0], depth=8)
+    rows += rows_of([4.0, 1.0], [1.0, 1.0], depth=8, norm="layer")
+    rows += rows_of([1e9], [1.0], depth=16)
+    contrast = Interaction(LogRatio("x"), norm="layer")
+    sample = contrast.sample(rows, HERE)
+    np.testing.assert_allclose(sample.values, [math.log(4) / 2, math.log(2 * 4) / 2, math.nan])
+    assert (sample.num_missing, contrast.columns, contrast.per_depth) == (1, ("x",), False)
+
+
+def test_an_interaction_of_families_takes_each_at_its_own_depths():
+    rows = rows_of([8.0], [1.0]) + rows_of([2.0], [1.0], depth=8)
+    rows += rows_of([2.0], [1.0], depth=2, family="ViT")
+    sample = Interaction(LogRatio("x"), family="ViT").sample(rows, HERE)
+    np.testing.assert_allclose(sample.values, [math.log(4) - math.log(2)])
+    assert Interaction(LogRatio("x"), family="CNN").sample(rows, HERE).seeds == ()
+    with pytest.raises(ValueError, match="name the other side"):
+        Interaction(LogRatio("x"))
