@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from lsgeo.study import effect, holm, seeds_needed, simes
 
@@ -94,6 +95,8 @@ def test_equal_numbers_are_known_exactly():
 
 def test_holm_steps_down():
     np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    several = np.random.default_rng(0).random(30) ** 4
+    np.testing.assert_allclose(holm(several), multipletests(several, method="holm")[1])
     assert len(holm([])) == 0
 
 
