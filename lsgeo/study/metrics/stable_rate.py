@@ -9,6 +9,7 @@ from lsgeo.study.metrics.subject import Metric, Subject
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 NUM_STEPS = 100
 NUM_BISECTIONS = 3
+COLUMNS = ("stable_rate", "stable_rate_bound", "stable_rate_holes")
 # Of the loss at the start and of the best constant prediction's; a training that gets so far has been stable.
 SHARE = 0.5
 
@@ -16,7 +17,10 @@ SHARE = 0.5
 def _measure(subject: Subject) -> dict[str, float]:
     loss, batch = subject.loss, subject.batch
     bound = races.constant_loss(batch["label"]) if "label" in batch else math.inf
-    target = SHARE * min(float(loss(subject.params, batch)), bound)
+    first = float(loss(subject.params, batch))
+    if not math.isfinite(first):
+        return dict.fromkeys(COLUMNS, math.nan)
+    target = SHARE * min(first, bound)
 
     def is_stable(rate):
         recipe = training.Recipe(optimizer="sgd", learning_rate=rate, max_steps=NUM_STEPS)
@@ -27,6 +31,7 @@ def _measure(subject: Subject) -> dict[str, float]:
 
     stable = [is_stable(rate) for rate in RATES]
     found = races.narrow_stable_rate(is_stable, RATES, stable, num_bisections=NUM_BISECTIONS)
+    # At an end of the grid, its last rate only bounds the largest stable one.
     return {
         "stable_rate": found.stable or RATES[0],
         "stable_rate_bound": float(found.at_edge),
@@ -37,9 +42,10 @@ def _measure(subject: Subject) -> dict[str, float]:
 STABLE_RATE = Metric(
     "stable_rate",
     _measure,
-    ("stable_rate", "stable_rate_bound", "stable_rate_holes"),
+    COLUMNS,
     readings=("init",),
     source="bisection after a grid, 100 steps of gradient descent each; see lsgeo.study.race",
     cost=2.0,
-    suits=lambda model: isinstance(model, models.MLP),
+    # The loss is that of evaluation, which training with a batch norm does not descend.
+    suits=lambda model: isinstance(model, models.MLP) and model.norm != "batch",
 )

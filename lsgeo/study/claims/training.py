@@ -1,0 +1,255 @@
+"""Claims about training: speed (C6), escape (C7), learned skips (C12), connected minima (C14)."""
+
+from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
+from lsgeo.study.contrasts import Difference, LogRatio, Within
+
+NATS = "nats per example"
+BIASED = (("identity-biased", "residual"), ("identity-biased", "scaled"))
+LEARNED = tuple(("scaled", arm) for arm in ("learnable", "layerscale", "highway", "hyper", "mhc"))
+
+C6 = Claim(
+    "C6",
+    "Faster convergence",
+    "Skip connections make training faster",
+    (
+        Hypothesis(
+            "C6a",
+            "Training reaches the matched loss in fewer steps with skips",
+            LogRatio("steps"),
+            "steps to the matched training loss, each arm at its own best learning rate",
+            "the log-ratio is not positive",
+            unit="steps",
+            readings=("",),
+            arms=BOTH_SCALES,
+            published=(
+                Published(
+                    "ResNet-18 converges faster than plain-18 and is as accurate, top-1 error 27.88 and "
+                    "27.94 %; of ResNet-34 and plain-34 it is 25.03 and 28.54 % (ImageNet)",
+                    "He et al. 2016",
+                    1,
+                ),
+                Published(
+                    "Inception networks train faster with residual connections, and end little better",
+                    "Szegedy et al. 2017",
+                    1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C6b",
+            "Skip connections are faster than the initialisation that they amount to",
+            LogRatio("steps"),
+            "steps to the matched training loss, against networks without skips that start near the identity",
+            "the speed-up vanishes against identity-biased weights: the credit is the initialisation's",
+            unit="steps",
+            readings=("",),
+            arms=BIASED,
+        ),
+        Hypothesis(
+            "C6c",
+            "Networks with skips bear larger learning rates",
+            LogRatio("stable_rate", larger="with"),
+            "largest learning rate with which gradient descent trains",
+            "the rate is not larger with skips",
+            unit="parameter² / nat",
+            readings=("init",),
+            arms=BOTH_SCALES,
+            models=("mlp",),
+        ),
+    ),
+    protocol="Steps to one training loss at each arm's best rate of a logarithmic grid, where a network that "
+    "does not get there counts with all its steps; the largest stable rate by bisection.",
+    contested="Networks without skips can be trained as fast where their initialisation is chosen for it (DKS "
+    "and TAT, with second-order optimisers; DiracNets).",
+    quote="the acceleration of convergence rates during optimization",
+)
+
+_TABLE = Published(
+    "training stays at a loss of 1.5699 from the linear minimum of lemma 1 and goes to 0.0061 from the usual "
+    "initialisation (MLP, CIFAR-10): bad minima exist, and ordinary training rarely meets them",
+    "Goldblum et al. 2020, table 1",
+)
+_BUILT = {"readings": ("init",), "arms": BOTH_SCALES, "models": ("mlp",), "norms": ("none",)}
+
+C7 = Claim(
+    "C7",
+    "Escape",
+    "Skip connections help training to escape from local minima",
+    (
+        Hypothesis(
+            "C7a",
+            "SGD leaves a bad local minimum more often with skips",
+            Difference("escape_rate", larger="with"),
+            "share of tries that leave a linear classifier's minimum, built into the network",
+            "the intervals of the rates overlap",
+            published=(_TABLE,),
+            **_BUILT,
+        ),
+        Hypothesis(
+            "C7b",
+            "SGD with momentum leaves a bad local minimum more often with skips",
+            Difference("escape_rate_momentum", larger="with"),
+            "the same share, with momentum 0.9",
+            "the intervals of the rates overlap",
+            **_BUILT,
+        ),
+        Hypothesis(
+            "C7c",
+            "SGD leaves a bad local minimum sooner with skips",
+            LogRatio("escape_steps"),
+            "median steps to leave it",
+            "the log-ratio is not positive",
+            unit="steps",
+            **_BUILT,
+        ),
+        Hypothesis(
+            "C7d",
+            "SGD leaves a plateau behind a dead layer more often with skips",
+            Difference("escape_rate_plateau", larger="with"),
+            "share of tries that leave a layer of dead ReLUs, built into the network",
+            "the intervals of the rates overlap",
+            **_BUILT,
+        ),
+    ),
+    protocol="The point is built into both twins, as one function at one loss; mini-batches of 16 at 0.9 of "
+    "each network's own largest stable rate there; out below 0.9 of the loss.",
+    contested="From the minimum, twins with and without an unscaled skip train alike, step for step, until a "
+    "ReLU turns off; gradient descent on all examples never leaves it.",
+    quote="diminish the chances of the optimizer getting trapped in local minima",
+)
+
+C12 = Claim(
+    "C12",
+    "Learned skips",
+    "Skip connections that are learned improve on fixed ones",
+    (
+        Hypothesis(
+            "C12a",
+            "Learned skips lower the largest curvature",
+            LogRatio("lambda_max"),
+            "largest Hessian eigenvalue, against the fixed scale 1 / sqrt(depth)",
+            "it is not lower than with the fixed scale",
+            unit="nats / parameter²",
+            readings=("matched", "end"),
+            arms=LEARNED,
+        ),
+        Hypothesis(
+            "C12b",
+            "Learned skips make training faster",
+            LogRatio("steps"),
+            "steps to the matched training loss, against the fixed scale 1 / sqrt(depth)",
+            "there is no speed-up over the fixed scale",
+            unit="steps",
+            readings=("",),
+            arms=LEARNED,
+            published=(
+                Published(
+                    "ReZero is 56 % faster in a 12-layer transformer (enwik8), 32 % in ResNet-56 and 15 "
+                    "times as fast in deep fully connected networks",
+                    "Bachlechner et al. 2021",
+                    1,
+                ),
+                Published(
+                    "OLMoE-1B-7B converges about 1.8 times as fast with dynamic hyper-connections of 4 streams",
+                    "Zhu et al. 2025",
+                    1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C12c",
+            "Doubly stochastic mixtures of streams neither grow nor shrink over depth",
+            Within("stream_gain", high=1.1),
+            "largest absolute row or column sum of the product of all blocks' mixtures",
+            "a sum is above 1.1",
+            readings=("end", "matched", "init"),
+            arms=(("scaled", "mhc"),),
+            threshold=0.0,
+        ),
+        Hypothesis(
+            "C12d",
+            "Free mixtures of streams grow over depth, doubly stochastic ones do not",
+            LogRatio("stream_gain"),
+            "largest absolute row or column sum, of hyper-connections against doubly stochastic ones",
+            "the sum of the free mixtures is not larger",
+            readings=("end", "matched"),
+            arms=(("hyper", "mhc"),),
+            published=(
+                Published(
+                    "the composite gain falls from about 3000 to about 1.6 in a language model of 27B "
+                    "parameters",
+                    "Xie et al. 2025",
+                    1,
+                ),
+            ),
+        ),
+    ),
+    protocol="As for C4 and C6, with learned skips against the skip that is scaled by 1 / sqrt(depth) in place "
+    "of no skip.",
+    contested="ResNet-56 has a higher error with ReZero, 6.58 against 6.27 %; DiracNet-34, without explicit "
+    "skips, 27.79 against 27.17 % for ResNet-34.",
+    quote="adaptive skip connections or learnable connections, could push the boundaries",
+)
+
+_PATHS = {"unit": NATS, "readings": ("matched", "end"), "arms": BOTH_SCALES}
+
+C14 = Claim(
+    "C14",
+    "Connected minima",
+    "Skip connections make the minima that training finds better connected",
+    (
+        Hypothesis(
+            "C14a",
+            "A curve between two trained networks rises less with skips",
+            Difference("curve_barrier"),
+            "highest training loss on a fitted Bezier curve, over the mean of its ends",
+            "the curve's barrier is not lower with skips",
+            published=(
+                Published(
+                    "highest test error on a Bezier curve and at its ends: VGG-16 7.75 % (6.79 to 6.94), "
+                    "PreResNet-164 4.97 % (4.76), WRN-28-10 3.88 % (3.69) (CIFAR-10)",
+                    "Garipov et al. 2018",
+                    1,
+                ),
+                Published(
+                    "the saddle on the path lies near the training loss for ResNets and DenseNets, near the "
+                    "test loss for shallow CNNs (CIFAR-10 and CIFAR-100)",
+                    "Draxler et al. 2018",
+                    1,
+                ),
+            ),
+            **_PATHS,
+        ),
+        Hypothesis(
+            "C14b",
+            "The straight line between two trained networks rises less with skips",
+            Difference("linear_barrier"),
+            "highest training loss on the line, over the mean of its ends",
+            "the line's barrier is not lower with skips",
+            **_PATHS,
+        ),
+        Hypothesis(
+            "C14c",
+            "The line rises less with skips also where the units are matched",
+            Difference("matched_barrier"),
+            "the same, after the units of one network are permuted to match the other's",
+            "the line's barrier is not lower with skips once units are matched",
+            published=(
+                Published(
+                    "the barrier of an MLP without skips, of width 512, falls from 1.44 to 0.038 by matching "
+                    "(MNIST)",
+                    "Ainsworth et al. 2023, from a secondary source",
+                ),
+                Published(
+                    "the accuracy barrier of ResNet-18 falls from 16 to 1.5 % by renormalisation",
+                    "Jordan et al. 2023",
+                ),
+            ),
+            **_PATHS,
+        ),
+    ),
+    protocol="Two trainings from different initial weights, at the same training loss; differences in nats, "
+    "for a barrier may be zero. What is found on a path bounds the lowest pass from above.",
+    contested="The barrier on the line is mostly the order of the units, and how far matching lowers it "
+    "depends on width and optimiser.",
+)
