@@ -9,11 +9,11 @@ from lsgeo.study.metrics.gates import GATES
 from lsgeo.study.metrics.generalization import GENERALIZATION
 from lsgeo.study.metrics.gradient_flow import GRADIENT_FLOW
 from lsgeo.study.metrics.paths import LESIONS, PATHS
+from lsgeo.study.metrics.rank import RANK
 from lsgeo.study.metrics.reuse import REUSE
 from lsgeo.study.metrics.sharpness import SHARPNESS
 from lsgeo.study.metrics.shortcuts import SHORTCUTS
 from lsgeo.study.metrics.smoothness import SMOOTHNESS
-from lsgeo.study.metrics.rank import RANK
 from lsgeo.study.metrics.stable_rate import STABLE_RATE
 from lsgeo.study.metrics.subject import READINGS, Metric, Subject
 from lsgeo.study.metrics.subspace import SUBSPACE
