@@ -30,7 +30,7 @@ _COMMON = {
     "num_steps": 64,
     "trace_matvecs": 60,
     "resolution": 51,
-    "without": ("escape", "connectivity", "conditioning"),
+    "without": ("escape", "connectivity", "stable_rate", "conditioning", "paths", "alignment"),
 }
 
 
