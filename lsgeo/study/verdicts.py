@@ -5,6 +5,7 @@ the primary one decides, and where another one decides otherwise, beyond what ch
 answer depends on the protocol.
 """
 
+import collections
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -27,8 +28,8 @@ class Finding:
       condition: where.
       sample: one number for each seed.
       effect: their mean, interval and probabilities.
-      adjusted_p: `Effect.p_value`, Holm's: the primary findings over the claims, the others over the
-        hypothesis.
+      adjusted_p: `Effect.p_value`, Holm's: the primary finding over the first hypotheses of all claims, or over
+        the others of its claim; all other findings over the hypothesis.
       decision: of `DECISIONS`.
     """
 
@@ -110,7 +111,7 @@ def decide(
 
     A verdict is the primary finding's decision, "no difference" counting as contradicted. It is "depends on
     protocol" where some findings support and others speak against the hypothesis and, after Simes' test on
-    each side, the larger of the two probabilities is no larger than 1 - confidence by Holm over the
+    each side, the larger of the two probabilities is no larger than 1 - confidence by Holm over the same
     hypotheses: among thousands of findings one of the wrong sign is no surprise.
 
     Args:
@@ -119,7 +120,8 @@ def decide(
       designs: what the study has; the first one that a hypothesis covers, at its largest depth, with the
         hypothesis' first arms and reading, is its primary condition.
       confidence: of the intervals; 1 - confidence bounds the probability of any wrong primary finding, and that
-        of any wrong "depends on protocol", in all hypotheses together.
+        of any wrong "depends on protocol", in the first hypotheses of all claims together, and in the others of
+        each claim.
       num_resamples: bootstrap resamples of an interval.
 
     Returns:
@@ -129,13 +131,19 @@ def decide(
     pairs = [(claim, hypothesis) for claim in claims for hypothesis in claim.hypotheses]
     options = {"confidence": confidence, "num_resamples": num_resamples}
     found = [_findings(hypothesis, rows, designs, options) for _, hypothesis in pairs]
-    primary = _over(found, 1, lambda findings, _: findings[0].effect.p_value, pairs)
-    split = _over(found, 2, _split_p, pairs)
+    # The claims' first hypotheses share one level; a claim's others are asked beside it, and share one.
+    shared = [
+        "" if hypothesis is claim.hypotheses[0] else claim.name for claim, hypothesis in pairs
+    ]
+    primary = _over(found, 1, lambda findings, _: findings[0].effect.p_value, pairs, shared)
+    split = _over(found, 2, _split_p, pairs, shared)
     # What the next hypothesis to be decided has to reach.
-    share = alpha / max(1, sum(p > alpha for p, f in zip(primary, found, strict=True) if f))
+    left = collections.Counter(
+        level for level, p, f in zip(shared, primary, found, strict=True) if f and p > alpha
+    )
     verdicts = []
-    for (claim, hypothesis), findings, first, apart in zip(
-        pairs, found, primary, split, strict=True
+    for (claim, hypothesis), level, findings, first, apart in zip(
+        pairs, shared, found, primary, split, strict=True
     ):
         others = statistics.holm([f.effect.p_value for f in findings[1:]])
         decided = _decided(findings, [first, *others], hypothesis, alpha)
@@ -143,7 +151,9 @@ def decide(
         needed = None
         if decision == "undecided" and findings:
             values = findings[0].sample.values
-            needed = statistics.seeds_needed(values, hypothesis.threshold, alpha=share)
+            needed = statistics.seeds_needed(
+                values, hypothesis.threshold, alpha=alpha / left[level]
+            )
         verdicts.append(Verdict(claim, hypothesis, decided, decision, needed, float(apart)))
     return verdicts
 
@@ -177,11 +187,12 @@ def _findings(hypothesis, rows, designs, options):
     return findings
 
 
-def _over(found, least, p_value, pairs):
-    # Holm over the hypotheses that have enough findings for the test; 1 for the others.
+def _over(found, least, p_value, pairs, shared):
+    # Holm over the hypotheses of a level that have enough findings for the test; 1 for the others.
     adjusted = np.ones(len(found))
-    tested = [i for i, findings in enumerate(found) if len(findings) >= least]
-    adjusted[tested] = statistics.holm([p_value(found[i], pairs[i][1]) for i in tested])
+    for level in set(shared):
+        tested = [i for i, f in enumerate(found) if shared[i] == level and len(f) >= least]
+        adjusted[tested] = statistics.holm([p_value(found[i], pairs[i][1]) for i in tested])
     return adjusted
 
 

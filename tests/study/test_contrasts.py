@@ -94,9 +94,10 @@ def test_growth_with_depth_is_the_ratio_of_ratios_of_the_ends():
     assert growth.sample(rows_of([2.0], [1.0]), HERE).seeds == ()
 
 
-def test_a_metric_that_enters_a_logarithm_is_not_negative():
-    with pytest.raises(ValueError, match="`x` must not be negative"):
-        LogRatio("x").sample(rows_of([-1.0], [1.0]), HERE)
+def test_a_pair_with_a_negative_metric_has_no_logarithm_and_counts_as_missing():
+    sample = LogRatio("x").sample(rows_of([-1.0, 2.0], [1.0, 1.0]), HERE)
+    np.testing.assert_allclose(sample.values, [math.nan, math.log(2)])
+    assert sample.num_missing == 1
 
 
 def test_an_interaction_is_the_ratio_of_ratios_of_two_norms_over_the_depths_of_both():

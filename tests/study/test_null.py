@@ -12,16 +12,17 @@ NAMES = tuple(f"x{i}" for i in range(18))
 READINGS = ("matched", "init")
 ARMS = (("plain", "residual"), ("plain", "scaled"))
 SEEDS = 5
-CLAIM = Claim(
-    "T1",
-    "",
-    "",
-    tuple(
-        Hypothesis(name, "", LogRatio(name), "", "", readings=READINGS, arms=ARMS) for name in NAMES
-    ),
-    "",
-    "",
-)
+CLAIMS = [
+    Claim(
+        f"T{i}",
+        "",
+        "",
+        (Hypothesis(name, "", LogRatio(name), "", "", readings=READINGS, arms=ARMS),),
+        "",
+        "",
+    )
+    for i, name in enumerate(NAMES)
+]
 DESIGN = Design("MLP", "mlp", "none", (4,), ("plain", "residual", "scaled"), frozenset(NAMES))
 # The logarithm of a metric of one network. Twins differ by two draws of the same law.
 LAWS = {
@@ -42,7 +43,7 @@ def study_of(logs):
         for j, reading in enumerate(READINGS)
         for seed in range(SEEDS)
     ]
-    return decide([CLAIM], rows, [DESIGN], num_resamples=199)
+    return decide(CLAIMS, rows, [DESIGN], num_resamples=199)
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -119,16 +119,19 @@ def test_a_primary_finding_without_a_number_leaves_the_verdict_open():
     assert (nowhere.findings, nowhere.primary, nowhere.decision) == ((), None, "undecided")
 
 
-def test_primary_findings_share_their_level_over_all_claims_and_the_others_over_the_hypothesis():
-    columns = ("a", "b", "c")
-    effects = {"a": 1.0, "b": 0.25, "c": 0.3}
+def test_first_hypotheses_share_a_level_over_the_claims_and_a_claim_s_others_one_of_their_own():
+    columns = ("a", "b", "c", "d")
+    effects = {"a": 1.0, "b": 0.25, "c": 0.3, "d": 0.2}
     rows = merged(*(rows_of(effects[c], column=c, depth=d) for c in columns for d in (2, 4, 8)))
-    claims = [claim(hypothesis("T1a", "a"), hypothesis("T1b", "b")), claim(hypothesis("T2a", "c"))]
-    found = decide(claims, rows, [design(depths=(2, 4, 8), columns=columns)])
-    primary = [v.primary for v in found]
-    np.testing.assert_allclose(
-        [f.adjusted_p for f in primary], holm([f.effect.p_value for f in primary])
+    first = claim(*(hypothesis(f"T1{name}", name) for name in "abd"))
+    found = decide(
+        [first, claim(hypothesis("T2a", "c"))], rows, [design(depths=(2, 4, 8), columns=columns)]
     )
+    for together in ([found[0], found[3]], found[1:3]):
+        primary = [v.primary for v in together]
+        np.testing.assert_allclose(
+            [f.adjusted_p for f in primary], holm([f.effect.p_value for f in primary])
+        )
     for v in found:
         np.testing.assert_allclose(
             [f.adjusted_p for f in v.findings[1:]],
@@ -138,7 +141,7 @@ def test_primary_findings_share_their_level_over_all_claims_and_the_others_over_
     weak = [rows_of(0.18, column=name) for name in "abcdefgh"]
     alone = decide([claim(hypothesis(column="a"))], weak[0], [design(columns=("a",))])[0]
     many = decide(
-        [claim(*(hypothesis(f"T1{name}", name) for name in "abcdefgh"))],
+        [claim(hypothesis(f"T{name}", name)) for name in "abcdefgh"],
         merged(*weak),
         [design(columns=tuple("abcdefgh"))],
     )
@@ -150,7 +153,7 @@ def test_primary_findings_share_their_level_over_all_claims_and_the_others_over_
 def test_no_difference_shares_the_level_too():
     # One interval inside the thresholds is easily had among eight.
     rows = merged(*(rows_of(0.035, column=name) for name in "abcdefgh"))
-    claims = [claim(*(hypothesis(f"T1{name}", name) for name in "abcdefgh"))]
+    claims = [claim(hypothesis(f"T{name}", name)) for name in "abcdefgh"]
     found = decide(claims, rows, [design(columns=tuple("abcdefgh"))])
     inside = [-0.1 < v.primary.effect.lower and v.primary.effect.upper < 0.1 for v in found]
     assert all(inside) and {v.decision for v in found} == {"undecided"}
@@ -178,7 +181,7 @@ def test_one_stray_finding_among_many_is_no_dependence():
     stray = rows_of(-0.195, depth=2, column="a")
     usual = [(c, d) for c in columns for d in (2, 4, 8) if (c, d) != ("a", 2)]
     rows = merged(stray, *(rows_of(2.0, column=c, depth=d) for c, d in usual))
-    claims = [claim(*(hypothesis(f"T1{name}", name) for name in columns))]
+    claims = [claim(hypothesis(f"T{name}", name)) for name in columns]
     found = decide(claims, rows, [design(depths=(2, 4, 8), columns=columns)])[0]
     assert [f.decision for f in found.findings] == ["supported", "supported", "contradicted"]
     assert found.decision == "supported" and 0.05 < found.split_p < 1
