@@ -1,4 +1,4 @@
-"""Effects of the skip connection, one row per claim."""
+"""Effects of the skip connection, one row per hypothesis."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,61 +9,61 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, dress
 
 FARTHEST = np.log(1e3)  # beyond, an interval would squeeze all others
-MARKERS = {"supported": "o", "contradicted": "X", "undecided": "D"}
+MOST_THRESHOLDS = 30.0
+MARKERS = {"supported": "o", "contradicted": "X", "depends on protocol": "s", "undecided": "D"}
+FILLS = {"supported": "full", "contradicted": "full", "depends on protocol": "left"}
 
 
 class Effect(Protocol):
-    """What is drawn of a verdict: the natural log of the ratio no skip / skip, and its interval."""
+    """What is drawn of a verdict: an effect that is positive where the hypothesis holds."""
 
-    claim: str
-    family: str
-    metric: str
-    effect: float
+    label: str
+    value: float
     lower: float
     upper: float
     threshold: float
     verdict: str
 
 
-def effect_forest(rows: Sequence[Effect], ax, *, against: str = "with skip") -> None:
-    """Draws every effect with its interval as a factor, no skip / skip, on a log axis.
+def effect_forest(rows: Sequence[Effect], ax, *, ratios: bool = True) -> None:
+    """Draws effects with their intervals, one row each.
 
-    Supported claims are discs, contradicted ones crosses, undecided ones open diamonds. The short
-    upright stroke in a row is the threshold that the whole interval must pass. Rows without an
-    estimate say so.
+    Supported hypotheses are discs, contradicted ones crosses, those that depend on the protocol squares
+    filled by half, undecided ones open diamonds. The short upright strokes in a row are the thresholds that
+    the whole interval must pass. Rows without an estimate say so; an end that is far away is an arrow.
 
     Args:
-      rows: verdicts, from top to bottom.
+      rows: effects, from top to bottom.
       ax: matplotlib Axes.
-      against: what the networks without skip are compared with, "with ...".
+      ratios: whether the effects are natural logarithms of ratios, drawn as factors on a log axis; other
+        effects, whose units differ, are drawn in multiples of their thresholds, linear up to 1 and
+        logarithmic beyond.
 
     Raises:
-      ValueError: for no row or an unknown verdict.
+      ValueError: for no row, an unknown verdict, or a threshold that is no unit.
     """
     if not rows:
-        raise ValueError("`rows` must hold at least one verdict; got none.")
+        raise ValueError("`rows` must hold at least one effect; got none.")
     for row in rows:
         if row.verdict not in MARKERS:
             raise ValueError(
                 f"Unknown verdict: {row.verdict!r}. Choose one of: {', '.join(MARKERS)}."
             )
-    ax.set_xscale("log")
-    low, high = _limits(rows)
-    ax.set_xlim(low, high)
+        if not ratios and not row.threshold > 0:
+            raise ValueError(
+                f"`threshold` of {row.label!r} must be positive where it is the unit; got {row.threshold}."
+            )
+    low, high = _limits(rows, ratios)
+    _scale(ax, low, high, ratios)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_yticks(range(len(rows)), [_label(row) for row in rows])
-    dress(ax, x=f"effect: value without skip / value {against} (factor)", y="claim", grid="x")
+    ax.set_yticks(range(len(rows)), [row.label for row in rows])
     ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"×{factor:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.axvline(1, color=INK, linewidth=0.9)
     for place, row in enumerate(rows):
-        _draw(row, place, ax, low, high)
-    for text, side in ((f"← larger {against}", "right"), ("larger without skip →", "left")):
+        _draw(row, place, ax, (low, high), ratios)
+    for text, side in (("← against the hypothesis", "right"), ("as it predicts →", "left")):
         ax.annotate(
             text,
-            (1, 1),
+            (_position(0.0, ratios), 1),
             xycoords=("data", "axes fraction"),
             xytext=(-4 if side == "right" else 4, 3),
             textcoords="offset points",
@@ -73,35 +73,56 @@ def effect_forest(rows: Sequence[Effect], ax, *, against: str = "with skip") -> 
         )
 
 
-def _draw(row, place, ax, low, high):
-    if np.isnan(row.effect):
-        _right_text(ax, place, f"no estimate: {row.verdict}")
+def _scale(ax, low, high, ratios):
+    if ratios:
+        ax.set_xscale("log")
+        dress(ax, x="effect (factor between without and with skips)", y="", grid="x")
+        subs = (1, 2, 5) if high - low < np.log(300) else (1,)
+        ax.xaxis.set_major_locator(LogLocator(subs=subs))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"×{factor:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.set_xscale("symlog", linthresh=1.0)
+        dress(ax, x="effect (multiples of the smallest one that counts)", y="", grid="x")
+        ticks = np.array([-30, -10, -3, -1, 0, 1, 3, 10, 30])
+        ax.set_xticks(ticks[(ticks >= low) & (ticks <= high)])
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.minorticks_off()
+    ax.set_xlim(_position(low, ratios), _position(high, ratios))
+    ax.axvline(_position(0.0, ratios), color=INK, linewidth=0.9)
+
+
+def _draw(row, place, ax, limits, ratios):
+    unit = 1.0 if ratios else row.threshold
+    if np.isnan(row.value):
+        _right_text(ax, place, f"no number: {row.verdict}")
         return
+    low, high = limits
     ends = []
-    for bound, edge, arrow in ((row.lower, low, "<"), (row.upper, high, ">")):
-        inside = np.log(low) <= bound <= np.log(high)
-        ends.append(np.exp(bound) if inside else edge)
+    for bound, edge, arrow in ((row.lower / unit, low, "<"), (row.upper / unit, high, ">")):
+        inside = low <= bound <= high
+        ends.append(_position(bound if inside else edge, ratios))
         if not inside:
             # An end that is unknown, infinite or far away: the line runs to the edge, with an arrow.
-            ax.plot(edge, place, marker=arrow, color=INK, markersize=5, clip_on=False)
+            ax.plot(ends[-1], place, marker=arrow, color=INK, markersize=5, clip_on=False)
     ax.plot(ends, [place, place], color=INK, linewidth=1.4)
     if np.isfinite(row.threshold):
-        stroke = [place - 0.28, place + 0.28]
-        ax.plot(np.exp([row.threshold] * 2), stroke, color=FAINT, linewidth=2.2)
+        for threshold in (-row.threshold / unit, row.threshold / unit):
+            stroke = [place - 0.28, place + 0.28]
+            ax.plot([_position(threshold, ratios)] * 2, stroke, color=FAINT, linewidth=1.6)
     ax.plot(
-        _inside(row.effect, low, high),
+        _position(np.clip(row.value / unit, low, high), ratios),
         place,
         marker=MARKERS[row.verdict],
         markersize=7,
         color=INK,
-        markerfacecolor="none" if row.verdict == "undecided" else INK,
+        markerfacecolor=INK,
+        markerfacecoloralt="none",
+        fillstyle=FILLS.get(row.verdict, "none"),
         markeredgewidth=1.2,
     )
-    _right_text(ax, place, f"×{np.exp(row.effect):.2g}  {row.verdict}")
-
-
-def _label(row):
-    return f"{row.claim}  {row.family}\n{row.metric.split(',')[0]}"
+    shown = f"×{np.exp(row.value):.2g}" if ratios else f"{row.value:+.2g}"
+    _right_text(ax, place, f"{shown}  {row.verdict}")
 
 
 def _right_text(ax, place, text):
@@ -109,7 +130,7 @@ def _right_text(ax, place, text):
         text,
         (1, place),
         xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
+        xytext=(8, 0),
         textcoords="offset points",
         va="center",
         fontsize=SMALL_SIZE,
@@ -118,13 +139,18 @@ def _right_text(ax, place, text):
     )
 
 
-def _inside(log_ratio, low, high):
-    return float(np.exp(np.clip(log_ratio, np.log(low), np.log(high))))
+def _position(value, ratios):
+    return float(np.exp(value)) if ratios else float(value)
 
 
-def _limits(rows):
-    numbers = [(row.effect, row.lower, row.upper, row.threshold, 0.0) for row in rows]
-    finite = np.array([number for row in numbers for number in row if np.isfinite(number)])
-    margin = 0.08 * np.ptp(finite) + 0.1
-    ends = min(finite.min(), -np.log(1.5)) - margin, max(finite.max(), np.log(1.5)) + margin
-    return tuple(float(np.exp(np.clip(end, -FARTHEST, FARTHEST))) for end in ends)
+def _limits(rows, ratios):
+    farthest, least = (FARTHEST, np.log(1.5)) if ratios else (MOST_THRESHOLDS, 1.5)
+    numbers = [
+        number / (1.0 if ratios else row.threshold)
+        for row in rows
+        for number in (row.value, row.lower, row.upper, row.threshold, -row.threshold)
+    ]
+    finite = np.array([number for number in numbers if np.isfinite(number)])
+    low, high = min(finite.min(initial=0.0), -least), max(finite.max(initial=0.0), least)
+    margin = 0.08 * (high - low) if ratios else 0.2
+    return tuple(float(np.clip(end, -farthest, farthest)) for end in (low - margin, high + margin))

@@ -1,64 +1,12 @@
 """What a report says, as plain data that is checked where it comes in."""
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 
-VERDICTS = ("supported", "contradicted", "undecided")
+from lsgeo import study
+from lsgeo.report.explorer import Explorer
+
 _PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@dataclasses.dataclass(frozen=True)
-class VerdictRow:
-    """One claim, measured in one family of networks.
-
-    The effect is the natural log of the ratio of the metric without skips to the metric with them,
-    at the same training loss: 0 is no difference, log(2) is twice as much without. NaN means that
-    there is no estimate.
-
-    Attributes:
-      claim: short identifier, such as "C3".
-      statement: the claim in one line.
-      family: family of networks, such as "MLP" or "ResNet".
-      metric: name of the metric that decides.
-      effect: log-ratio.
-      lower: lower end of its interval; may be -inf or NaN.
-      upper: upper end of its interval; may be inf or NaN.
-      num_seeds: number of pairs of networks behind the effect.
-      threshold: log-ratio that the whole interval had to pass, set before the run.
-      verdict: "supported", "contradicted" or "undecided".
-      note: what a reader must know beside it: agreement of the seeds, networks that are missing.
-    """
-
-    claim: str
-    statement: str
-    family: str
-    metric: str
-    effect: float
-    lower: float
-    upper: float
-    num_seeds: int
-    threshold: float
-    verdict: str
-    note: str = ""
-
-    def __post_init__(self):
-        """Refuses a verdict without a name, and an interval that leaves out its effect."""
-        if self.verdict not in VERDICTS:
-            raise ValueError(
-                f"`verdict` of {self.claim} must be one of {', '.join(VERDICTS)}; got "
-                f"{self.verdict!r}."
-            )
-        if self.lower > self.effect or self.upper < self.effect or self.lower > self.upper:
-            raise ValueError(
-                f"`lower` and `upper` of {self.claim} must enclose `effect`; got {self.effect} in "
-                f"[{self.lower}, {self.upper}]."
-            )
-        if math.isnan(self.effect) and self.verdict != "undecided":
-            raise ValueError(
-                f"`verdict` of {self.claim} must be undecided where there is no effect; got "
-                f"{self.verdict!r}."
-            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,33 +39,109 @@ class Figure:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClaimSection:
+    """One claim and all that a study says of it.
+
+    Attributes:
+      verdicts: of its hypotheses, the primary one first.
+      command: shell command that measures this claim again.
+      files: paths of its runs and results, relative to the page.
+      notes: what must be known beside the verdicts, one sentence per entry.
+    """
+
+    verdicts: Sequence[study.Verdict]
+    command: str = ""
+    files: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+    def __post_init__(self):
+        """Refuses verdicts of several claims, unknown ones and those that their findings deny."""
+        _refuse_text(self, "files", "notes")
+        if not self.verdicts:
+            raise ValueError("`verdicts` of a claim must hold at least one; got none.")
+        for verdict in self.verdicts:
+            _check(verdict, self.claim)
+
+    @property
+    def claim(self) -> study.Claim:
+        """The claim."""
+        return self.verdicts[0].claim
+
+
+@dataclasses.dataclass(frozen=True)
 class ReportContent:
     """Everything that the page shows, in the order in which it shows it.
 
     Attributes:
       title: the question.
-      headline: the answer, one sentence per entry.
-      verdicts: one row per claim and family.
-      figures: figures.
+      answer: the answer in one paragraph, as `lsgeo.report.answer` makes it.
+      claims: claims with their verdicts.
+      forest: effects of all hypotheses in one figure.
+      explorer: networks that can be laid side by side.
+      figures: pictures of single networks, which need no script.
       failures: one sentence per network, or group of them, that failed to train.
-      provenance: names and values of versions, devices, data, seeds.
+      unmeasured: hypotheses that were not measured, with the reason.
+      problems: one sentence per run that is damaged or missing.
+      provenance: names and values of versions, devices, data, seeds, time and disk.
       command: shell command that makes the page again.
     """
 
     title: str
-    headline: Sequence[str]
-    verdicts: Sequence[VerdictRow]
+    answer: str
+    claims: Sequence[ClaimSection]
+    forest: Figure | None = None
+    explorer: Explorer | None = None
     figures: Sequence[Figure] = ()
     failures: Sequence[str] = ()
+    unmeasured: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    problems: Sequence[str] = ()
     provenance: Mapping[str, object] = dataclasses.field(default_factory=dict)
     command: str = ""
 
     def __post_init__(self):
-        """Refuses a headline that would be shown letter by letter, and a page without an answer."""
-        for name in ("headline", "failures"):
-            if isinstance(getattr(self, name), str):
-                raise ValueError(
-                    f"`{name}` must be a list of sentences; got one string. Wrap it in []."
-                )
-        if not self.headline:
-            raise ValueError("`headline` must hold at least one sentence; got none.")
+        """Refuses lists that would be shown letter by letter, and a page without an answer."""
+        _refuse_text(self, "failures", "problems")
+        if not self.answer.strip():
+            raise ValueError("`answer` must hold at least one sentence; got none.")
+        names = [section.claim.name for section in self.claims]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"`claims` must name each claim once; got {', '.join(names)}. Put all verdicts of a "
+                "claim into one section."
+            )
+
+
+def _refuse_text(content, *names):
+    for name in names:
+        if isinstance(getattr(content, name), str):
+            raise ValueError(
+                f"`{name}` must be a list of sentences; got one string. Wrap it in []."
+            )
+
+
+def _check(verdict, claim):
+    name = verdict.hypothesis.name
+    if verdict.claim != claim:
+        raise ValueError(
+            f"`verdicts` of a section must be of one claim; got {claim.name} and {verdict.claim.name}."
+        )
+    if verdict.decision not in study.VERDICTS:
+        raise ValueError(
+            f"`decision` of {name} must be one of {', '.join(study.VERDICTS)}; got {verdict.decision!r}."
+        )
+    if not verdict.findings and verdict.decision != "undecided":
+        raise ValueError(
+            f"`decision` of {name} must be undecided where there is no finding; got {verdict.decision!r}."
+        )
+    for finding in verdict.findings:
+        if finding.decision not in study.DECISIONS:
+            raise ValueError(
+                f"`decision` of a finding of {name} must be one of {', '.join(study.DECISIONS)}; got "
+                f"{finding.decision!r}."
+            )
+        effect = finding.effect
+        if effect.lower > effect.value or effect.upper < effect.value:
+            raise ValueError(
+                f"`effect` of a finding of {name} must lie in its interval; got {effect.value} in "
+                f"[{effect.lower}, {effect.upper}]."
+            )
