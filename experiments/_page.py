@@ -1,222 +1,164 @@
 """The study's page: verdicts in words, figures with captions, what failed, where it came from."""
 
-import math
 import os
 import pathlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
-import numpy as np
+from experiments import _contracts, _grid, _networks, _pictures
+from lsgeo import report, runs, study
 
-from experiments import _answers, _contracts, _grid, _results, spectrum, surface
-from lsgeo import plotting, report, runs, study
-
-UNIT = "nats / parameter²"
-ROLES = {"init": "at initialisation", "matched": "at equal training loss", "end": "at the end"}
+TITLE = "What do skip connections do to the loss landscape?"
 
 
 def write(
     path: str | os.PathLike,
+    *,
     cells: Sequence[_grid.Cell],
-    rows: Sequence[_results.Row],
+    rows: Sequence[Mapping],
     contracts: Sequence[_contracts.Pair],
     verdicts: Sequence[study.Verdict],
     config,
-    provenance: dict,
+    provenance: Mapping,
+    problems: Sequence[str],
+    command: str,
 ) -> str:
-    """Writes the page and returns its headline."""
-    headline = _answers.headline(verdicts, config)
-    table = [_answers.row(verdict) for verdict in verdicts]
-    figures = _answers.effects(verdicts)
-    for family, settings in config.families().items():
-        mine = [cell for cell in cells if cell.family == family]
-        ours = [row for row in rows if row["family"] == family]
-        depth = max(settings.depths)
-        figures += [
-            _densities(family, depth, mine, config),
-            _by_depth(family, ours),
-            _curves(family, depth, mine, contracts, config),
-        ]
-        figures += _surfaces(family, depth, mine)
+    """Writes the page.
+
+    Args:
+      path: of the page, beside the study's "runs" and "results.csv".
+      cells: networks.
+      rows: what was measured.
+      contracts: what twins have in common.
+      verdicts: of all hypotheses, those of a claim together.
+      config: of the study.
+      provenance: names and values; those of "versions" are spread out.
+      problems: one sentence per run that is damaged or missing.
+      command: that makes the page again.
+
+    Returns:
+      The answer in one paragraph.
+    """
+    path = pathlib.Path(path)
+    trained = [cell for cell in cells if _networks.stored(cell.path / "train", "summary")]
+    answer = report.answer(verdicts, len(trained))
+    claims = list({verdict.claim.name: verdict.claim for verdict in verdicts}.values())
     page = report.render(
         report.ReportContent(
-            title="What did removing the skip connections do to the loss landscape?",
-            headline=headline,
-            verdicts=table,
-            figures=figures,
-            failures=_failures(cells, config),
+            title=TITLE,
+            answer=answer,
+            claims=[_section(claim, verdicts, cells, path.parent, command) for claim in claims],
+            forest=_pictures.forest(verdicts),
+            explorer=_networks.explorer(cells, config.matched_loss),
+            figures=_pictures.of_families(trained, contracts, config.matched_loss),
+            failures=_failures(trained, config.matched_loss),
+            unmeasured=_unmeasured(verdicts, rows),
+            problems=problems,
             provenance=_provenance(provenance, config),
-            command="make study",
+            command=command,
         )
     )
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, path)
-    return "\n".join(headline)
+    runs.write_bytes(path, page.encode())
+    return answer
 
 
-def _densities(family, depth, cells, config):
-    names = {"init": "init", "matched": _grid.matched_name(config.matched_loss), "end": "end"}
-    figure, axes = plotting.new_figure(height=7.6, rows=3)
-    for ax, (role, name) in zip(axes, names.items(), strict=True):
-        arms = {}
-        for cell in cells:
-            run = runs.Run(cell.path / "spectrum")
-            if cell.depth == depth and run.has(name):
-                found = spectrum.load_density(run.load(name))
-                arms.setdefault(cell.arm.label, []).append(found)
-        if arms:
-            plotting.spectral_densities(arms, ax, unit=UNIT, x_scale="symlog")
-        ax.set_title(ROLES[role], fontsize=9, loc="left")
-    return report.Figure(
-        f"{family}, depth {depth}: eigenvalues of the Hessian",
-        "How the curvatures of the loss are distributed over directions in parameter space: at "
-        f"initialisation, at a training loss of {config.matched_loss:g} and at the end of training. Most "
-        "directions are almost flat (the peak at zero); a few are steep (right) or curve downwards (left). "
-        "The horizontal axis is linear around zero and logarithmic beyond. Line: median over seeds; band: "
-        "lowest to highest seed; ticks at the top: lowest and highest eigenvalue of each seed.",
-        plotting.to_svg(figure),
-        f"Three panels of eigenvalue densities of {family} networks with and without skips.",
+def _section(claim, verdicts, cells, root, command):
+    mine = [verdict for verdict in verdicts if verdict.claim == claim]
+    return report.ClaimSection(
+        mine,
+        f"{re.sub(r' --only=[^ ]*', '', command)} --only={claim.name}",
+        _files(mine[0].primary, cells, root),
     )
 
 
-def _by_depth(family, rows):
-    metrics = {
-        "lambda_max": ("largest eigenvalue", UNIT),
-        "lambda_min": ("lowest eigenvalue", UNIT),
-        "trace": ("trace", UNIT),
-        "negative_mass": ("negative mass", "share"),
-    }
-    figure, axes = plotting.new_figure(height=5.6, columns=2, rows=2)
-    for ax, (metric, (label, unit)) in zip(np.ravel(axes), metrics.items(), strict=True):
-        values = {}
-        for row in rows:
-            if row["checkpoint"] == "":
-                arm = values.setdefault(study.ARMS[row["arm"]].label, {}).setdefault(
-                    row["depth"], []
-                )
-                arm.append(_at_matched(rows, row, metric))
-        if np.isfinite(
-            [v for arm in values.values() for depth in arm.values() for v in depth]
-        ).any():
-            plotting.metric_by_depth(values, ax, label=label, unit=unit)
-    return report.Figure(
-        f"{family}: curvature against depth, at equal training loss",
-        "Each dot is one network, the line joins medians over seeds, the bar reaches from the lowest to "
-        "the highest seed. The largest eigenvalue is the steepest curvature, the lowest one the strongest "
-        "downward curvature, the trace their sum over all directions, the negative mass the share of all "
-        "curvature that points downwards. A network that never reached the training loss has no dot and "
-        "is counted under the axis.",
-        plotting.to_svg(figure),
-        f"Four panels of curvature figures of {family} networks against depth.",
-    )
+def _files(finding, cells, root):
+    if finding is None:
+        return ["results.csv"]
+    where = finding.condition
+    used = [
+        cell.path
+        for cell in cells
+        if (cell.family, cell.norm) == (where.family, where.norm)
+        and where.depth in (0, cell.depth)
+        and cell.arm.name in where.arms
+    ]
+    folders = [path.relative_to(root).as_posix() for path in used]
+    return ["results.csv", *dict.fromkeys(re.sub(r"-seed\d+$", "-seed*", f) for f in folders)]
 
 
-def _at_matched(rows, row, metric):
-    keys = ("depth", "arm", "seed")
-    for other in rows:
-        if other["checkpoint"] == "matched" and all(other[k] == row[k] for k in keys):
-            return other[metric]
-    return math.nan
-
-
-def _curves(family, depth, cells, contracts, config):
-    curves = []
+def _failures(cells, matched_loss):
+    groups: dict[tuple, list[_grid.Cell]] = {}
     for cell in cells:
-        if cell.depth == depth:
-            run = runs.Run(cell.path / "train")
-            metrics = run.metrics()
-            summary = run.load("summary")
-            steps, losses = [m["step"] for m in metrics], [m["loss"] for m in metrics]
-            failed = summary["status"] == "diverged"
-            curves.append(plotting.TrainingCurve(cell.arm.label, steps, losses, failed))
-    figure, ax = plotting.new_figure()
-    plotting.training_curves(curves, ax, levels=(config.matched_loss,))
-    settings = cells[0].settings
-    return report.Figure(
-        f"{family}, depth {depth}: training",
-        f"Training loss of every network, with the same learning rate ({settings.learning_rate:g}, "
-        f"{settings.optimizer}). {_common(family, depth, contracts)} The dotted line is the loss at which "
-        f"they are compared. Training ends at a loss of {settings.end_loss:g} or after "
-        f"{settings.max_steps} steps; a cross marks a network that diverged.",
-        plotting.to_svg(figure),
-        f"Training curves of {family} networks with and without skips.",
-    )
-
-
-def _common(family, depth, contracts):
-    pairs: dict[str, list[_contracts.Pair]] = {}
-    for pair in contracts:
-        if (pair.family, pair.depth) == (family, depth):
-            pairs.setdefault(pair.contract.arm, []).append(pair)
-    return " ".join(_contracts.sentence(mine) for mine in pairs.values())
-
-
-def _surfaces(family, depth, cells):
-    # The first seed of which both twins have a surface; of several arms, the first two.
-    found = {}
-    shown = dict.fromkeys(cell.arm for cell in cells)
-    plain, other = list(shown)[:2]
-    for cell in cells:
-        run = runs.Run(cell.path / "surface")
-        if cell.arm in (plain, other) and cell.depth == depth and run.has("summary"):
-            planes = surface.load_surfaces(run)
-            found.setdefault(cell.seed, {})[cell.arm.label] = planes[0], run.load("summary")
-    pairs = [arms for _, arms in sorted(found.items()) if len(arms) == 2]
-    if not pairs:
-        return []
-    planes = {arm.label: pairs[0][arm.label][0] for arm in (other, plain)}
-    figure, axes = plotting.new_figure(height=3.6, columns=2)
-    num_classes = round(math.exp(pairs[0][other.label][1]["chance_loss"]))
-    plotting.surface_pair(planes, axes, num_classes=num_classes)
-    caption = (
-        "Loss on a plane through the trained network (cross) along two random directions, the same for both "
-        "twins; a step of 1 moves every unit's weights by their own length. One colour scale for both. The "
-        "white line is the loss of guessing. One seed and one plane of several: the verdict rests on all of "
-        "them, and a random plane shows the average curvature, not the steepest."
-    )
-    alt = (
-        f"Two loss surfaces of {family} networks, {other.phrase} and {plain.phrase}, side by side."
-    )
-    title = f"{family}, depth {depth}: the loss around the network"
-    return [report.Figure(title, caption, plotting.to_svg(figure), alt)]
-
-
-def _failures(cells, config):
-    sentences = []
-    for family, settings in config.families().items():
-        for depth in settings.depths:
-            for arm in study.parse_arms(config.arms):
-                mine = [c for c in cells if (c.family, c.depth, c.arm.name) == (family, depth, arm)]
-                sentences += _failures_of(mine, config.matched_loss)
-    return sentences
+        groups.setdefault((cell.family, cell.norm, cell.depth, cell.arm), []).append(cell)
+    return [text for mine in groups.values() for text in _failures_of(mine, matched_loss)]
 
 
 def _failures_of(cells, matched_loss):
-    name = f"{cells[0].family} of depth {cells[0].depth}, {cells[0].arm.label}"
-    summaries = [runs.Run(cell.path / "train").load("summary") for cell in cells]
-    sentences = []
-    diverged = [c.seed for c, s in zip(cells, summaries, strict=True) if s["status"] == "diverged"]
-    if diverged:
-        sentences.append(f"{name}: seeds {_listed(diverged)} diverged.")
+    cell = cells[0]
+    norm = {"": "", "none": " without norm"}.get(cell.norm, f" with {cell.norm} norm")
+    name = f"{cell.family} of depth {cell.depth}{norm}, {cell.arm.phrase}"
+    summaries = [_networks.stored(cell.path / "train", "summary") for cell in cells]
+    pairs = list(zip(cells, summaries, strict=True))
+    diverged = [c.seed for c, s in pairs if s["status"] == "diverged"]
     short = [
         c.seed
-        for c, s in zip(cells, summaries, strict=True)
-        if dict(zip(s["levels"], s["reached"], strict=True))[matched_loss] < 0
+        for c, s in pairs
+        if dict(zip(s["levels"], s["reached"], strict=True)).get(matched_loss, -1) < 0
     ]
+    sentences = []
+    if diverged:
+        sentences.append(f"{name}: {_of(diverged, cells)} diverged.")
     if short:
         sentences.append(
-            f"{name}: seeds {_listed(short)} never reached a training loss of {matched_loss:g}; they "
-            "have no figures at equal loss, and their pairs are left out of those effects."
+            f"{name}: {_of(short, cells)} never reached a training loss of {matched_loss:g}, so that nothing "
+            "is known of them at equal loss, and their pairs have no number there."
         )
     return sentences
 
 
-def _listed(seeds):
-    return ", ".join(str(seed) for seed in seeds)
+def _of(seeds, cells):
+    listed = ", ".join(str(seed) for seed in seeds)
+    return f"{len(seeds)} of {len(cells)} networks (seed{'s' if len(seeds) > 1 else ''} {listed})"
+
+
+def _unmeasured(verdicts, rows):
+    measured = {name for row in rows for name, value in row.items() if value not in (None, "")}
+    found = {}
+    for verdict in verdicts:
+        hypothesis = verdict.hypothesis
+        if not verdict.findings:
+            found[hypothesis.name] = f"{hypothesis.statement}: {_reason(hypothesis, measured)}."
+        elif not verdict.primary.effect.num_pairs:
+            found[hypothesis.name] = (
+                f"{hypothesis.statement}: no pair of twins has a number at its primary condition."
+            )
+    decided = {verdict.claim.name for verdict in verdicts}
+    left_out = [claim for claim in study.CLAIMS if claim.name not in decided]
+    for claim in left_out:
+        found[claim.name] = f"{claim.statement}: left out of what this page was asked for."
+    return found
+
+
+def _reason(hypothesis, measured):
+    absent = [name for name in hypothesis.contrast.columns if name not in measured]
+    if absent:
+        return f"no run of this study measures {', '.join(absent)}"
+    kinds = [*hypothesis.models, *(f"{norm} norm" for norm in hypothesis.norms)]
+    arms = " or ".join(f"{pair[0]} and {pair[1]}" for pair in hypothesis.arms)
+    about = f" of {', '.join(kinds)}" if kinds else ""
+    return f"no family of this study has networks{about} with the arms {arms}"
 
 
 def _provenance(stored, config):
-    flat = {f"{name} version": version for name, version in stored.pop("versions").items()}
+    stored = {name: value for name, value in stored.items() if value not in (None, "")}
+    versions = stored.pop("versions", {})
+    flat = {f"{name} version": version for name, version in versions.items() if version}
+    named = {name.replace("_", " "): _text(value) for name, value in stored.items()}
     seeds = ", ".join(str(seed) for seed in range(config.num_seeds))
-    return {**stored, **flat, "seeds": seeds}
+    return {**named, **flat, "seeds": seeds}
+
+
+def _text(value):
+    if isinstance(value, (list, tuple)):
+        return " ".join(str(part) for part in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -56,7 +56,9 @@ def arm_style(name: str) -> Arm:
     return ARMS[name]
 
 
-def new_figure(*, width: float = 7.3, height: float = 3.4, columns: int = 1, rows: int = 1):
+def new_figure(
+    *, width: float = 7.3, height: float = 3.4, columns: int = 1, rows: int = 1, height_ratios=None
+):
     """Makes a figure apart from pyplot, 700 pixels wide at 96 dots per inch.
 
     Args:
@@ -64,12 +66,13 @@ def new_figure(*, width: float = 7.3, height: float = 3.4, columns: int = 1, row
       height: inches.
       columns: number of axes side by side.
       rows: number of axes on top of each other.
+      height_ratios: heights of the rows, relative to each other; by default they are equal.
 
     Returns:
       (figure, axes): one Axes, or an array of them if there are several.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns)
+    return figure, figure.subplots(rows, columns, height_ratios=height_ratios)
 
 
 def to_svg(figure: Figure) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from lsgeo import study
 from lsgeo.report import words
 
-WIDTH, HEIGHT, MARGIN = 240, 18, 8
+WIDTH, HEIGHT, MARGIN = 220, 18, 8
 FARTHEST = math.log(1e4)  # beyond, an interval would squeeze all others
 
 

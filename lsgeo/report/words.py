@@ -60,9 +60,10 @@ def effect(verdict: study.Verdict, finding: study.Finding) -> tuple[str, str]:
 
 def networks(condition: study.Condition) -> str:
     """The networks of a condition: family, normalisation and depth."""
-    norm = "no norm" if condition.norm == "none" else f"{condition.norm} norm"
     depth = f"depth {condition.depth}" if condition.depth else "all depths"
-    return ", ".join([condition.family, *([norm] if condition.norm else []), depth])
+    return ", ".join(
+        [condition.family, *([_norm(condition.norm)] if condition.norm else []), depth]
+    )
 
 
 def where(condition: study.Condition) -> str:
@@ -71,11 +72,11 @@ def where(condition: study.Condition) -> str:
 
 
 def against(condition: study.Condition) -> str:
-    """The two arms of a condition in words."""
+    """What networks without skips are compared with; both arms, where it is something else."""
     without, with_skip = (
         study.ARMS[arm].phrase if arm in study.ARMS else arm for arm in condition.arms
     )
-    return f"{without} against {with_skip}"
+    return with_skip if condition.arms[0] == "plain" else f"{without} against {with_skip}"
 
 
 def tally(verdict: study.Verdict) -> str:
@@ -128,11 +129,13 @@ def agreement(verdict: study.Verdict, published: study.Published) -> str:
 
 def number(value: float) -> str:
     """A number with its sign and two or three digits."""
+    if value == 0:
+        return "0"
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:+.2f}" if 0.1 <= abs(value) < 1000 or value == 0 else f"{value:+.2g}"
+    text = f"{value:+.2f}" if 0.1 <= abs(value) < 1000 else f"{value:+.2g}"
     return text.replace("-", "−")
 
 
@@ -156,14 +159,18 @@ def probability(value: float) -> str:
 
 
 def _levels(name, levels):
-    words = {"reading": READINGS, "norm": {"none": "no norm"}}.get(name, {})
-    prefix = "depth " if name == "depth" else ""
-    return _listed([prefix + words.get(level, _arms(level)) for level in levels])
+    say = {
+        "reading": lambda level: READINGS.get(level, level),
+        "norm": _norm,
+        "depth": lambda level: f"depth {level}",
+        # A pair of arms came as its text, "('plain', 'residual')".
+        "arms": lambda level: level.strip("()").replace("'", "").replace(", ", " against "),
+    }.get(name, str)
+    return _listed([say(level) for level in levels])
 
 
-def _arms(level):
-    # A pair of arms came as its text, "('plain', 'residual')".
-    return level.strip("()").replace("'", "").replace(", ", " against ")
+def _norm(name):
+    return "no norm" if name == "none" else f"{name} norm"
 
 
 def _listed(parts):

@@ -1,7 +1,6 @@
 """What the figures must say whatever the data: labels with units, one colour per arm, one scale for
 twins."""
 
-import dataclasses
 import math
 import pathlib
 from xml.etree import ElementTree
@@ -13,18 +12,6 @@ from matplotlib.colors import to_hex
 from lsgeo import plotting
 from lsgeo.geometry import Surface
 from lsgeo.spectra import SpectralDensity
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    claim: str = "C3"
-    family: str = "MLP"
-    metric: str = "largest eigenvalue"
-    effect: float = 1.0
-    lower: float = 0.5
-    upper: float = 2.0
-    threshold: float = 0.1
-    verdict: str = "supported"
 
 
 def density(top):
@@ -62,16 +49,12 @@ def draw_training(ax):
     plotting.training_curves(curves(), ax, levels=(1.0, 0.5))
 
 
-def draw_effects(ax):
-    plotting.effect_forest([Row(), Row(effect=math.nan, verdict="undecided")], ax)
-
-
 def draw_gates(ax):
     lines = {"network": [9.0, math.nan, 0.1]}
     plotting.gate_sweep([0, 0.5, 1], lines, ax, label="loss", unit="nats per example", trained=1.0)
 
 
-DRAWINGS = [draw_densities, draw_depths, draw_training, draw_effects, draw_gates]
+DRAWINGS = [draw_densities, draw_depths, draw_training, draw_gates]
 
 
 def texts(ax):
@@ -90,8 +73,7 @@ def test_every_axis_has_a_label_with_a_unit(draw):
     _, ax = plotting.new_figure()
     draw(ax)
     assert "(" in ax.get_xlabel()
-    # Rows of names have no unit.
-    assert "(" in ax.get_ylabel() or ax.get_ylabel() == "claim"
+    assert "(" in ax.get_ylabel()
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
@@ -196,20 +178,6 @@ def test_surfaces_draw_the_chance_contour_only_where_it_is_crossed():
     assert sum(np.allclose(c.levels[0], chance) for c in axes[0].collections) == 2
 
 
-def test_effects_are_drawn_as_factors_and_missing_ones_are_named():
-    _, ax = plotting.new_figure()
-    plotting.effect_forest(
-        [Row(), Row(effect=math.nan, verdict="undecided"), Row(upper=math.inf)], ax
-    )
-    assert ax.get_xscale() == "log"
-    interval = next(line.get_xdata() for line in ax.lines if list(line.get_ydata()) == [0, 0])
-    np.testing.assert_allclose(interval, np.exp([0.5, 2.0]))
-    assert "no estimate: undecided" in texts(ax) and "×2.7  supported" in texts(ax)
-    assert [line.get_marker() for line in ax.lines].count(">") == 1
-    names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == ["C3  MLP\nlargest eigenvalue"] * 3
-
-
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
@@ -238,8 +206,6 @@ def test_effects_are_drawn_as_factors_and_missing_ones_are_named():
             "Unknown scale: 'cubic'",
         ),
         (lambda ax: plotting.training_curves([], ax), "at least one TrainingCurve"),
-        (lambda ax: plotting.effect_forest([], ax), "at least one verdict"),
-        (lambda ax: plotting.effect_forest([Row(verdict="maybe")], ax), "Unknown verdict: 'maybe'"),
         (lambda ax: plotting.surface_pair({"skip": plane()}, [], num_classes=10), "got 0 for 1"),
         (
             lambda ax: plotting.surface_pair({"skip": plane(0.0)}, [ax], num_classes=10),
@@ -264,15 +230,6 @@ def test_one_seed_beside_several_is_drawn_on_a_log_axis_without_a_warning():
     for ax in np.ravel(axes):
         plotting.metric_by_depth(values, ax, label="trace", unit="nats")
         assert ax.get_yscale() == "log" and ax.get_ylim()[0] < 43 and ax.get_ylim()[1] > 221
-
-
-def test_an_interval_that_reaches_far_ends_in_an_arrow_and_does_not_squeeze_the_others():
-    _, ax = plotting.new_figure()
-    rows = [Row(), Row(effect=4.0, lower=-900.0, upper=9.9, verdict="undecided")]
-    plotting.effect_forest(rows, ax)
-    assert ax.get_xlim()[0] >= 0.99e-3 and ax.get_xlim()[1] <= 1.01e3
-    markers = [line.get_marker() for line in ax.lines]
-    assert markers.count("<") == 1 and markers.count(">") == 1
 
 
 def test_a_saved_figure_is_an_svg_document_of_its_own_and_the_same_every_time(tmp_path):

@@ -1,17 +1,18 @@
-"""The page: whole, self-contained, escaped, and saying every verdict in words."""
+"""The page: whole, self-contained, escaped, in order, and saying every verdict in words."""
 
 import dataclasses
 import html.parser
+import json
 import math
 import re
 
 import pytest
 
-from lsgeo import plotting
-from lsgeo.report import VERDICTS, Figure, ReportContent, VerdictRow, render
+from lsgeo import report, study
+from tests.report import synthetic
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 8
 VOID = {"meta", "link", "img", "br", "hr", "input"}
+POISON = '<script>alert("x")</script>&'
 
 
 class Page(html.parser.HTMLParser):
@@ -35,176 +36,243 @@ class Page(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.text += data
 
 
-def row(**changes):
-    plain = VerdictRow(
-        claim="C3",
-        statement="Skips widen basins.",
-        family="MLP",
-        metric="λmax",
-        effect=math.log(3.0),
-        lower=math.log(2.0),
-        upper=math.log(4.0),
-        num_seeds=5,
-        threshold=0.0,
-        verdict="supported",
-        note="4/5 seeds same sign",
-    )
-    return dataclasses.replace(plain, **changes)
+@pytest.fixture(scope="module")
+def page():
+    return report.render(synthetic.content())
 
 
-def content(**changes):
-    drawn = []
-    for _ in range(2):
-        figure, ax = plotting.new_figure()
-        plotting.effect_forest([row()], ax)
-        drawn.append(plotting.to_svg(figure))
-    plain = ReportContent(
-        title="A question?",
-        headline=["The answer.", "A second sentence."],
-        verdicts=[
-            row(),
-            row(claim="C2", verdict="contradicted", effect=-1.0, lower=-2.0, upper=-0.5),
-            row(
-                claim="C9",
-                verdict="undecided",
-                effect=math.nan,
-                lower=math.nan,
-                upper=math.nan,
-                num_seeds=0,
-            ),
-        ],
-        figures=[
-            Figure(f"Picture {i}", "How to read it.", svg, "All rows.")
-            for i, svg in enumerate(drawn)
-        ]
-        + [Figure("A bitmap", "Words.", PNG, "A bitmap of nothing.")],
-        failures=["MLP of depth 32 without skips, seed 4: diverged."],
-        provenance={"jax": "0.10", "data": "digits"},
-        command="python -m experiments.report",
-    )
-    return dataclasses.replace(plain, **changes)
+def words(page):
+    return " ".join(Page(page).text.split())
 
 
-def test_page_is_well_formed_and_has_landmarks_and_one_main_heading():
-    page = Page(render(content()))
-    assert page.open == []
-    names = [tag for tag, _ in page.tags]
+def data(page):
+    return json.loads(re.search(r'id="explorer-data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_page_is_well_formed_and_has_landmarks_and_one_main_heading(page):
+    parsed = Page(page)
+    assert parsed.open == []
+    names = [tag for tag, _ in parsed.tags]
     assert [names.count(tag) for tag in ("header", "main", "footer", "h1")] == [1, 1, 1, 1]
-    assert ("html", {"lang": "en"}) in page.tags
+    assert ("html", {"lang": "en"}) in parsed.tags
 
 
-def test_page_says_every_verdict_in_words_with_its_numbers():
-    text = " ".join(Page(render(content())).text.split())
-    for word in VERDICTS:
-        assert f"1 {word}" in text
-    for said in ("×3 [×2, ×4]", "log-ratio +1.10", "×0.37", "no estimate", "4/5 seeds same sign"):
+def test_page_comes_in_the_order_that_a_reader_needs(page):
+    ids = [attrs["id"] for tag, attrs in Page(page).tags if tag == "section" and "id" in attrs]
+    claims = [f"claim-C{k}" for k in range(1, 6)]
+    assert ids == [
+        "verdicts",
+        "forest",
+        "claims",
+        *claims,
+        "explorer",
+        "missing",
+        "how-to-read",
+        "provenance",
+        "command",
+    ]
+    assert page.index('class="answer"') < page.index('id="verdicts"')
+
+
+def test_page_says_every_verdict_in_words_with_its_numbers(page):
+    text = words(page)
+    for verdict in synthetic.decide():
+        assert verdict.hypothesis.statement in text
+        for finding in verdict.findings:
+            value = finding.effect.value
+            ratio = verdict.hypothesis.contrast.is_ratio
+            assert (report.factor(value) if ratio else report.number(value)) in text
+    for said in (
+        "1 is supported (C1), 1 is contradicted (C5), 1 depends on the protocol (C2) and",
+        "2 are undecided (C3, C4)",
+        "supported in 4, contradicted in 4 of 8 conditions",
+        "It depends on normalisation: it holds for layer norm, and not for no norm.",
+        "not measured here",
+        "agrees: the trace rises at every depth (Yao et al. 2020)",
+        "disagrees: it falls (Nobody 1999)",
+        "agrees in part: it falls",
+        "not comparable: another quantity",
+        "python -m experiments.study --only=C2",
+        "no run measures absent.",
+        "runs/MLP-x is damaged.",
+    ):
         assert said in text
 
 
-def test_page_comes_in_the_order_answer_verdicts_figures_failures_glossary_provenance_command():
-    ids = [attrs["id"] for tag, attrs in Page(render(content())).tags if tag == "section"]
-    expected = ["verdicts", "figures", "failures", "how-to-read", "provenance", "command"]
-    assert ids == expected
-    page = render(content())
-    assert page.index("The answer.") < page.index('id="verdicts"')
+def test_an_undecided_hypothesis_says_how_many_more_seeds_it_needs(page):
+    undecided = next(v for v in synthetic.decide() if v.hypothesis.name == "C3a")
+    more = undecided.seeds_needed - 5
+    assert more > 0 and f"needs {more} more seeds" in words(page)
 
 
-def test_page_asks_for_nothing_outside_itself():
-    page = render(content())
-    assert "://" not in page and "@import" not in page
+def test_each_claim_has_its_primary_hypothesis_first_and_marked(page):
+    rows = re.findall(
+        r"<tr( class=\"primary\")?>\s*<th scope=\"row\"><span class=\"name\">(\w+)", page
+    )
+    assert [(name, bool(mark)) for mark, name in rows] == [
+        ("C1a", True),
+        ("C1b", False),
+        ("C2a", True),
+        ("C3a", True),
+        ("C4a", True),
+        ("C5a", True),
+    ]
+
+
+def test_every_column_and_row_of_a_table_is_headed_and_every_table_scrolls_by_itself(page):
+    parsed = Page(page).tags
+    for place, (tag, attrs) in enumerate(parsed):
+        if tag == "th":
+            assert attrs["scope"] in ("col", "row", "rowgroup")
+        if tag == "table":
+            around = parsed[place - 1][1]
+            assert around["class"] == "scroll" and around["tabindex"] == "0"
+            assert "aria-labelledby" in around or "aria-label" in around
+
+
+def test_page_asks_for_nothing_outside_itself(page):
+    assert "://" not in page.replace("http://www.w3.org/2000/svg", "") and "@import" not in page
     for _, attrs in Page(page).tags:
         for name in ("src", "href", "xlink:href", "srcset", "data"):
             assert attrs.get(name, "#").startswith(("#", "data:"))
+    assert "default-src 'none'" in page
 
 
 def test_page_escapes_every_value():
-    poison = '<script>alert("x")</script>&'
-    page = render(
-        content(
-            title=poison,
-            headline=[poison],
-            verdicts=[
-                row(claim=poison, statement=poison, family=poison, metric=poison, note=poison)
-            ],
-            figures=[
-                Figure(poison, poison, PNG, poison),
-                Figure(poison, poison, "<svg></svg>", poison),
-            ],
-            failures=[poison],
-            provenance={poison: poison},
-            command=poison,
+    published = (study.Published(POISON, POISON, 1),)
+    one = synthetic.hypothesis("C1a", synthetic.LogRatio("sharp"), published=published)
+    one = dataclasses.replace(
+        one, statement=POISON, metric_name=POISON, falsifier=POISON, unit=POISON
+    )
+    claim = study.Claim("C1", POISON, POISON, (one,), POISON, POISON, POISON)
+    verdicts = study.decide([claim], synthetic.rows(), synthetic.DESIGNS)
+    network = dataclasses.replace(synthetic.network("without skips", 4), arm=POISON, family=POISON)
+    page = report.render(
+        synthetic.content(
+            title=POISON,
+            answer=POISON,
+            claims=[report.ClaimSection(verdicts, POISON, [POISON], [POISON])],
+            forest=report.Figure(POISON, POISON, "<svg></svg>", POISON),
+            explorer=report.Explorer([network], 0.5, POISON),
+            figures=[report.Figure(POISON, POISON, b"\x89PNG\r\n\x1a\n", POISON)],
+            failures=[POISON],
+            unmeasured={POISON: POISON},
+            problems=[POISON],
+            provenance={POISON: POISON},
+            command=POISON,
         )
     )
-    assert "<script" not in page
-    described = [attrs["alt"] for tag, attrs in Page(page).tags if tag == "img"]
-    described += [attrs["aria-label"] for tag, attrs in Page(page).tags if tag == "svg"]
-    assert described == [poison, poison]
+    parsed = Page(page)
+    assert [tag for tag, _ in parsed.tags].count("script") == 2
+    described = [attrs["alt"] for tag, attrs in parsed.tags if tag == "img"]
+    described += [a["aria-label"] for tag, a in parsed.tags if tag == "svg" and "aria-label" in a]
+    assert described == [POISON, POISON]
+    assert data(page)["networks"][0]["arm"] == POISON
 
 
-def test_every_picture_is_described_and_no_id_occurs_twice():
-    page = Page(render(content()))
-    pictures = [attrs for tag, attrs in page.tags if tag in ("img", "svg")]
-    assert len(pictures) == 3
-    assert all(attrs.get("alt") or attrs.get("aria-label") for attrs in pictures)
-    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+def test_every_picture_is_described_or_hidden_and_no_id_occurs_twice(page):
+    tags = Page(page).tags
+    pictures = [attrs for tag, attrs in tags if tag in ("img", "svg")]
+    described = [a for a in pictures if a.get("alt") or a.get("aria-label")]
+    assert len(described) == 3
+    assert all(a["aria-hidden"] == "true" for a in pictures if a not in described)
+    ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
     assert len(ids) == len(set(ids))
 
 
-def test_references_inside_pictures_find_their_targets():
-    page = render(content())
+def test_references_find_their_targets(page):
     ids = set(re.findall(r'\bid="([^"]+)"', page))
     targets = re.findall(r'href="#([^"]+)"', page) + re.findall(r"url\(#([^)]+)\)", page)
+    targets += [
+        name for names in re.findall(r'aria-labelledby="([^"]+)"', page) for name in names.split()
+    ]
     assert targets and set(targets) <= ids
 
 
-def test_page_has_a_dark_scheme_a_phone_layout_a_print_layout_and_scrolling_tables():
-    page = render(content())
-    for media in ("prefers-color-scheme: dark", "max-width: 40rem", "print"):
-        assert f"@media ({media})" in page or f"@media {media}" in page
-    parsed = Page(page).tags
-    assert (
-        "meta",
-        {"name": "viewport", "content": "width=device-width, initial-scale=1"},
-    ) in parsed
-    for place, (tag, _) in enumerate(parsed):
-        if tag == "table":
-            assert parsed[place - 1][1]["class"] == "scroll"
+def test_strips_put_every_seed_where_its_number_is(page):
+    verdict = next(v for v in synthetic.decide() if v.hypothesis.name == "C2a")
+    found = re.findall(r'class="dots" d="([^"]+)"', page)
+    start = 6  # after the findings of C1
+    ticks = re.findall(r'<text x="([\d.]+)" y="11">×(\d+\.?\d*)</text>', page)
+    # Two ticks of its scale place all others: the scale is logarithmic.
+    scale = [(float(x), math.log(float(f))) for x, f in ticks[4:7]]
+    slope = (scale[2][0] - scale[0][0]) / (scale[2][1] - scale[0][1])
+    for dots, finding in zip(found[start:], verdict.findings, strict=False):
+        places = [float(x) for x in re.findall(r"M([\d.]+) ", dots)]
+        expected = [scale[1][0] + slope * value for value in finding.sample.values]
+        assert places == pytest.approx(expected, abs=0.6)
 
 
 def test_a_page_without_measurements_failures_or_figures_says_so():
-    text = Page(
-        render(content(verdicts=[], figures=[], failures=[], provenance={}, command=""))
-    ).text
-    assert "No claim was measured." in text and "None: every network reached" in text
-    assert "Make this page again" not in text
+    bare = synthetic.content(
+        claims=[],
+        forest=None,
+        explorer=None,
+        figures=[],
+        failures=[],
+        unmeasured={},
+        problems=[],
+        provenance={},
+        command="",
+    )
+    page = report.render(bare)
+    text = words(page)
+    for said in ("No claim was measured.", "None: every network reached", "None: every run was"):
+        assert said in text
+    assert "Make this page again" not in text and "<script" not in page
 
 
 @pytest.mark.parametrize(
-    ("upper", "shown"), [(math.inf, "∞]"), (math.log(1234), "×1234]"), (20.0, "×10^8.7]")]
+    ("upper", "shown"), [(math.inf, "∞"), (math.log(1234), "×1234"), (20.0, "×10^8.7")]
 )
 def test_wide_intervals_are_shown_in_full(upper, shown):
-    assert shown in render(content(verdicts=[row(upper=upper)]))
+    assert report.factor(upper) == shown
+
+
+def section(**changes):
+    verdict = next(v for v in synthetic.decide() if v.findings)
+    return report.ClaimSection([dataclasses.replace(verdict, **changes)])
+
+
+def wrong_interval():
+    verdict = synthetic.decide()[0]
+    effect = dataclasses.replace(verdict.primary.effect, lower=99.0)
+    return section(findings=(dataclasses.replace(verdict.primary, effect=effect),))
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: row(verdict="true"), r"`verdict` of C3 must be one of supported, .*got 'true'"),
-        (lambda: row(lower=2.0), r"`lower` and `upper` of C3 must enclose `effect`"),
+        (lambda: section(decision="true"), r"`decision` of C1a must be one of supported, .*'true'"),
+        (lambda: section(findings=()), r"`decision` of C1a must be undecided where there is no"),
+        (wrong_interval, r"`effect` of a finding of C1a must lie in its interval"),
         (
-            lambda: row(effect=math.nan),
-            r"`verdict` of C3 must be undecided where there is no effect",
+            lambda: report.ClaimSection(synthetic.decide()),
+            r"must be of one claim; got C1 and C2",
         ),
-        (lambda: Figure("a", "b", "<img>", "c"), r"`image` of the figure 'a' must be an <svg>"),
-        (lambda: Figure("a", "b", b"GIF", "c"), r"`image` of the figure 'a' must be an <svg>"),
-        (lambda: Figure("a", "b", PNG, " "), r"`alt` of the figure 'a' must describe it"),
-        (lambda: content(headline="One."), r"`headline` must be a list of sentences"),
-        (lambda: content(headline=[]), r"`headline` must hold at least one sentence"),
-        (lambda: content(failures="One."), r"`failures` must be a list of sentences"),
+        (lambda: report.ClaimSection([]), r"`verdicts` of a claim must hold at least one"),
+        (
+            lambda: synthetic.content(claims=[section(), section()]),
+            r"`claims` must name each claim once; got C1, C1",
+        ),
+        (
+            lambda: report.Figure("a", "b", "<img>", "c"),
+            r"`image` of the figure 'a' must be an <svg>",
+        ),
+        (
+            lambda: report.Figure("a", "b", b"GIF", "c"),
+            r"`image` of the figure 'a' must be an <svg>",
+        ),
+        (
+            lambda: report.Figure("a", "b", "<svg></svg>", " "),
+            r"`alt` of the figure 'a' must describe",
+        ),
+        (lambda: synthetic.content(answer=" "), r"`answer` must hold at least one sentence"),
+        (lambda: synthetic.content(failures="One."), r"`failures` must be a list of sentences"),
     ],
 )
 def test_bad_content_is_refused_by_name(make, message):
