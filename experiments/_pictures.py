@@ -45,7 +45,7 @@ def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
         "goes the way that the hypothesis predicts. Discs: supported; crosses: contradicted; half-filled "
         "squares: depends on the protocol; open diamonds: undecided. Effects that are ratios are factors; the "
         "others have different units and are shown in multiples of the smallest effect that counts.",
-        plotting.to_svg(figure),
+        plotting.to_svg(figure, text=True),
         "Forest plot of the effects in the table of verdicts.",
     )
 

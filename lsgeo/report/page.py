@@ -15,6 +15,7 @@ from lsgeo.report.glossary import GLOSSARY
 from lsgeo.report.strips import strips
 
 _CLASSES = {name: name.split()[0] for name in (*study.VERDICTS, *study.DECISIONS)}
+_SHOWN_FINDINGS = 8  # of a hypothesis, until a reader asks for all
 _DECISION_SHAPES = {**words.SHAPES, "no difference": "○"}
 
 
@@ -52,6 +53,7 @@ def render(content: ReportContent) -> str:
         counts={name: sum(v.decision == name for v in primary) for name in study.VERDICTS},
         words=words,
         strips=strips,
+        shown_findings=_SHOWN_FINDINGS,
         glossary=GLOSSARY,
         forest_image=images.pop(0) if content.forest else "",
         images=images,

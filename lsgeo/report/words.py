@@ -148,6 +148,8 @@ def factor(log_ratio: float) -> str:
     value = math.exp(log_ratio)
     if value >= 100:
         return f"×{value:.0f}"
+    if 0.5 < value < 2:
+        return f"×{value:.2f}"
     return f"×{value:.2g}" if value == 0 or value >= 1e-3 else f"×{value:.0e}".replace("-", "−")
 
 

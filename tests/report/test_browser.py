@@ -116,7 +116,7 @@ def test_the_explorer_draws_what_it_was_given(opened):
     page = opened()
     # The plain network of depth 16 ends at 160, its twin at 16; both have 9 x 9 points of a plane.
     assert "A: 160; B: 16." in page.locator(".chart figcaption").first.inner_text()
-    assert page.locator(".chart path.line.slot-0").count() == 3
+    assert page.locator(".chart svg[role=img] path.line.slot-0").count() == 3
     planes = page.locator(".chart:has-text('Loss around')")
     assert planes.count() == 2
     assert planes.first.locator("rect").count() == 9 * 9 + 40
