@@ -107,9 +107,7 @@ def save_svg(figure: Figure, path: str | os.PathLike) -> None:
       figure: any matplotlib Figure.
       path: of the file.
     """
-    pathlib.Path(path).write_text(
-        _drawn(figure, transparent=False, fonts="path"), encoding="utf-8"
-    )
+    pathlib.Path(path).write_text(_drawn(figure, transparent=False, fonts="path"), encoding="utf-8")
 
 
 def _rounded(path):
