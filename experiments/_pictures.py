@@ -52,7 +52,7 @@ def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
 
 def _row(verdict):
     effect = verdict.primary.effect
-    label = f"{verdict.hypothesis.name}  {verdict.hypothesis.statement}"
+    label = f"{verdict.hypothesis.name} {verdict.hypothesis.statement}"
     return _Row(
         textwrap.fill(textwrap.shorten(label, 104, placeholder=" …"), 54),
         effect.value,

@@ -121,7 +121,7 @@ def _draw(row, place, ax, limits, ratios):
         fillstyle=FILLS.get(row.verdict, "none"),
         markeredgewidth=1.2,
     )
-    shown = f"×{np.exp(row.value):.2g}" if ratios else f"{row.value:+.2g}"
+    shown = f"×{np.exp(row.value):.3g}" if ratios else f"{row.value:+.3g}"
     _right_text(ax, place, f"{shown}  {row.verdict}")
 
 

@@ -145,7 +145,8 @@ def pooled_density(densities: Sequence) -> Density:
 def median_curve(curves: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Curve:
     """Takes the median of training curves at up to 64 steps, close together where training starts.
 
-    A curve that ends earlier keeps its last loss, and a loss that is not finite counts as infinite.
+    Between two records the logarithm of the loss is interpolated. A curve that ends earlier keeps its last
+    loss, and a loss that is not finite counts as infinite.
 
     Args:
       curves: (steps, losses) of each seed, steps ascending.
@@ -157,8 +158,9 @@ def median_curve(curves: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Cur
     grid = np.unique(np.round(np.geomspace(1, last + 1, NUM_STEPS)).astype(int) - 1)
     values = []
     for steps, losses in curves:
-        losses = np.where(np.isfinite(losses), losses, math.inf)
-        values.append(losses[np.searchsorted(steps, grid, side="right").clip(1) - 1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.exp(np.interp(grid, steps, np.log(losses)))
+        values.append(np.where(np.isnan(found), math.inf, found))
     return Curve(grid, np.median(values, axis=0))
 
 

@@ -37,7 +37,7 @@ def test_ratios_are_drawn_as_factors_and_missing_ones_are_named():
     _, ax = drawn([Row(), Row(value=math.nan, verdict="undecided"), Row(upper=math.inf)])
     assert ax.get_xscale() == "log" and "(" in ax.get_xlabel()
     np.testing.assert_allclose(interval(ax, 0), np.exp([0.5, 2.0]))
-    assert "no number: undecided" in texts(ax) and "×2.7  supported" in texts(ax)
+    assert "no number: undecided" in texts(ax) and "×2.72  supported" in texts(ax)
     assert [line.get_marker() for line in ax.lines].count(">") == 1
     assert [label.get_text() for label in ax.get_yticklabels()] == ["C3a  Basins are wider"] * 3
 

@@ -1,6 +1,7 @@
 """A page of synthetic networks that has one of everything."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -84,8 +85,9 @@ def claims():
     ]
 
 
+@functools.cache
 def decide():
-    return study.decide(claims(), rows(), DESIGNS)
+    return tuple(study.decide(claims(), rows(), DESIGNS))
 
 
 def network(arm, depth, norm="layer"):

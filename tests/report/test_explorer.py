@@ -57,6 +57,11 @@ def test_a_median_curve_takes_the_middle_seed_and_holds_what_ended():
     np.testing.assert_allclose(curve.losses, 3.0 - curve.steps / 100)
 
 
+def test_a_curve_with_few_records_falls_evenly_between_them():
+    curve = report.median_curve([([0, 60], [1.0, 2.0**-6])])
+    np.testing.assert_allclose(curve.losses, 2.0 ** (-curve.steps / 10))
+
+
 def test_a_majority_that_diverged_has_an_infinite_median_which_json_leaves_open():
     steps = [0, 1, 2]
     curve = report.median_curve(
