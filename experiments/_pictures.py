@@ -44,7 +44,8 @@ def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
         "line its interval, the grey strokes the smallest effects that count. Right of the middle the effect "
         "goes the way that the hypothesis predicts. Discs: supported; crosses: contradicted; half-filled "
         "squares: depends on the protocol; open diamonds: undecided. Effects that are ratios are factors; the "
-        "others have different units and are shown in multiples of the smallest effect that counts.",
+        "others have different units and are shown in multiples of the smallest effect that counts, or as they "
+        "are where every effect counts.",
         plotting.to_svg(figure, text=True),
         "Forest plot of the effects in the table of verdicts.",
     )
@@ -58,7 +59,7 @@ def _row(verdict):
         effect.value,
         effect.lower,
         effect.upper,
-        verdict.hypothesis.threshold or abs(effect.value) or 1.0,
+        verdict.hypothesis.threshold,
         verdict.decision,
     )
 

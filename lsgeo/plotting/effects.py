@@ -36,11 +36,11 @@ def effect_forest(rows: Sequence[Effect], ax, *, ratios: bool = True) -> None:
       rows: effects, from top to bottom.
       ax: matplotlib Axes.
       ratios: whether the effects are natural logarithms of ratios, drawn as factors on a log axis; other
-        effects, whose units differ, are drawn in multiples of their thresholds, linear up to 1 and
-        logarithmic beyond.
+        effects, whose units differ, are drawn in multiples of their thresholds (as they are where that is 0),
+        linear up to 1 and logarithmic beyond.
 
     Raises:
-      ValueError: for no row, an unknown verdict, or a threshold that is no unit.
+      ValueError: for no row or an unknown verdict.
     """
     if not rows:
         raise ValueError("`rows` must hold at least one effect; got none.")
@@ -48,10 +48,6 @@ def effect_forest(rows: Sequence[Effect], ax, *, ratios: bool = True) -> None:
         if row.verdict not in MARKERS:
             raise ValueError(
                 f"Unknown verdict: {row.verdict!r}. Choose one of: {', '.join(MARKERS)}."
-            )
-        if not ratios and not row.threshold > 0:
-            raise ValueError(
-                f"`threshold` of {row.label!r} must be positive where it is the unit; got {row.threshold}."
             )
     low, high = _limits(rows, ratios)
     _scale(ax, low, high, ratios)
@@ -93,7 +89,7 @@ def _scale(ax, low, high, ratios):
 
 
 def _draw(row, place, ax, limits, ratios):
-    unit = 1.0 if ratios else row.threshold
+    unit = _unit(row, ratios)
     if np.isnan(row.value):
         _right_text(ax, place, f"no number: {row.verdict}")
         return
@@ -125,6 +121,10 @@ def _draw(row, place, ax, limits, ratios):
     _right_text(ax, place, f"{shown}  {row.verdict}")
 
 
+def _unit(row, ratios):
+    return 1.0 if ratios or not row.threshold > 0 else row.threshold
+
+
 def _right_text(ax, place, text):
     ax.annotate(
         text,
@@ -146,7 +146,7 @@ def _position(value, ratios):
 def _limits(rows, ratios):
     farthest, least = (FARTHEST, np.log(1.5)) if ratios else (MOST_THRESHOLDS, 1.5)
     numbers = [
-        number / (1.0 if ratios else row.threshold)
+        number / _unit(row, ratios)
         for row in rows
         for number in (row.value, row.lower, row.upper, row.threshold, -row.threshold)
     ]

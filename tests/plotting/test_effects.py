@@ -48,6 +48,8 @@ def test_differences_are_drawn_in_multiples_of_their_own_thresholds():
     np.testing.assert_allclose(interval(ax, 0), [2.0, 6.0])
     np.testing.assert_allclose(interval(ax, 1), [0.5, 1.5])
     assert "+2  supported" in texts(ax)
+    _, ax = drawn([Row(value=2.0, lower=1.0, upper=3.0, threshold=0.0)], ratios=False)
+    np.testing.assert_allclose(interval(ax, 0), [1.0, 3.0])
 
 
 def test_an_interval_that_reaches_far_ends_in_an_arrow_and_does_not_squeeze_the_others():
@@ -76,7 +78,6 @@ def test_svg_is_the_same_twice_and_holds_no_address():
     [
         ([], {}, "`rows` must hold at least one effect"),
         ([Row(verdict="maybe")], {}, "Unknown verdict: 'maybe'"),
-        ([Row(threshold=0.0)], {"ratios": False}, "`threshold` of 'C3a .* must be positive"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(rows, options, message):

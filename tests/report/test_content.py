@@ -1,0 +1,63 @@
+"""Numbers as a reader sees them, and content that is refused where it comes in."""
+
+import dataclasses
+import math
+
+import pytest
+
+from lsgeo import report
+from tests.report import synthetic
+
+
+@pytest.mark.parametrize(
+    ("upper", "shown"), [(math.inf, "∞"), (math.log(1234), "×1234"), (20.0, "×10^8.7")]
+)
+def test_wide_intervals_are_shown_in_full(upper, shown):
+    assert report.factor(upper) == shown
+
+
+def section(**changes):
+    verdict = next(v for v in synthetic.decide() if v.findings)
+    return report.ClaimSection([dataclasses.replace(verdict, **changes)])
+
+
+def wrong_interval():
+    verdict = synthetic.decide()[0]
+    effect = dataclasses.replace(verdict.primary.effect, lower=99.0)
+    return section(findings=(dataclasses.replace(verdict.primary, effect=effect),))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: section(decision="true"), r"`decision` of C1a must be one of supported, .*'true'"),
+        (lambda: section(findings=()), r"`decision` of C1a must be undecided where there is no"),
+        (wrong_interval, r"`effect` of a finding of C1a must lie in its interval"),
+        (
+            lambda: report.ClaimSection(synthetic.decide()),
+            r"must be of one claim; got C1 and C2",
+        ),
+        (lambda: report.ClaimSection([]), r"`verdicts` of a claim must hold at least one"),
+        (
+            lambda: synthetic.content(claims=[section(), section()]),
+            r"`claims` must name each claim once; got C1, C1",
+        ),
+        (
+            lambda: report.Figure("a", "b", "<img>", "c"),
+            r"`image` of the figure 'a' must be an <svg>",
+        ),
+        (
+            lambda: report.Figure("a", "b", b"GIF", "c"),
+            r"`image` of the figure 'a' must be an <svg>",
+        ),
+        (
+            lambda: report.Figure("a", "b", "<svg></svg>", " "),
+            r"`alt` of the figure 'a' must describe",
+        ),
+        (lambda: synthetic.content(answer=" "), r"`answer` must hold at least one sentence"),
+        (lambda: synthetic.content(failures="One."), r"`failures` must be a list of sentences"),
+    ],
+)
+def test_bad_content_is_refused_by_name(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
