@@ -23,8 +23,8 @@ class _Row:
 
 
 def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
-    """Draws the primary effect of every hypothesis that has a condition; None where none has."""
-    measured = [verdict for verdict in verdicts if verdict.findings]
+    """Draws the primary effect of every hypothesis that has a number; None where none has."""
+    measured = [v for v in verdicts if v.findings and v.primary.effect.num_pairs]
     kinds = [
         [v for v in measured if v.hypothesis.contrast.is_ratio is ratios]
         for ratios in (True, False)
@@ -40,7 +40,7 @@ def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
         plotting.effect_forest([_row(verdict) for verdict in kind], ax, ratios=ratios)
     return report.Figure(
         "All effects",
-        "One line for each hypothesis, at its primary condition. The mark is the mean over pairs of twins, the "
+        "One line for each hypothesis that has a number at its primary condition. The mark is the mean over pairs of twins, the "
         "line its interval, the grey strokes the smallest effects that count. Right of the middle the effect "
         "goes the way that the hypothesis predicts. Discs: supported; crosses: contradicted; half-filled "
         "squares: depends on the protocol; open diamonds: undecided. Effects that are ratios are factors; the "

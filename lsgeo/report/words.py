@@ -92,8 +92,10 @@ def missing_seeds(verdict: study.Verdict) -> str:
         return ""
     if not verdict.findings:
         return "not measured here"
+    if not verdict.primary.effect.num_pairs:
+        return "no number at its primary condition"
     if verdict.seeds_needed is None:
-        return "seeds needed: cannot be told"
+        return "how many seeds it needs cannot be told"
     more = verdict.seeds_needed - verdict.primary.effect.num_pairs
     if more <= 0:
         return "the seeds suffice only without correction for many tests"
@@ -114,6 +116,11 @@ def depends_on(verdict: study.Verdict) -> list[str]:
         f"{_levels(name, fails)}."
         for name, (holds, fails) in factors.items()
     ]
+
+
+def comparable(published: Sequence[study.Published]) -> Sequence[study.Published]:
+    """Those that a verdict can agree with; where there is none, the first one."""
+    return [one for one in published if one.sign] or published[:1]
 
 
 def agreement(verdict: study.Verdict, published: study.Published) -> str:
