@@ -95,7 +95,7 @@ def test_page_says_every_verdict_in_words_with_its_numbers(page):
         "agrees: the trace rises at every depth (Yao et al. 2020)",
         "disagrees: it falls (Nobody 1999)",
         "agrees in part: it falls",
-        "not comparable: another quantity",
+        "another quantity (Someone 2001): not comparable",
         "python -m experiments.study --only=C2",
         "no run measures absent.",
         "runs/MLP-x is damaged.",
