@@ -27,11 +27,11 @@ def mass(pooled, low=-math.inf, high=math.inf):
 
 def test_a_pooled_density_holds_all_mass_and_a_far_outlier_keeps_its_share():
     bulk = np.linspace(-0.5, 0.5, 19)
-    pooled = report.pooled_density([density([*bulk, 730.0]), density([*bulk, 911.0])])
+    pooled = report.pooled_density([density([*bulk, top]) for top in (730.0, 911.0, 622.0)])
     # The floor under empty bins adds at most a third of one eigenvalue.
     assert mass(pooled) == pytest.approx(1.0, abs=1 / 3000 + 1e-3)
     assert mass(pooled, low=500.0) == pytest.approx(1 / 20, rel=0.02)
-    assert pooled.highest == (730.0, 911.0) and pooled.lowest == (-0.5, -0.5)
+    assert pooled.highest == (730.0, 911.0, 622.0) and pooled.lowest == (-0.5,) * 3
 
 
 def test_pooling_is_blind_to_the_unit_of_the_eigenvalues():
