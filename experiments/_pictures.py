@@ -41,11 +41,11 @@ def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
     return report.Figure(
         "All effects",
         "One line for each hypothesis that has a number at its primary condition. The mark is the mean over "
-        "pairs of twins, the line its interval, the grey strokes the smallest effects that count. Right of the "
-        "middle the effect goes the way that the hypothesis predicts. Discs: supported; crosses: contradicted; half-filled "
-        "squares: depends on the protocol; open diamonds: undecided. Effects that are ratios are factors; the "
-        "others have different units and are shown in multiples of the smallest effect that counts, or as they "
-        "are where every effect counts.",
+        "pairs of twins, the line its interval, the grey strokes the smallest effects that count. Right of "
+        "the middle the effect goes the way that the hypothesis predicts. Discs: supported; crosses: "
+        "contradicted; half-filled squares: depends on the protocol; open diamonds: undecided. Effects that "
+        "are ratios are factors; the others have different units and are shown in multiples of the smallest "
+        "effect that counts, or as they are where every effect counts.",
         plotting.to_svg(figure, text=True),
         "Forest plot of the effects in the table of verdicts.",
     )
