@@ -26,6 +26,7 @@ def get_config() -> Config:
             resolution=3,
             planes=1,
             end_loss=0.5,
+            without=("sharpness",),
         ),
         claims="C2,C4,C6,C9",
         num_seeds=2,

@@ -77,8 +77,9 @@ def needed(family: Family, norm: str, arm: str, arms: Sequence[str], claims: Seq
 
 
 def _arms(hypothesis, arms):
-    pairs = [pair for pair in hypothesis.arms if set(pair) <= set(arms)]
-    return {arm for pair in pairs for arm in pair} | set(getattr(hypothesis.contrast, "arms", ()))
+    pairs = hypothesis.pairs(arms)
+    ranked = getattr(hypothesis.contrast, "arms", ()) if pairs else ()
+    return {arm for pair in pairs for arm in pair} | set(ranked)
 
 
 def _instruments():

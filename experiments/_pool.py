@@ -134,7 +134,7 @@ def _again(job, group, place, text):
         return text
     aside = _state.set_aside(place)
     try:
-        for one in dict.fromkeys((*broken, job)):
+        for one in (*(other for other in broken if other is not job), job):
             _measure(one)
     except ValueError as error:
         return str(error)

@@ -220,16 +220,16 @@ def _group(cell):
 
 
 def _fill(jobs, workers, *, shown):
-    groups: dict[tuple, list[_grid.Job]] = {}
-    for job in jobs:
-        if _state.state(job).kind != "done":
-            groups.setdefault(_group(job.cell), []).append(job)
-    waiting = [job for group in groups.values() for job in group]
+    waiting = {job.workdir: job for job in jobs if _state.state(job).kind != "done"}
     if not waiting:
         return []
+    # Whole groups: a run that finds a damaged checkpoint needs the training that it comes from.
+    groups: dict[tuple, list[_grid.Job]] = {_group(job.cell): [] for job in waiting.values()}
+    for job in jobs:
+        groups.get(_group(job.cell), []).append(job)
     problems = []
     with tqdm.tqdm(
-        total=round(sum(job.cost for job in waiting)),
+        total=round(sum(job.cost for job in waiting.values())),
         desc=f"{len(waiting)} runs of {len(jobs)}",
         bar_format="{desc} {percentage:3.0f}%|{bar:20}| {elapsed}, {remaining} left {postfix}",
         disable=not shown,
@@ -240,7 +240,7 @@ def _fill(jobs, workers, *, shown):
         def on_event(event, job, text):
             if event == "start":
                 bar.set_postfix_str(str(job))
-            else:
+            elif job.workdir in waiting:
                 bar.update(job.cost)
             if text:
                 problems.append(text)

@@ -169,8 +169,7 @@ def conditions(hypothesis: Hypothesis, designs: Sequence[Design]) -> list[Condit
             sorted(design.depths, reverse=True) if hypothesis.contrast.per_depth else (0,)
         )
         for reading in hypothesis.readings
-        for arms in hypothesis.arms
-        if set(arms) <= set(design.arms)
+        for arms in hypothesis.pairs(design.arms)
     ]
     # The primary one has the first arms, wherever a family has them.
     return sorted(found, key=lambda condition: hypothesis.arms.index(condition.arms) > 0)

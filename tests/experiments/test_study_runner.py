@@ -118,18 +118,19 @@ def test_a_run_of_another_version_is_named_and_left_alone_and_the_rest_is_answer
 
 def test_one_claim_alone_runs_what_it_needs_and_the_rest_can_follow(finished, tmp_path):
     config, workdir = finished
-    study.run(dataclasses.replace(config, only="C9"), tmp_path)
-    verdicts = json.loads((tmp_path / "verdicts.json").read_text())
+    place = tmp_path / workdir.name
+    study.run(dataclasses.replace(config, only="C9"), place)
+    verdicts = json.loads((place / "verdicts.json").read_text())
     assert {v["claim"] for v in verdicts} == {"C9"}
-    (cell, *_) = sorted((tmp_path / "runs").iterdir())
+    (cell, *_) = sorted((place / "runs").iterdir())
     assert {path.name for path in cell.iterdir()} == {"train", "metric-generalization", "twins"}
-    study.run(config, tmp_path)
-    assert _written(tmp_path) == _written(workdir)
+    study.run(config, place)
+    assert _written(place) == _written(workdir)
 
 
 def test_two_machines_and_another_order_give_the_same_verdicts(finished, tmp_path, monkeypatch):
     config, workdir = finished
-    places = [tmp_path / f"machine{k}" / "study" for k in (1, 2)]
+    places = [tmp_path / f"machine{k}" / workdir.name for k in (1, 2)]
     for k, place in enumerate(places, 1):
         study.run(dataclasses.replace(config, shard=f"{k}/2"), place)
         assert not (place / "report.html").exists()
@@ -145,17 +146,18 @@ def test_two_machines_and_another_order_give_the_same_verdicts(finished, tmp_pat
 def test_a_study_that_is_killed_in_the_middle_ends_in_the_same_verdicts(finished, tmp_path):
     config, workdir = finished
     command = [sys.executable, "-m", "experiments.study", "--config=configs/study_tiny.py"]
-    command += [f"--workdir={tmp_path}/study", "--config.workers=1"]
+    place = tmp_path / workdir.name
+    command += [f"--workdir={place}", "--config.workers=1"]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    wanted = tmp_path / "study" / "runs" / "MLP-layer-depth2-none-seed0" / "spectrum"
+    wanted = place / "runs" / "MLP-layer-depth2-none-seed0" / "spectrum"
     deadline = time.monotonic() + 120
     while not wanted.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert wanted.exists() and not (tmp_path / "study" / "verdicts.json").exists()
-    study.run(config, tmp_path / "study")
-    assert _written(tmp_path / "study") == _written(workdir)
+    assert wanted.exists() and not (place / "verdicts.json").exists()
+    study.run(config, place)
+    assert _written(place) == _written(workdir)
 
 
 def test_the_state_of_a_run_is_told_from_its_directory(copy):

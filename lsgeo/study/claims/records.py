@@ -5,6 +5,7 @@ A new claim is a new record in this folder and, where no metric measures it yet,
 """
 
 import dataclasses
+from collections.abc import Collection
 
 from lsgeo.study.contrasts import Contrast
 
@@ -65,6 +66,12 @@ class Hypothesis:
     def covers(self, model: str, norm: str) -> bool:
         """Whether it is about networks of this family and normalisation."""
         return (not self.models or model in self.models) and (not self.norms or norm in self.norms)
+
+    def pairs(self, arms: Collection[str]) -> list[tuple[str, str]]:
+        """Its pairs of arms that a family with `arms` has; none where the contrast needs an arm beside."""
+        if not set(getattr(self.contrast, "arms", ())) <= set(arms):
+            return []
+        return [pair for pair in self.arms if set(pair) <= set(arms)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,7 +52,7 @@ C16 = Claim(
             "C16a",
             "The tangent kernel's eigenvalues are less spread the stronger the skip",
             LogRatio("ntk_spread"),
-            "arithmetic over geometric mean of the nonzero eigenvalues of the neural tangent kernel of 32 examples",
+            "arithmetic over geometric mean of the nonzero eigenvalues of the tangent kernel of 32 examples",
             "the ratio of the spreads without and with skips is at most 1",
             readings=("init", "matched"),
             arms=STRENGTHS,
