@@ -6,10 +6,18 @@ WORKDIR ?= runs/study
 BENCH := $(VENV)/bench
 BENCH_OUTPUT ?= runs/bench/results.json
 
-.PHONY: study test train-smoke gallery lint bench clean
+.PHONY: study standard findings test train-smoke gallery lint bench clean
 
 study: $(VENV)/installed
 	$(BIN)/python -m experiments.study --config=configs/study_quick.py --workdir=$(WORKDIR)
+
+# All claims: one to two hours on two cores; a killed run continues.
+standard: $(VENV)/installed
+	$(BIN)/python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard
+
+# Keeps that study's page and numbers below docs/ and draws the tables and the figure made of them.
+findings: standard
+	$(BIN)/python -m docs.draw_findings runs/standard
 
 test: $(VENV)/tested
 	JAX_PLATFORMS=cpu $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile $(ARGS)

@@ -73,7 +73,7 @@ def _shorthand(name, config):
 def _help(run, config_file, needs_workdir):
     config = inspect.signature(run).parameters["config"].annotation
     where = "(required); a killed run continues there" if needs_workdir else "(optional)"
-    fields = [f"  --config.{name}={value!r}" for name, value in _defaults(config())]
+    fields = [f"  --config.{line}" for line in _defaults(config())]
     return "\n".join(
         [
             inspect.getdoc(inspect.getmodule(run)),
@@ -92,12 +92,16 @@ def _kinds(config):
 
 
 def _defaults(config, prefix=""):
+    first: dict[type, str] = {}
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _defaults(value, f"{prefix}{field.name}.")
+        value, name = getattr(config, field.name), f"{prefix}{field.name}"
+        if not dataclasses.is_dataclass(value):
+            yield f"{name}={value!r}"
+        elif type(value) in first:
+            yield f"{name}.FIELD  as --config.{first[type(value)]}.FIELD"
         else:
-            yield f"{prefix}{field.name}", value
+            first[type(value)] = name
+            yield from _defaults(value, f"{name}.")
 
 
 def _parse_flags(argv):

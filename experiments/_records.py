@@ -74,10 +74,16 @@ def note(root: pathlib.Path, found: str, problems: Sequence[str]) -> None:
 
 
 def costs(jobs: Sequence[_grid.Job], root: pathlib.Path) -> dict[str, Any]:
-    """Time of all finished runs, and the space that the study takes."""
-    seconds = sum(_state.state(job).seconds for job in jobs)
+    """Time of all finished runs, the space that the study takes, and the code that they were made with."""
+    done = [(job, found) for job in jobs if (found := _state.state(job)).kind == "done"]
     size = sum(path.stat().st_size for path in (root / "runs").rglob("*") if path.is_file())
-    return {"seconds_of_one_core": round(seconds), "megabytes": round(size / 1e6)}
+    commits = {runs.load_provenance(job.workdir).get("git_commit") for job, _ in done}
+    return {
+        "finished_runs": len(done),
+        "seconds_of_one_core": round(sum(found.seconds for _, found in done)),
+        "megabytes": round(size / 1e6),
+        "commits_of_the_runs": sorted(commit for commit in commits if commit),
+    }
 
 
 def _finding(finding, config):

@@ -226,7 +226,7 @@ def _provenance():
         "git_commit": _git("rev-parse", "HEAD"),
         "git_changes": _git("status", "--porcelain"),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "argv": sys.argv,
+        "argv": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],
     }
 
 

@@ -1,0 +1,126 @@
+"""Keeps a finished standard study below docs/ and draws what README.md and docs/findings.md show of it.
+
+python -m docs.draw_findings runs/standard
+
+Without a directory it draws again from the numbers that are kept in docs/study.
+"""
+
+import collections
+import dataclasses
+import json
+import pathlib
+import shutil
+import sys
+
+from lsgeo import plotting
+from lsgeo.report import words
+
+DOCS = pathlib.Path(__file__).parent
+KEPT = DOCS / "study"
+FILES = ("report.html", "verdicts.json", "results.csv", "twins.json", "provenance.json")
+PAGES = {"verdicts": DOCS.parent / "README.md", "findings": DOCS / "findings.md"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the forest plot; see `lsgeo.plotting.effect_forest`."""
+
+    label: str
+    value: float
+    lower: float
+    upper: float
+    threshold: float
+    verdict: str
+
+
+def load() -> list[dict]:
+    """The verdicts that are kept."""
+    return json.loads((KEPT / "verdicts.json").read_text())
+
+
+def table(verdicts: list[dict], *, primary: bool) -> str:
+    """A table of verdicts in Markdown, of the claims' first hypotheses or of all."""
+    lines = [
+        "| | hypothesis | verdict | effect [95 % interval] | pairs | conditions that support, contradict, in all |",
+        "| --- | --- | --- | --- | ---: | --- |",
+    ]
+    for verdict in verdicts:
+        if primary and not verdict["decides_claim"]:
+            continue
+        findings = verdict["findings"]
+        counts = collections.Counter(finding["decision"] for finding in findings)
+        against = counts["contradicted"] + counts["no difference"]
+        name = verdict["claim"] if primary else verdict["hypothesis"]
+        bold = "**" if verdict["decides_claim"] and not primary else ""
+        pairs = findings[0]["num_pairs"] if findings else 0
+        lines.append(
+            f"| {bold}{name}{bold} | {verdict['statement']} | {words.SHAPES[verdict['verdict']]} "
+            f"{verdict['verdict']} | {effect(verdict)} | {pairs} | {counts['supported']}, {against}, "
+            f"{len(findings)} |"
+        )
+    return "\n".join(lines)
+
+
+def effect(verdict: dict) -> str:
+    """The primary effect with its interval."""
+    if not verdict["findings"] or verdict["findings"][0]["effect"] is None:
+        return "no number"
+    finding = verdict["findings"][0]
+    show = words.factor if verdict["is_log_ratio"] else words.number
+    ends = [finding["lower"], finding["upper"]]
+    if None in ends:
+        return show(finding["effect"])
+    return f"{show(finding['effect'])} [{show(ends[0])}, {show(ends[1])}]"
+
+
+def put_table(name: str, text: str) -> None:
+    """Puts a table between its marks in its page."""
+    path = PAGES[name]
+    first, last = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    before, rest = path.read_text(encoding="utf-8").split(first)
+    after = rest.split(last)[1]
+    path.write_text(f"{before}{first}\n{text}\n{last}{after}", encoding="utf-8")
+
+
+def draw(verdicts: list[dict]) -> None:
+    """Draws the claims' first effects: factors above, others in units of what counts below."""
+    shown = [v for v in verdicts if v["decides_claim"] and _has_interval(v)]
+    kinds = {ratios: [v for v in shown if v["is_log_ratio"] is ratios] for ratios in (True, False)}
+    panels = {ratios: kind for ratios, kind in kinds.items() if kind}
+    heights = [1.1 + 0.36 * len(kind) for kind in panels.values()]
+    figure, axes = plotting.new_figure(
+        width=9.5, height=sum(heights), rows=len(panels), height_ratios=heights
+    )
+    for (ratios, kind), ax in zip(panels.items(), axes if len(panels) > 1 else [axes], strict=True):
+        rows = [
+            Row(
+                f"{v['claim']} {v['metric'].split(',')[0]}"[:58],
+                *(v["findings"][0][name] for name in ("effect", "lower", "upper")),
+                v["threshold"],
+                v["verdict"],
+            )
+            for v in kind
+        ]
+        plotting.effect_forest(rows, ax, ratios=ratios)
+    (DOCS / "findings.svg").write_text(plotting.to_svg(figure), encoding="utf-8")
+
+
+def _has_interval(verdict):
+    finding = verdict["findings"][0] if verdict["findings"] else {}
+    return all(finding.get(name) is not None for name in ("effect", "lower", "upper"))
+
+
+def main(workdir: str | None) -> None:
+    """Copies what is kept of a study, then draws."""
+    if workdir:
+        KEPT.mkdir(exist_ok=True)
+        for name in FILES:
+            shutil.copy(pathlib.Path(workdir) / name, KEPT / name)
+    verdicts = load()
+    put_table("verdicts", table(verdicts, primary=True))
+    put_table("findings", table(verdicts, primary=False))
+    draw(verdicts)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else None)
