@@ -41,7 +41,7 @@ def load() -> list[dict]:
 def table(verdicts: list[dict], *, primary: bool) -> str:
     """A table of verdicts in Markdown, of the claims' first hypotheses or of all."""
     lines = [
-        "| | hypothesis | verdict | effect [95 % interval] | pairs | conditions that support, contradict, in all |",
+        "| | hypothesis | verdict | effect [95 % interval] | pairs | conditions for, against, in all |",
         "| --- | --- | --- | --- | ---: | --- |",
     ]
     for verdict in verdicts:

@@ -110,8 +110,11 @@ def _spectrum_figures(spectrum):
     return {
         **{key: spectrum[key] for key in kept},
         **{key + end: spectrum[key + end] for key in shares for end in ("", "_lower", "_upper")},
+        # Half the interval, and no less than one eigenvalue: a rule that met none has not ruled one out.
         **{
-            f"{key}_open": (spectrum[f"{key}_upper"] - spectrum[f"{key}_lower"]) / 2
+            f"{key}_open": max(
+                (spectrum[f"{key}_upper"] - spectrum[f"{key}_lower"]) / 2, 1 / spectrum["size"]
+            )
             for key in shares
         },
         "negative_ratio": max(-spectrum["lambda_min"], 0.0) / max(spectrum["lambda_max"], 1e-300),
