@@ -12,7 +12,14 @@ from experiments.study import Config
 def get_config() -> Config:
     """Returns the configuration."""
     return Config(
-        mlp=Family(depths=(4, 16)),
+        mlp=Family(
+            depths=(4, 16),
+            num_probes=2,
+            num_steps=40,
+            trace_matvecs=30,
+            without=("smoothness", "stable_rate"),
+            cost=4.0,
+        ),
         resnet=Family(
             model="resnet",
             norms=("batch",),
@@ -26,7 +33,8 @@ def get_config() -> Config:
             num_steps=24,
             trace_matvecs=18,
             resolution=13,
+            without=("sharpness", "smoothness", "subspace"),
             cost=8.0,
         ),
-        claims="C1,C2,C3,C4,C5,C6,C9,C10,C18",
+        claims="C1,C2,C3,C4,C5,C6,C9,C10",
     )
