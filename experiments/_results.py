@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments import _grid, _needs, train
 from lsgeo import runs, study
+from lsgeo.geometry import stability_limit
 
 Row = dict[str, Any]
 PLATEAU = 0.05  # A loss within this share of that of a uniform guess is on the plateau.
@@ -89,6 +90,7 @@ def _reading_row(cell, name, reading, reader):
     spectrum = reader.load(cell, "spectrum", name)
     if spectrum is not None:
         row |= _spectrum_figures(spectrum)
+        row["limit_share"] = row["lambda_max"] / _stability_limit(cell.settings)
     point = reader.load(cell, "saddles", name)
     if point is not None:
         row |= {key: point[key] for key in ("kind", "gradient_norm", "hg_over_g", "index")}
@@ -100,6 +102,13 @@ def _reading_row(cell, name, reading, reader):
         if found is not None:
             row |= {column: found[column] for column in metric.columns}
     return row
+
+
+def _stability_limit(settings):
+    # Near 1 the largest eigenvalue tells the learning rate, not the network.
+    if settings.recipe or settings.optimizer not in ("sgd", "momentum", "nesterov"):
+        return math.nan
+    return stability_limit(settings.optimizer, settings.learning_rate)
 
 
 def _spectrum_figures(spectrum):

@@ -40,12 +40,16 @@ def test_what_is_kept_is_small_and_names_no_place_of_the_machine_that_made_it():
     files = [draw_findings.KEPT / name for name in draw_findings.FILES]
     assert (draw_findings.KEPT / "report.html").stat().st_size < 3e6
     for path in files:
-        assert not re.search(r"/(tmp|home|root|work|Users)/", path.read_text(encoding="utf-8")), path
+        assert not re.search(r"/(tmp|home|root|work|Users)/", path.read_text(encoding="utf-8")), (
+            path
+        )
 
 
 def test_the_command_that_makes_the_page_again_is_printed_on_it():
     page = (draw_findings.KEPT / "report.html").read_text(encoding="utf-8")
-    command = "python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard"
+    command = (
+        "python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard"
+    )
     assert f"<code>{command}</code>" in page
     provenance = json.loads((draw_findings.KEPT / "provenance.json").read_text())
     assert provenance["versions"]["jax"]
