@@ -12,17 +12,18 @@ C15 = Claim(
     (
         Hypothesis(
             "C15a",
-            "The top subspace holds more of the gradient with skips",
+            "The top subspace holds another share of the gradient with skips than without",
             Difference("top_gradient_share", larger="with"),
             "share of the squared gradient in as many top eigenvectors as classes",
             "the share does not differ between twins",
             readings=("matched", "end"),
             arms=BOTH_SCALES,
             threshold=0.05,
+            two_sided=True,
         ),
         Hypothesis(
             "C15b",
-            "The top subspace holds most of the gradient",
+            "With skip connections the top subspace holds most of the gradient",
             Within("top_gradient_share", low=0.5),
             "share of the squared gradient in as many top eigenvectors as classes",
             "the share with skips is below one half",
