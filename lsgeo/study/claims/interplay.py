@@ -69,7 +69,7 @@ C13 = Claim(
         ),
         Hypothesis(
             "C13d",
-            "Without skip connections the tokens of a vision transformer become alike with depth",
+            "Without skip connections the tokens of a vision transformer end up more alike",
             LogRatio("rank_one_residual", resolution="rank_one_resolution", larger="with"),
             "distance of the tokens from their mean, as a share of their norm",
             "the tokens without skips are no more alike than with them",
@@ -85,9 +85,9 @@ C13 = Claim(
             ),
         ),
     ),
-    protocol="Twins of MLPs, ResNets and vision transformers (norm in front of each branch) without norm and "
-    "with layer norm; difference of the two log-ratios, seed by seed, averaged over the depths; beside it an "
-    "analysis of variance of log(lambda_max) over skip, norm and family. No sign is predicted.",
+    protocol="Twins of MLPs and of vision transformers (norm in front of each branch) without norm and with "
+    "layer norm; difference of the two log-ratios, seed by seed, averaged over the depths. No sign is "
+    "predicted. Rank collapse is read off the tokens above the last block at initialisation.",
     contested="A transformer without skips fails by rank collapse, another failure than the rough landscape of "
     "a deep convolutional network; families differ in width, depth and training as well as in attention.",
     quote="the interplay between skip connections and other architectural elements—such as attention "
