@@ -36,7 +36,7 @@ C8 = Claim(
         ),
         Hypothesis(
             "C8b",
-            "Half-way up, more of the classes can be read by a linear probe with skips",
+            "Half-way up, a linear probe reads the classes better with skips",
             Difference("probe_half", larger="with"),
             "test accuracy of a logistic regression on the stream at half depth",
             "the accuracy is not larger with skips",
@@ -103,7 +103,7 @@ C9 = Claim(
             "At the same training loss the test error is lower with skips",
             Difference("test_error"),
             "test error",
-            "the interval of the difference lies within a percentage point of zero, or beyond it",
+            "the error is not lower with skips by a percentage point",
             readings=("matched", "end"),
             arms=BOTH_SCALES,
             threshold=0.01,
@@ -112,18 +112,16 @@ C9 = Claim(
                     "test error 8.75 / 7.51 / 7.17 / 6.97 / 6.43 % of ResNet-20 / 32 / 44 / 56 / 110 on "
                     "CIFAR-10: depth helps with skips (there is no plain twin among them)",
                     "He et al. 2016",
-                    1,
                 ),
                 Published(
-                    "test error 7.93 % of ResNet-1202, whose training error is below 0.1 %: it overfits",
+                    "test error 7.93 % of ResNet-1202, whose training error is below 0.1 %: it overfits "
+                    "(there is no plain twin of it)",
                     "He et al. 2016",
-                    -1,
                 ),
                 Published(
                     "test error 6.18 % of ResNet-1202, the best of all depths, in a public reproduction: that "
                     "overfitting did not replicate",
                     "a public reproduction of He et al. 2016",
-                    1,
                 ),
                 Published(
                     "top-1 error 27.6 % of ResNet-50 trained by Fixup alone against 23.6 % with batch norm "
@@ -188,7 +186,7 @@ C11 = Claim(
             published=(
                 Published(
                     "test error of ResNet-110 on CIFAR-10: identity 6.61 %, 1x1 convolutions 12.22 %; dropout "
-                    "fails, and no shortcut is over 20 %",
+                    "on the shortcut fails, and so do networks without one, at over 20 %",
                     "He et al. 2016b, by a secondary source",
                     1,
                 ),
