@@ -22,10 +22,9 @@ C1 = Claim(
             arms=BOTH_SCALES,
             published=(
                 Published(
-                    "ResNet-56 without skips is not chaotic: 2.7 to 4.9 % of the points of its basin are not "
-                    "convex (CIFAR-10)",
+                    "ResNet-56 without skips is “not chaotic”: 2.7 to 4.9 % of the points in the basin are "
+                    "not convex (no number for its twin with skips)",
                     REPLICATION,
-                    -1,
                 ),
                 Published(
                     "test errors with and without skips: depth 20 7.37 and 8.18 %, depth 56 5.89 and 13.31 %, "
@@ -51,7 +50,8 @@ C1 = Claim(
         ),
         Hypothesis(
             "C1c",
-            "Without skip connections negative curvature grows with depth beside the largest curvature",
+            "With depth, negative curvature grows more without skip connections, relative to the largest "
+            "curvature",
             DepthGrowth(LogRatio("negative_ratio", resolution="noise_ratio")),
             "growth with depth of the ratio of |lambda_min| / lambda_max",
             "the ratio does not increase with depth",
@@ -77,8 +77,8 @@ C1 = Claim(
         ),
         Hypothesis(
             "C1e",
-            "Without skip connections the region around the network that is better than chance shrinks with "
-            "depth",
+            "With depth, the region around the network that is better than chance shrinks more without skip "
+            "connections",
             DepthGrowth(BASIN),
             "growth with depth of the ratio of the areas below the loss of a uniform guess",
             "the ratio does not increase with depth",
@@ -115,7 +115,7 @@ C1 = Claim(
     "al. 2018). Random planes can misidentify saddles (Böttcher and Wheeler), and with batch norm the usual "
     "plots can be wrong (Gabdullin 2024). Deep plain networks were given a lower learning rate in the "
     "original comparison, and how chaotic they look depends on the length of training, the learning rate and "
-    "the grid.",
+    "the grid: a replication (2026) finds ResNet-56 without skips not chaotic.",
     quote="skip connections offer smoother surfaces",
 )
 
@@ -146,7 +146,7 @@ C3 = Claim(
             "With skip connections the loss stays moderate further along random directions",
             LogRatio("filter_radius_1", larger="with"),
             "median filter-normalised distance at which the loss has risen by 1",
-            "as for a rise by 0.1",
+            "the log-ratio is not positive in four of five seeds at large depth, as for a rise by 0.1",
             unit="filter norms",
             readings=("matched", "end"),
             arms=BOTH_SCALES,
@@ -160,8 +160,7 @@ C3 = Claim(
             arms=BOTH_SCALES,
             published=(
                 Published(
-                    "at depth 20 the basin covers 17 % of the plane with skips and 22 % without (ResNets, "
-                    "CIFAR-10)",
+                    "at depth 20 the basin covers 17 % of the plane with skips and 22 % without (ResNets)",
                     REPLICATION,
                     -1,
                 ),
