@@ -13,7 +13,7 @@ C2 = Claim(
     (
         Hypothesis(
             "C2a",
-            "Skip connections remove flat, degenerate directions around saddles",
+            "Skip connections leave fewer flat, degenerate directions",
             LogRatio("zero_fraction", resolution="zero_fraction_open"),
             "share of near-zero Hessian eigenvalues, within 1 % of the largest",
             "the share is not lower with skips in four of five seeds from a depth of 16 on",
@@ -81,7 +81,7 @@ C2 = Claim(
     "gradient is flat pass for critical ones (Frye et al. 2021): nothing here is counted at a point that a "
     "search for small gradients found. Nonlinear networks do have bad minima (Yun et al. 2019, Goldblum et "
     "al. 2020), and a plateau of the loss need not be a saddle: negative curvature is not measured on the way.",
-    quote="shortcuts can effectively bypass problematic saddle points",
+    quote="can effectively bypass problematic saddle points",
 )
 
 C4 = Claim(
