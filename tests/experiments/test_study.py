@@ -188,6 +188,12 @@ def test_every_network_of_a_tier_can_be_built_and_every_claim_that_it_asks_has_a
         assert len(claims) >= 6
 
 
+def test_a_family_that_a_hypothesis_names_is_one_of_a_study():
+    hypotheses = [hypothesis for claim in CLAIMS for hypothesis in claim.hypotheses]
+    named = {getattr(hypothesis.contrast, "family", "") for hypothesis in hypotheses} - {""}
+    assert named and named <= study_standard.get_config().families().keys()
+
+
 def test_a_dry_run_counts_what_is_left_and_writes_nothing(finished, tmp_path, capsys):
     config, workdir = finished
     assert study.run(dataclasses.replace(config, dry_run=True), tmp_path / "new") is None
