@@ -17,17 +17,8 @@ _ALL_TYPES = (
 _DEAR = ("subspace", "conditioning")
 _CHAINS = ("alignment", "paths")
 _TYPES_WITHOUT = (
-    *(
-        *_DEAR,
-        *_CHAINS,
-        "surface",
-        "sharpness",
-        "smoothness",
-        "escape",
-        "connectivity",
-        "stable_rate",
-    ),
-    *("confusion", "gradient_flow", "lesions", "reuse"),
+    *(*_CHAINS, "subspace", "surface", "sharpness", "smoothness", "escape", "connectivity"),
+    *("stable_rate", "confusion", "gradient_flow", "lesions", "reuse"),
 )
 
 
@@ -57,7 +48,7 @@ def get_config() -> Config:
             num_steps=24,
             trace_matvecs=18,
             resolution=13,
-            without=(*_DEAR, *_CHAINS),
+            without=(*_DEAR, *_CHAINS, "connectivity"),
             cost=8.0,
         ),
         densenet=Family(
@@ -93,7 +84,7 @@ def get_config() -> Config:
             num_steps=32,
             trace_matvecs=30,
             resolution=13,
-            without=(*_DEAR, *_CHAINS, "sharpness"),
+            without=(*_DEAR, *_CHAINS, "sharpness", "connectivity"),
             cost=12.0,
         ),
         synthetic=Family(

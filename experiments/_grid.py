@@ -127,7 +127,9 @@ def jobs(cell: Cell, config, claims: Sequence[study.Claim]) -> list[Job]:
       config: of the study.
       claims: those to be answered now, of the study's.
     """
-    needed = _needs.needed(cell.settings, cell.norm, cell.arm.name, cell.twins.arms, claims)
+    needed = _needs.needed(
+        cell.family, cell.settings, cell.norm, cell.arm.name, cell.twins.arms, claims
+    )
     model = cell.twins.create(cell.arm.name, 2)
     make = {
         "spectrum": _spectrum,

@@ -51,10 +51,18 @@ def columns(family: Family) -> set[str]:
     return found
 
 
-def needed(family: Family, norm: str, arm: str, arms: Sequence[str], claims: Sequence[study.Claim]):
+def needed(
+    name: str,
+    family: Family,
+    norm: str,
+    arm: str,
+    arms: Sequence[str],
+    claims: Sequence[study.Claim],
+) -> list[str]:
     """The instruments that some claims need of one network, by name, in a fixed order.
 
     Args:
+      name: of the family in the study.
       family: settings.
       norm: normalisation.
       arm: name of the network's arm.
@@ -67,13 +75,26 @@ def needed(family: Family, norm: str, arm: str, arms: Sequence[str], claims: Seq
     wanted = set()
     for claim in claims:
         for hypothesis in claim.hypotheses:
-            if hypothesis.covers(kind(family.model), norm) and arm in _arms(hypothesis, arms):
+            if _asks(hypothesis, name, family, norm) and arm in _arms(hypothesis, arms):
                 wanted |= set(hypothesis.contrast.columns)
     return [
-        name
-        for name, provided in _instruments().items()
-        if name != "train" and name not in family.without and wanted & set(provided)
+        instrument
+        for instrument, provided in _instruments().items()
+        if instrument != "train" and instrument not in family.without and wanted & set(provided)
     ]
+
+
+def _asks(hypothesis, name, family, norm):
+    model = kind(family.model)
+    if hypothesis.covers(model, norm):
+        return True
+    # The other side of an interaction: another norm of the same family, or another family.
+    other_norm, other_family = (
+        getattr(hypothesis.contrast, side, "") for side in ("norm", "family")
+    )
+    if other_family:
+        return name == other_family and norm in (other_norm, *hypothesis.norms)
+    return norm == other_norm and (not hypothesis.models or model in hypothesis.models)
 
 
 def _arms(hypothesis, arms):

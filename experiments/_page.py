@@ -18,6 +18,7 @@ def write(
     rows: Sequence[Mapping],
     contracts: Sequence[_contracts.Pair],
     verdicts: Sequence[study.Verdict],
+    notes: Mapping[str, Sequence[str]],
     config,
     provenance: Mapping,
     problems: Sequence[str],
@@ -31,6 +32,7 @@ def write(
       rows: what was measured.
       contracts: what twins have in common.
       verdicts: of all hypotheses, those of a claim together.
+      notes: further results by claim, in sentences.
       config: of the study.
       provenance: names and values; those of "versions" are spread out.
       problems: one sentence per run that is damaged or missing.
@@ -47,7 +49,10 @@ def write(
         report.ReportContent(
             title=TITLE,
             answer=answer,
-            claims=[_section(claim, verdicts, cells, path.parent, command) for claim in claims],
+            claims=[
+                _section(claim, verdicts, cells, path.parent, command, notes.get(claim.name, ()))
+                for claim in claims
+            ],
             forest=_pictures.forest(verdicts),
             explorer=_networks.explorer(cells, config.matched_loss),
             figures=_pictures.of_families(trained, contracts, config.matched_loss),
@@ -62,12 +67,13 @@ def write(
     return answer
 
 
-def _section(claim, verdicts, cells, root, command):
+def _section(claim, verdicts, cells, root, command, notes):
     mine = [verdict for verdict in verdicts if verdict.claim == claim]
     return report.ClaimSection(
         mine,
         f"{re.sub(r' --only=[^ ]*', '', command)} --only={claim.name}",
         _files(mine[0].primary, cells, root),
+        notes,
     )
 
 

@@ -23,6 +23,7 @@ from experiments import (
     _contracts,
     _estimate,
     _grid,
+    _interplay,
     _main,
     _page,
     _pool,
@@ -32,6 +33,8 @@ from experiments import (
 )
 from experiments._family import Family
 from lsgeo import runs, study
+
+INTERPLAY = "C13"  # The claim that analyses of variance belong to.
 
 
 @dataclasses.dataclass
@@ -141,7 +144,10 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
     problems += _fill(compared, workers, shown=progress is not None)
     verdicts = study.decide(claims, rows, _grid.designs(config), confidence=config.confidence)
     contracts = _contracts.load(cells)
+    names = [claim.name for claim in claims]
+    analyses = _interplay.analyses(rows, config) if INTERPLAY in names else []
     _results.write_csv(root / "results.csv", rows)
+    runs.write_json(root / "anova.json", analyses)
     runs.write_json(
         root / "verdicts.json", _records.plain(verdicts, config, _command(config, root))
     )
@@ -152,6 +158,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
         rows=rows,
         contracts=contracts,
         verdicts=verdicts,
+        notes={INTERPLAY: [found["text"] for found in analyses]},
         config=config,
         provenance=runs.load_provenance(root) | _records.costs((*jobs, *compared), root),
         problems=problems,

@@ -75,6 +75,7 @@ def write(root, rows=(), problems=()):
         rows=rows,
         contracts=[],
         verdicts=verdicts,
+        notes={"C2": ["A further result."]},
         config=CONFIG,
         provenance={"versions": {"jax": "0.10"}, "device_kind": "cpu", "argv": ["a", "b"]},
         problems=problems,
