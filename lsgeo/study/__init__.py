@@ -7,6 +7,7 @@ from lsgeo.study.correlations import RankCorrelation
 from lsgeo.study.interactions import Anova, Interaction, Term, anova
 from lsgeo.study.linear_classifiers import LinearClassifier, fit_linear, label_signal
 from lsgeo.study.metrics import METRICS, READINGS, Metric, Subject
+from lsgeo.study.protocols import splitting_factors
 from lsgeo.study.races import Race, StableRate, check_rates, constant_loss, narrow_stable_rate, race
 from lsgeo.study.speeds import Speed, SpeedUp, best_speed, speed_up
 from lsgeo.study.statistics import Effect, effect, holm, seeds_needed, simes
@@ -20,7 +21,6 @@ from lsgeo.study.verdicts import (
     Verdict,
     conditions,
     decide,
-    splitting_factors,
 )
 
 __all__ = [

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lsgeo.study import Condition, Interaction
-from lsgeo.study.contrasts import DepthGrowth, Difference, LogRatio, Within
+from lsgeo.study.contrasts import Difference, LogRatio, Within
+from lsgeo.study.depth_contrasts import DepthGrowth
 
 HERE = Condition("MLP", "none", 4, "matched", ("plain", "residual"))
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lsgeo.study.contrasts import Condition, DepthSlope
+from lsgeo.study import Condition
+from lsgeo.study.depth_contrasts import DepthSlope
 
 WHERE = Condition("mlp", "none", 0, "end", ("plain", "residual"))
 SLOPE = DepthSlope("sigma", low=-1.3, high=-0.7)

@@ -1,5 +1,6 @@
 """The claims, in order."""
 
+from lsgeo.study.claims.connectivity import C14
 from lsgeo.study.claims.curvature import C2, C4
 from lsgeo.study.claims.features import C8, C9, C11
 from lsgeo.study.claims.interplay import C13
@@ -7,7 +8,7 @@ from lsgeo.study.claims.records import Claim, Hypothesis, Published
 from lsgeo.study.claims.signals import C5, C10, C17, C18
 from lsgeo.study.claims.spectrum import C15, C16
 from lsgeo.study.claims.surfaces import C1, C3
-from lsgeo.study.claims.training import C6, C7, C12, C14
+from lsgeo.study.claims.training import C6, C7, C12
 
 CLAIMS: tuple[Claim, ...] = (
     *(C1, C2, C3, C4, C5, C6, C7, C8, C9),
