@@ -190,8 +190,22 @@ def load_config(workdir: str | os.PathLike) -> dict[str, Any]:
 
 
 def load_provenance(workdir: str | os.PathLike) -> dict[str, Any]:
-    """Reads where a run came from: versions, device, commit, time of the first start, arguments."""
-    return json.loads((pathlib.Path(workdir) / PROVENANCE).read_text())
+    """Reads where a run came from: versions, device, commit, time of the first start, arguments.
+
+    Raises:
+      ValueError: if that is not there, or damaged; the text names the file.
+    """
+    path = pathlib.Path(workdir) / PROVENANCE
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(
+            f"`workdir` {path.parent} is no run's directory: no {PROVENANCE}."
+        ) from None
+    except ValueError as error:
+        raise DamagedFileError(
+            path, f"{path} is damaged ({error}). Delete it; the next start writes it anew."
+        ) from error
 
 
 def _flatten(config, prefix=""):
