@@ -64,6 +64,11 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         for name in _network.choose(config.run, tuple(config.checkpoints))
         if reading_of(name) in metric.readings
     ]
+    if not names:
+        raise ValueError(
+            f"`metric` {metric.name} is read at {', '.join(metric.readings)}, and none of `checkpoints` "
+            f"{', '.join(config.checkpoints) or '(any)'} of {config.run} is one of these."
+        )
     opened = runs.open_run(workdir, config)
     for done, name in enumerate(names):
         if progress is not None:
