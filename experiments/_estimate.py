@@ -77,7 +77,7 @@ def estimate(jobs: Sequence[_grid.Job]) -> Estimate:
     return Estimate(
         len(trained),
         len(jobs),
-        sum(found.kind == "done" for found in states),
+        sum(found.is_settled for found in states),
         sum(found.kind == "damaged" for found in states),
         tuple(found.text for found in states if found.kind == "other"),
         factor * sum(job.cost for job in left),

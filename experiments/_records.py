@@ -1,9 +1,13 @@
 """What a study leaves behind beside its page: verdicts as plain values, and whether the page is current."""
 
 import hashlib
+import itertools
 import json
 import math
 import pathlib
+import re
+import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +42,31 @@ def plain(verdicts: Sequence[study.Verdict], config, command: str) -> list[dict[
         }
         for verdict in verdicts
     ]
+
+
+def command(root: pathlib.Path, only: Sequence[str]) -> str:
+    """The command that makes the page again, out of this process' own.
+
+    Args:
+      root: the study's directory, of which the command has the name alone.
+      only: claims that were asked for; none is all.
+    """
+    given = _config_flags(sys.argv[1:]) if pathlib.Path(sys.argv[0]).name == "study.py" else []
+    parts = [
+        *("python", "-m", "experiments.study"),
+        *(given or ["--config=configs/study_quick.py"]),
+        f"--workdir=runs/{root.name}",
+        *([f"--only={','.join(only)}"] if only else []),
+    ]
+    return shlex.join(parts)
+
+
+def answered(root: pathlib.Path) -> set[str]:
+    """Names of the claims that an earlier page answers."""
+    try:
+        return {verdict["claim"] for verdict in json.loads((root / "verdicts.json").read_text())}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def digest(jobs: Sequence[_grid.Job], config) -> str:
@@ -77,13 +106,34 @@ def costs(jobs: Sequence[_grid.Job], root: pathlib.Path) -> dict[str, Any]:
     """Time of all finished runs, the space that the study takes, and the code that they were made with."""
     done = [(job, found) for job in jobs if (found := _state.state(job)).kind == "done"]
     size = sum(path.stat().st_size for path in (root / "runs").rglob("*") if path.is_file())
-    commits = {runs.load_provenance(job.workdir).get("git_commit") for job, _ in done}
+    commits = {_commit(job.workdir) for job, _ in done}
     return {
         "finished_runs": len(done),
         "seconds_of_one_core": round(sum(found.seconds for _, found in done)),
         "megabytes": round(size / 1e6),
         "commits_of_the_runs": sorted(commit for commit in commits if commit),
     }
+
+
+def _config_flags(arguments):
+    # --config and its fields, also where a space stands in place of the sign; not what is said otherwise, or
+    # leaves the page alone.
+    found = []
+    for word, after in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
+        if not re.match(r"--?config([.=]|$)", word):
+            continue
+        apart = after and "=" not in word and not after.startswith("-")
+        named = f"{word}={after}" if apart else word
+        if not re.match(r"--?config\.(only|shard|dry_run|workers)\b", named):
+            found.append(named)
+    return found
+
+
+def _commit(workdir):
+    try:
+        return runs.load_provenance(workdir).get("git_commit")
+    except ValueError:  # Lost or damaged; the run's results do not hang on it.
+        return None
 
 
 def _finding(finding, config):

@@ -1,6 +1,7 @@
 """What a study measured, as one table: a row for each network and reading."""
 
 import csv
+import io
 import itertools
 import math
 import os
@@ -15,21 +16,31 @@ from lsgeo import runs, study
 from lsgeo.geometry import stability_limit
 
 Row = dict[str, Any]
+_TRAINING = (
+    *("status", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+    "num_parameters",
+)
+_POINT = ("kind", "gradient_norm", "hg_over_g", "index")
 PLATEAU = 0.05  # A loss within this share of that of a uniform guess is on the plateau.
 
 
 def collect(
-    cells: Iterable[_grid.Cell], matched_loss: float
+    cells: Iterable[_grid.Cell], matched_loss: float, leave_out: Iterable[pathlib.Path] = ()
 ) -> tuple[list[Row], list[runs.DamagedFileError]]:
     """Reads the run directories of all cells into rows.
 
     Readings are "init", "matched" and "end"; the row with reading "" holds the figures of the whole training
     run, and "steps", to the matched loss at the arm's best learning rate. What is not there is left out.
 
+    Args:
+      cells: networks.
+      matched_loss: training loss of the reading "matched".
+      leave_out: directories of runs that are not this study's.
+
     Returns:
-      The rows, and an error for each file that could not be read.
+      The rows, and an error for each file that could not be read, or lacks a figure.
     """
-    reader = _Reader()
+    reader = _Reader(leave_out)
     cells = [cell for cell in cells if reader.load(cell, "train", "summary") is not None]
     best = _best_rates(cells, reader)
     rows = []
@@ -46,18 +57,18 @@ def collect(
 def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> None:
     """Writes the table with one column per figure; an empty field was not measured."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    temporary = pathlib.Path(f"{path}.{os.getpid()}")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    runs.write_bytes(path, text.getvalue().encode())
 
 
 class _Reader:
     # Reads each file once; remembers those that are damaged.
 
-    def __init__(self):
+    def __init__(self, leave_out):
+        self._leave_out = set(leave_out)
         self.damaged: list[runs.DamagedFileError] = []
         self._read: dict[tuple, dict | None] = {}
 
@@ -69,13 +80,25 @@ class _Reader:
 
     def _load(self, path, name):
         run = runs.Run(path)
-        if not run.has(name):
+        if path in self._leave_out or not run.has(name):
             return None
         try:
             return run.load(name)
         except runs.DamagedFileError as error:
             self.damaged.append(error)
             return None
+
+    def figures(self, cell, run, name, make):
+        """What `make` takes out of a file; nothing, and an error, where an earlier version left it out."""
+        stored = self.load(cell, run, name)
+        try:
+            return {} if stored is None else make(stored)
+        except KeyError as error:
+            path = cell.path / run / "arrays" / f"{name}.npz"
+            self.damaged.append(
+                runs.DamagedFileError(path, f"{path} is of an earlier version: it has no {error}.")
+            )
+            return {}
 
     def metrics(self, cell):
         try:
@@ -87,21 +110,18 @@ class _Reader:
 
 def _reading_row(cell, name, reading, reader):
     row = _identity(cell, reading)
-    spectrum = reader.load(cell, "spectrum", name)
-    if spectrum is not None:
-        row |= _spectrum_figures(spectrum)
-        row["limit_share"] = row["lambda_max"] / _stability_limit(cell.settings)
-    point = reader.load(cell, "saddles", name)
-    if point is not None:
-        row |= {key: point[key] for key in ("kind", "gradient_norm", "hg_over_g", "index")}
-    surface = reader.load(cell, "surface", "summary") if reading == "matched" else None
-    if surface is not None:
-        row |= _surface_figures(cell, surface)
+    limit = _stability_limit(cell.settings)
+    row |= reader.figures(cell, "spectrum", name, lambda stored: _spectrum_figures(stored, limit))
+    row |= reader.figures(cell, "saddles", name, _taking(_POINT))
+    if reading == "matched":
+        row |= reader.figures(cell, "surface", "summary", _surface_figures(cell))
     for metric in study.METRICS.values():
-        found = reader.load(cell, f"metric-{metric.name}", name)
-        if found is not None:
-            row |= {column: found[column] for column in metric.columns}
+        row |= reader.figures(cell, f"metric-{metric.name}", name, _taking(metric.columns))
     return row
+
+
+def _taking(names):
+    return lambda stored: {name: stored[name] for name in names}
 
 
 def _stability_limit(settings):
@@ -111,7 +131,7 @@ def _stability_limit(settings):
     return stability_limit(settings.optimizer, settings.learning_rate)
 
 
-def _spectrum_figures(spectrum):
+def _spectrum_figures(spectrum, limit):
     kept = ("loss", "step", "lambda_min", "lambda_max", "trace", "trace_error", "threshold")
     shares = ("zero_fraction", "negative_fraction", "negative_mass")
     largest = max(abs(spectrum["lambda_min"]), abs(spectrum["lambda_max"]))
@@ -130,12 +150,13 @@ def _spectrum_figures(spectrum):
         "noise_ratio": noise / largest if largest else 1.0,
         "converged": bool(np.all(spectrum["converged"])),
         "num_matvecs": spectrum["total_matvecs"],
+        "limit_share": spectrum["lambda_max"] / limit,
     }
 
 
-def _surface_figures(cell, summary):
+def _surface_figures(cell):
     points = (cell.settings.resolution - 2) ** 2 * cell.settings.planes
-    return {
+    return lambda summary: {
         "non_convex_fraction": float(np.mean(summary["non_convex_fraction"])),
         "basin_area": float(np.mean(summary["basin_area"])),
         "surface_resolution": 0.5 / points,
@@ -143,13 +164,9 @@ def _surface_figures(cell, summary):
 
 
 def _training_row(cell, best_rate, reader):
-    summary = reader.load(cell, "train", "summary")
-    kept = ("status", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
-    row = {**_identity(cell, ""), **{key: summary[key] for key in kept}}
-    row["num_parameters"] = summary["num_parameters"]
-    for level, step in zip(summary["levels"], summary["reached"], strict=True):
-        row[f"step_at_{level:g}"] = int(step) if step >= 0 else ""
-    row |= _plateau(cell, reader.metrics(cell))
+    row = _identity(cell, "") | reader.figures(cell, "train", "summary", _training_figures)
+    if row.get("status") != "diverged":  # Such a network has left its plateau upwards.
+        row |= _plateau(cell, reader.metrics(cell))
     if math.isfinite(best_rate):
         steps = _steps(cell, best_rate, reader)
         row["best_learning_rate"] = best_rate
@@ -160,6 +177,14 @@ def _training_row(cell, best_rate, reader):
         if trained:
             row["largest_trained_rate"] = max(trained)
     return row
+
+
+def _training_figures(summary):
+    levels = zip(summary["levels"], summary["reached"], strict=True)
+    return {
+        **_taking(_TRAINING)(summary),
+        **{f"step_at_{level:g}": int(step) if step >= 0 else "" for level, step in levels},
+    }
 
 
 def _plateau(cell, records):

@@ -6,7 +6,7 @@ import os
 import pathlib
 
 from experiments import _grid
-from lsgeo import runs
+from lsgeo import runs, training
 
 MARKER = "done.json"
 
@@ -16,8 +16,9 @@ class State:
     """State of one run's directory.
 
     Attributes:
-      kind: "done", "missing" (or unfinished: the run continues there), "damaged", or "other" (another
-        configuration's, or another version's).
+      kind: "done", "missing" (or unfinished: the run continues there), "damaged", "other" (another
+        configuration's, or another version's), or "nothing" (the network never reached the loss at which it
+        would be measured; that is a result).
       text: what is wrong, in one sentence.
       seconds: that it took, where it is done.
     """
@@ -26,12 +27,18 @@ class State:
     text: str = ""
     seconds: float = 0.0
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.kind in ("done", "nothing")
+
 
 def state(job: _grid.Job) -> State:
     """Looks at a run's directory without reading its arrays."""
     path = job.workdir
     if not (path / runs.CONFIG).exists():
-        return State("missing")
+        trained = job.experiment == "train" or not _is_trained(job)
+        return State("missing" if trained or is_possible(job) else "nothing")
     try:
         theirs = runs.load_config(path)
     except runs.DamagedFileError as error:
@@ -56,6 +63,16 @@ def state(job: _grid.Job) -> State:
     return _finished(path)
 
 
+def is_possible(job: _grid.Job) -> bool:
+    """Whether the network has a checkpoint that a run measures."""
+    if job.experiment == "train":
+        return True
+    there = training.checkpoints(job.config.run)
+    if job.experiment == "surface":
+        return job.config.checkpoint in there
+    return any(name in there for name in job.config.checkpoints)
+
+
 def mark(job: _grid.Job, seconds: float) -> None:
     """Notes that a run has finished, in which time, and the sizes of its files."""
     path = job.workdir
@@ -65,7 +82,7 @@ def mark(job: _grid.Job, seconds: float) -> None:
 
 
 def set_aside(path: pathlib.Path) -> pathlib.Path:
-    """Renames a damaged directory, so that it can be looked at; an earlier one of that name goes."""
+    """Renames a damaged directory, so that it can be looked at; earlier ones stay."""
     aside = path.with_name(path.name + ".damaged")
     number = 1
     while aside.exists():
@@ -88,7 +105,7 @@ def _portable(config):
 def _finished(path):
     try:
         marker = json.loads((path / MARKER).read_text())
-        sizes, seconds = marker["sizes"], float(marker["seconds"])
+        sizes, seconds = dict(marker["sizes"]), float(marker["seconds"])
     except FileNotFoundError:
         return State("missing")
     except (ValueError, KeyError, TypeError) as error:
@@ -102,6 +119,10 @@ def _finished(path):
                 "damaged", f"{file} is damaged: it has {file.stat().st_size} bytes, not {size}."
             )
     return State("done", seconds=seconds)
+
+
+def _is_trained(job):
+    return (pathlib.Path(job.config.run) / MARKER).exists()
 
 
 def _results(path):

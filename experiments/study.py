@@ -14,14 +14,12 @@ import dataclasses
 import os
 import pathlib
 import re
-import sys
 import time
-
-import tqdm
 
 from experiments import (
     _contracts,
     _estimate,
+    _filling,
     _grid,
     _interplay,
     _main,
@@ -114,6 +112,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
     claims = _check(config)
     started = time.monotonic()
     root = pathlib.Path(workdir).absolute()
+    _pool.leave_device_memory()
     cells = _grid.cells(config, root)
     _grid.check(cells)
     workers = config.workers or _pool.default_workers()
@@ -129,7 +128,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
     if not config.shard and _records.is_current(root, digest):
         _say(progress, f"nothing to do: {len(jobs)} runs are done; open {root / 'report.html'}")
         return opened
-    problems = _fill(jobs, workers, shown=progress is not None)
+    problems = _filling.fill(jobs, workers, shown=progress is not None)
     if config.shard:
         _say(
             progress,
@@ -137,20 +136,20 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
         )
         _end(problems)
         return opened
-    rows, damaged = _results.collect(cells, config.matched_loss)
+    others = _others(cells, config)
+    rows, damaged = _results.collect(cells, config.matched_loss, leave_out=others)
     if damaged:
-        problems += _repair(damaged, jobs, workers, shown=progress is not None)
-        rows, _ = _results.collect(cells, config.matched_loss)
-    problems += _fill(compared, workers, shown=progress is not None)
-    verdicts = study.decide(claims, rows, _grid.designs(config), confidence=config.confidence)
+        problems += _filling.repair(damaged, jobs, workers, shown=progress is not None)
+        rows, _ = _results.collect(cells, config.matched_loss, leave_out=others)
+    problems += _filling.fill(compared, workers, shown=progress is not None)
+    verdicts = _verdicts(config, claims, rows, root)
     contracts = _contracts.load(cells)
-    names = [claim.name for claim in claims]
+    names = [verdict.claim.name for verdict in verdicts]
     analyses = _interplay.analyses(rows, config) if INTERPLAY in names else []
     _results.write_csv(root / "results.csv", rows)
     runs.write_json(root / "anova.json", analyses)
-    runs.write_json(
-        root / "verdicts.json", _records.plain(verdicts, config, _command(config, root))
-    )
+    command = _records.command(root, _names(config.only))
+    runs.write_json(root / "verdicts.json", _records.plain(verdicts, config, command))
     runs.write_json(root / "twins.json", [_contracts.plain(pair) for pair in contracts])
     headline = _page.write(
         root / "report.html",
@@ -162,12 +161,27 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
         config=config,
         provenance=runs.load_provenance(root) | _records.costs((*jobs, *compared), root),
         problems=problems,
-        command=_command(config, root),
+        command=command,
     )
     _records.note(root, _records.digest((*jobs, *compared), config), problems)
     _say(progress, f"{headline}\n{time.monotonic() - started:.0f} s; open {root / 'report.html'}")
     _end([text for text in problems if not text.endswith(_pool.REPAIRED)])
     return opened
+
+
+def _others(cells, config):
+    # Runs of another configuration or version, also those that other claims need.
+    studied = _claims("claims", config.claims, study.CLAIMS)
+    jobs = [job for cell in cells for job in _grid.jobs(cell, config, studied)]
+    return [job.workdir for job in jobs if _state.state(job).kind == "other"]
+
+
+def _verdicts(config, claims, rows, root):
+    # All of the study's claims share one level, also where only some of them are answered now.
+    studied = _claims("claims", config.claims, study.CLAIMS)
+    shown = {claim.name for claim in claims} | _records.answered(root)
+    verdicts = study.decide(studied, rows, _grid.designs(config), confidence=config.confidence)
+    return [verdict for verdict in verdicts if verdict.claim.name in shown]
 
 
 def _check(config):
@@ -187,6 +201,16 @@ def _check(config):
                 f"`arms` must begin with plain, which the others are compared with; got "
                 f"{family.arms or config.arms!r} for {name}."
             )
+        if config.matched_loss < family.end_loss:
+            raise ValueError(
+                f"`matched_loss` {config.matched_loss} lies below the `end_loss` {family.end_loss} of {name}, "
+                "where training ends: no network would get there."
+            )
+        for field in ("norms", "depths", "learning_rates"):
+            if len(set(getattr(family, field))) < len(getattr(family, field)):
+                raise ValueError(
+                    f"`{field}` of {name} holds a value twice: {getattr(family, field)}."
+                )
         for other in family.without:
             if other not in _grid.INSTRUMENTS:
                 raise ValueError(
@@ -198,7 +222,7 @@ def _check(config):
 
 
 def _claims(field, text, among):
-    names = [name for name in re.split(r"[\s,]+", text.strip()) if name]
+    names = _names(text)
     there = {claim.name: claim for claim in among}
     for name in names:
         if name not in there:
@@ -209,6 +233,10 @@ def _claims(field, text, among):
     return tuple(claim for claim in among if not names or claim.name in names)
 
 
+def _names(text):
+    return [name.upper() for name in re.split(r"[\s,]+", text) if name]
+
+
 def _shard(cells, text):
     if not text:
         return cells
@@ -216,65 +244,9 @@ def _shard(cells, text):
     number, total = map(int, found.groups()) if found else (0, 0)
     if not 1 <= number <= total:
         raise ValueError(f"`shard` must be k/n with 1 <= k <= n, such as 1/8; got {text!r}.")
-    groups = list(dict.fromkeys(_group(cell) for cell in cells))
+    groups = list(dict.fromkeys(_filling.group(cell) for cell in cells))
     mine = set(groups[number - 1 :: total])
-    return [cell for cell in cells if _group(cell) in mine]
-
-
-def _group(cell):
-    # Networks that share their compiled programs.
-    return cell.family, cell.norm, cell.depth, cell.arm.name
-
-
-def _fill(jobs, workers, *, shown):
-    waiting = {job.workdir: job for job in jobs if _state.state(job).kind != "done"}
-    if not waiting:
-        return []
-    # Whole groups: a run that finds a damaged checkpoint needs the training that it comes from.
-    groups: dict[tuple, list[_grid.Job]] = {_group(job.cell): [] for job in waiting.values()}
-    for job in jobs:
-        groups.get(_group(job.cell), []).append(job)
-    problems = []
-    with tqdm.tqdm(
-        total=round(sum(job.cost for job in waiting.values())),
-        desc=f"{len(waiting)} runs of {len(jobs)}",
-        bar_format="{desc} {percentage:3.0f}%|{bar:20}| {elapsed}, {remaining} left {postfix}",
-        disable=not shown,
-        file=sys.stderr,
-        mininterval=0.5,
-    ) as bar:
-
-        def on_event(event, job, text):
-            if event == "start":
-                bar.set_postfix_str(str(job))
-            elif job.workdir in waiting:
-                bar.update(job.cost)
-            if text:
-                problems.append(text)
-
-        _pool.run_all(list(groups.values()), workers, on_event)
-    return list(dict.fromkeys(problems))
-
-
-def _repair(damaged, jobs, workers, *, shown):
-    places = {job.workdir: job for job in jobs}
-    problems = []
-    for error in damaged:
-        place = next((parent for parent in error.path.parents if parent in places), None)
-        if place is None or not place.exists():
-            problems.append(str(error))
-        else:
-            problems.append(f"{error} {_pool.aside_text(_state.set_aside(place))}")
-    return problems + _fill(jobs, workers, shown=shown)
-
-
-def _command(config, root):
-    chosen = f" --only={config.only}" if config.only else ""
-    file = pathlib.Path(sys.argv[0]).name
-    named = [part for part in sys.argv[1:] if part.startswith("--config")]
-    if file != "study.py" or not named:
-        named = ["--config=configs/study_quick.py"]
-    return f"python -m experiments.study {' '.join(named)} --workdir=runs/{root.name}{chosen}"
+    return [cell for cell in cells if _filling.group(cell) in mine]
 
 
 def _say(progress, text):

@@ -1,5 +1,6 @@
 """The runner of a study: what is lost, damaged, moved, split or reordered ends in the same verdicts."""
 
+import csv
 import dataclasses
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 
 from configs import study_tiny
 from experiments import _grid, _pool, _state, study
+from lsgeo import runs
 
 FILES = ("verdicts.json", "results.csv", "twins.json")
 
@@ -175,3 +177,60 @@ def test_the_state_of_a_run_is_told_from_its_directory(copy):
     assert _state.state(job).kind == "damaged"
     shutil.rmtree(job.workdir)
     assert _state.state(job).kind == "missing"
+
+
+def test_a_result_of_an_earlier_version_that_lacks_a_figure_is_measured_again(copy):
+    config, workdir = copy
+    before = _written(workdir)
+    folder = workdir / "runs" / "MLP-layer-depth2-none-seed0" / "metric-generalization"
+    run = runs.Run(folder)
+    stored = run.load("end")
+    del stored["test_error"]
+    run.save("end", stored)
+    job = next(job for job in _jobs(config, workdir) if job.workdir == folder)
+    _state.mark(job, 1.0)
+    study.run(config, workdir)
+    assert _written(workdir) == before
+    assert folder.with_name("metric-generalization.damaged").exists()
+
+
+def test_one_claim_asked_again_leaves_the_others_on_the_page_and_their_level_shared(copy):
+    config, workdir = copy
+    verdicts = json.loads((workdir / "verdicts.json").read_text())
+    study.run(dataclasses.replace(config, only="c4"), workdir)
+    assert json.loads((workdir / "verdicts.json").read_text()) == verdicts
+
+
+def test_what_a_network_without_the_loss_lacks_is_not_waited_for(copy):
+    config, workdir = copy
+    job = next(job for job in _jobs(config, workdir) if job.name == "spectrum")
+    late = dataclasses.replace(job.config, checkpoints=("loss_1.0",))
+    late = dataclasses.replace(job, name="late", config=late)
+    assert _state.state(late).kind == "missing"
+    shutil.rmtree(job.cell.path / "train" / "checkpoints" / "loss_1.0")
+    assert _state.state(late).kind == "nothing"
+    (job.cell.path / "train" / "done.json").unlink()
+    assert _state.state(late).kind == "missing"
+    assert _state.state(job).kind == "done"
+
+
+def test_a_training_of_another_version_is_left_out_of_the_verdicts(copy):
+    config, workdir = copy
+    path = workdir / "runs" / "MLP-layer-depth2-none-seed0" / "train" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"a_field_of_its_own": 3}))
+    with pytest.raises(ValueError, match="another version's: `a_field_of_its_own` is 3 there"):
+        study.run(config, workdir)
+    with open(workdir / "results.csv", newline="") as file:
+        networks = {(row["arm"], row["seed"]) for row in csv.DictReader(file)}
+    assert networks == {("plain", "1"), ("residual", "0"), ("residual", "1")}
+
+
+def test_a_lost_or_damaged_provenance_does_not_hinder_a_page(copy):
+    config, workdir = copy
+    before = _written(workdir)
+    cell = workdir / "runs" / "MLP-layer-depth2-none-seed0"
+    (cell / "train" / "provenance.json").write_text("{")
+    (cell / "spectrum" / "provenance.json").unlink()
+    (workdir / "current.json").unlink()
+    study.run(config, workdir)
+    assert _written(workdir) == before
