@@ -1,5 +1,6 @@
 """Fills the run directories that a study lacks, and makes those anew that turn out to be damaged."""
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,23 @@ from lsgeo import runs
 def group(cell: _grid.Cell) -> tuple:
     """What networks that share their compiled programs have in common."""
     return cell.family, cell.norm, cell.depth, cell.arm.name
+
+
+def shard(cells: Sequence[_grid.Cell], text: str) -> list[_grid.Cell]:
+    """The networks of the k-th of n parts, "k/n"; all for "".
+
+    Raises:
+      ValueError: for another text.
+    """
+    if not text:
+        return list(cells)
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    number, total = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= total:
+        raise ValueError(f"`shard` must be k/n with 1 <= k <= n, such as 1/8; got {text!r}.")
+    groups = list(dict.fromkeys(group(cell) for cell in cells))
+    mine = set(groups[number - 1 :: total])
+    return [cell for cell in cells if group(cell) in mine]
 
 
 def fill(jobs: Sequence[_grid.Job], workers: int, *, shown: bool) -> list[str]:

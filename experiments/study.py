@@ -116,7 +116,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
     cells = _grid.cells(config, root)
     _grid.check(cells)
     workers = config.workers or _pool.default_workers()
-    mine = _shard(cells, config.shard)
+    mine = _filling.shard(cells, config.shard)
     jobs = [job for cell in mine for job in _grid.jobs(cell, config, claims)]
     if config.dry_run:
         print("\n".join(_estimate.estimate(jobs).lines(workers)))
@@ -235,18 +235,6 @@ def _claims(field, text, among):
 
 def _names(text):
     return [name.upper() for name in re.split(r"[\s,]+", text) if name]
-
-
-def _shard(cells, text):
-    if not text:
-        return cells
-    found = re.fullmatch(r"(\d+)/(\d+)", text)
-    number, total = map(int, found.groups()) if found else (0, 0)
-    if not 1 <= number <= total:
-        raise ValueError(f"`shard` must be k/n with 1 <= k <= n, such as 1/8; got {text!r}.")
-    groups = list(dict.fromkeys(_filling.group(cell) for cell in cells))
-    mine = set(groups[number - 1 :: total])
-    return [cell for cell in cells if _filling.group(cell) in mine]
 
 
 def _say(progress, text):
