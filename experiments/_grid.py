@@ -1,14 +1,24 @@
 """The grid of a study: its networks, and the independent run directories that each of them fills."""
 
 import dataclasses
-import math
 import os
 import pathlib
 from collections.abc import Sequence
 
-from experiments import _contracts, _needs, _options, measure, saddles, spectrum, surface, train
+from experiments import (
+    _contracts,
+    _job_configs,
+    _needs,
+    _options,
+    measure,
+    saddles,
+    spectrum,
+    surface,
+    train,
+)
 from experiments._family import Family
-from lsgeo import study, training
+from experiments._job_configs import matched_name as matched_name
+from lsgeo import study
 
 _EXPERIMENTS = {
     "train": train.run,
@@ -19,6 +29,12 @@ _EXPERIMENTS = {
     "contract": _contracts.run,
 }
 
+# Experiments that measure a network in one run: its configuration, and its time in trainings.
+_OWN = {
+    "spectrum": (_job_configs.spectrum_of, 1.5),
+    "surface": (_job_configs.surface_of, 0.5),
+    "saddles": (_job_configs.saddles_of, 0.5),
+}
 INSTRUMENTS = tuple(name for name in (*_needs.PROVIDED, *study.METRICS) if name != "train")
 
 
@@ -131,19 +147,21 @@ def jobs(cell: Cell, config, claims: Sequence[study.Claim]) -> list[Job]:
         cell.family, cell.settings, cell.norm, cell.arm.name, cell.twins.arms, claims
     )
     model = cell.twins.create(cell.arm.name, 2)
-    make = {
-        "spectrum": _spectrum,
-        "surface": _surface,
-        "saddles": _saddles,
-    }
-    found = [Job(cell, "train", "train", _train_config(cell, config), cell.settings.cost)]
+    second = cell.settings.cost
+    settings = _job_configs.training_of(cell, config)
+    found = [Job(cell, "train", "train", settings, second)]
     for name in needed:
         if name == "speed":
-            found += _speeds(cell, config)
-        elif name in make:
-            found.append(make[name](cell, config))
+            for rate in cell.twins.learning_rates:
+                settings = _job_configs.speed_of(cell, rate, config.matched_loss)
+                found.append(Job(cell, f"speed-lr{rate:g}", "train", settings, 0.3 * second))
+        elif name in _OWN:
+            describe, share = _OWN[name]
+            found.append(Job(cell, name, name, describe(cell, config), share * second))
         elif study.METRICS[name].suits(model):
-            found.append(_metric(cell, config, name))
+            settings = _job_configs.metric_of(cell, config, name)
+            share = study.METRICS[name].cost
+            found.append(Job(cell, f"metric-{name}", "measure", settings, share * second))
     return found
 
 
@@ -153,126 +171,10 @@ def contracts(cells: Sequence[Cell], matched_loss: float) -> list[Job]:
     for cell in cells:
         twins.setdefault((cell.family, cell.norm, cell.depth, cell.seed), []).append(cell)
     return [
-        Job(cell, "twins", "contract", _contract(cell, reference, matched_loss), 0.2)
+        Job(cell, "twins", "contract", _job_configs.contract_of(cell, reference, matched_loss), 0.2)
         for reference, *others in twins.values()
         for cell in others
     ]
-
-
-def _contract(cell, reference, matched_loss):
-    return _contracts.Config(
-        run=str(cell.path / "train"),
-        reference=str(reference.path / "train"),
-        arms=(cell.arm.name, reference.arm.name),
-        checkpoint=matched_name(matched_loss),
-        num_examples=cell.settings.num_examples,
-    )
-
-
-def matched_name(loss: float) -> str:
-    """Name of the checkpoint at a training loss."""
-    return f"loss_{float(loss)}"
-
-
-def _checkpoints(config):
-    return "init", matched_name(config.matched_loss), "end"
-
-
-def _common(cell):
-    return {
-        "run": str(cell.path / "train"),
-        "num_examples": cell.settings.num_examples,
-        "seed": cell.seed,
-    }
-
-
-def _spectrum(cell, config):
-    s = cell.settings
-    settings = spectrum.Config(
-        checkpoints=_checkpoints(config),
-        num_probes=s.num_probes,
-        num_steps=s.num_steps,
-        trace_matvecs=s.trace_matvecs,
-        figure=False,
-        tol=1e-4,
-        **_common(cell),
-    )
-    return Job(cell, "spectrum", "spectrum", settings, 1.5 * s.cost)
-
-
-def _surface(cell, config):
-    s, half = cell.settings, cell.settings.surface_range
-    settings = surface.Config(
-        checkpoint=matched_name(config.matched_loss),
-        x_min=-half,
-        x_max=half,
-        y_min=-half,
-        y_max=half,
-        resolution=s.resolution,
-        planes=s.planes,
-        **_common(cell),
-    )
-    return Job(cell, "surface", "surface", settings, 0.5 * s.cost)
-
-
-def _saddles(cell, config):
-    settings = saddles.Config(checkpoints=_checkpoints(config)[1:2], **_common(cell))
-    return Job(cell, "saddles", "saddles", settings, 0.5 * cell.settings.cost)
-
-
-def _metric(cell, config, name):
-    metric = study.METRICS[name]
-    places = zip(study.READINGS, _checkpoints(config), strict=True)
-    checkpoints = tuple(place for reading, place in places if reading in metric.readings)
-    settings = measure.Config(metric=name, checkpoints=checkpoints, **_common(cell))
-    return Job(cell, f"metric-{name}", "measure", settings, metric.cost * cell.settings.cost)
-
-
-def _speeds(cell, config):
-    return [
-        Job(
-            cell,
-            f"speed-lr{rate:g}",
-            "train",
-            _speed_config(cell, rate, config.matched_loss),
-            0.3 * cell.settings.cost,
-        )
-        for rate in cell.twins.learning_rates
-    ]
-
-
-def _train_config(cell, config):
-    s = cell.settings
-    levels = tuple(sorted({1.0, 0.5, 0.1, config.matched_loss}, reverse=True))
-    fields = {
-        **_network(cell),
-        "learning_rate": s.learning_rate,
-        "max_steps": s.max_steps,
-        "stop_loss": s.end_loss,
-        **_recipe(s),
-    }
-    save_every = max(1, math.ceil(fields["max_steps"] / 3))
-    return train.Config(**fields | {"loss_levels": levels, "save_every": save_every})
-
-
-def _recipe(settings):
-    if not settings.recipe:
-        return {}
-    paper = training.paper_recipe(settings.recipe, num_train=settings.num_train or None)
-    others = ("augment", "mixup", "loss", "label_smoothing")
-    return dataclasses.asdict(paper.recipe) | {name: getattr(paper, name) for name in others}
-
-
-def _speed_config(cell, learning_rate, matched_loss):
-    return train.Config(
-        **_network(cell),
-        learning_rate=learning_rate,
-        max_steps=cell.settings.speed_steps,
-        loss_levels=(matched_loss,),
-        stop_loss=matched_loss,
-        checkpoints=False,
-        save_every=0,
-    )
 
 
 def _twins(settings, norm, depth, arms, seed):
@@ -285,16 +187,6 @@ def _twins(settings, norm, depth, arms, seed):
         num_train=settings.num_train,
         learning_rates=settings.learning_rates,
     )
-
-
-def _network(cell):
-    twins, s = cell.twins, cell.settings
-    names = ("root", "data_options", "batch_size", "eval_batch_size", "eval_every", "optimizer")
-    return {
-        **{name: getattr(s, name) for name in names},
-        **{name: getattr(twins, name) for name in ("dataset", "num_train", "data_seed", "seed")},
-        **_options.model_fields(twins.model, twins.arm_options(cell.arm.name)),
-    }
 
 
 def check(cells: Sequence[Cell]) -> None:
