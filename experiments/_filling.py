@@ -1,5 +1,6 @@
 """Fills the run directories that a study lacks, and makes those anew that turn out to be damaged."""
 
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def fill(jobs: Sequence[_grid.Job], workers: int, *, shown: bool) -> list[str]:
         groups.get(group(job.cell), []).append(job)
     problems: dict[str, list[_grid.Job]] = {}
     with tqdm.tqdm(
-        total=round(sum(job.cost for job in waiting.values())),
+        total=math.ceil(sum(job.cost for job in waiting.values())),
         desc=f"{len(waiting)} runs of {len(jobs)}",
         bar_format="{desc} {percentage:3.0f}%|{bar:20}| {elapsed}, {remaining} left {postfix}",
         disable=not shown,
