@@ -17,7 +17,7 @@ from lsgeo.report import words
 
 DOCS = pathlib.Path(__file__).parent
 KEPT = DOCS / "study"
-FILES = ("report.html", "verdicts.json", "results.csv", "twins.json", "provenance.json")
+FILES = ("report.html", "verdicts.json", "results.csv", "anova.json", "provenance.json")
 PAGES = {"verdicts": DOCS.parent / "README.md", "findings": DOCS / "findings.md"}
 
 
