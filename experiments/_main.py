@@ -73,7 +73,10 @@ def _shorthand(name, config):
 def _help(run, config_file, needs_workdir):
     config = inspect.signature(run).parameters["config"].annotation
     where = "(required); a killed run continues there" if needs_workdir else "(optional)"
-    fields = [f"  --config.{line}" for line in _defaults(config())]
+    fields = [f"  --config.{name}={value!r}" for name, value in _defaults(config())]
+    fields += [
+        f"  --config.{name}.FIELD, as --config.{first}.FIELD" for name, first in _alike(config())
+    ]
     return "\n".join(
         [
             inspect.getdoc(inspect.getmodule(run)),
@@ -92,16 +95,24 @@ def _kinds(config):
 
 
 def _defaults(config, prefix=""):
+    # Of parts of one type the first; the others have the same fields.
+    alike = dict(_alike(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value) and field.name not in alike:
+            yield from _defaults(value, f"{prefix}{field.name}.")
+        elif not dataclasses.is_dataclass(value):
+            yield f"{prefix}{field.name}", value
+
+
+def _alike(config):
     first: dict[type, str] = {}
     for field in dataclasses.fields(config):
-        value, name = getattr(config, field.name), f"{prefix}{field.name}"
-        if not dataclasses.is_dataclass(value):
-            yield f"{name}={value!r}"
-        elif type(value) in first:
-            yield f"{name}.FIELD  as --config.{first[type(value)]}.FIELD"
-        else:
-            first[type(value)] = name
-            yield from _defaults(value, f"{name}.")
+        kind = type(getattr(config, field.name))
+        if dataclasses.is_dataclass(kind):
+            if kind in first:
+                yield field.name, first[kind]
+            first.setdefault(kind, field.name)
 
 
 def _parse_flags(argv):

@@ -9,7 +9,8 @@ import pytest
 
 from lsgeo import models, study
 
-ARMS = list(study.ARMS.values())
+# Concatenation is DenseNet's own.
+ARMS = [arm for arm in study.ARMS.values() if arm.name != "dense"]
 IMAGES = jax.random.normal(jax.random.key(5), (6, 4), jnp.float32)
 BATCH = {"image": IMAGES, "label": jnp.arange(6) % 3}
 
