@@ -1,5 +1,6 @@
 """The interplay of skips with norms and mixers: analysed where it can be, asked of both sides."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -79,3 +80,13 @@ def test_both_sides_of_an_interaction_are_measured_when_it_alone_is_asked_for(fa
     settings = CONFIG.families()["Synthetic"]
     needed = _needs.needed("Synthetic", settings, "none", "residual", cell.twins.arms, claims)
     assert "rank" not in needed
+
+
+def test_the_other_family_of_an_interaction_is_measured_for_it_alone():
+    (claim,) = (claim for claim in study.CLAIMS if claim.name == "C13")
+    across = [h for h in claim.hypotheses if getattr(h.contrast, "family", "")]
+    alone = dataclasses.replace(claim, hypotheses=tuple(across))
+    vit = CONFIG.families()["ViT"]
+    arms = ("plain", "residual", "scaled")
+    assert "spectrum" in _needs.needed("ViT", vit, "layer", "plain", arms, [alone])
+    assert _needs.needed("Other", vit, "layer", "plain", arms, [alone]) == []

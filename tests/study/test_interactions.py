@@ -134,3 +134,33 @@ def test_what_cannot_be_estimated_is_refused():
         anova(rows, "x", {}, "matched")
     with pytest.raises(ValueError, match="are no term. Choose from: arm, norm, family, arm x norm"):
         anova(rows, "x", DESIGN, "matched").term("depth")
+
+
+def test_in_an_unbalanced_design_a_main_effect_is_what_it_adds_to_the_other_one():
+    # Type II by hand: the residual of the other factor alone, less that of both, without their interaction.
+    rng = np.random.default_rng(3)
+    sizes = {
+        ("plain", "none"): 5,
+        ("plain", "layer"): 2,
+        ("residual", "none"): 3,
+        ("residual", "layer"): 6,
+    }
+    rows, design, logs = [], [], []
+    for (arm, norm), size in sizes.items():
+        for seed in range(size):
+            log = rng.standard_normal() + (arm == "plain") + 0.5 * (norm == "none")
+            place = {"family": "MLP", "depth": 4, "reading": "matched", "seed": seed}
+            rows.append({**place, "arm": arm, "norm": norm, "x": math.exp(log)})
+            design.append([1.0, arm == "plain", norm == "none"])
+            logs.append(log)
+    design, logs = np.array(design, float), np.array(logs)
+
+    def residual(columns):
+        fit = design[:, columns] @ np.linalg.lstsq(design[:, columns], logs, rcond=None)[0]
+        return np.sum((logs - fit) ** 2)
+
+    factors = {"arm": ("plain", "residual"), "norm": ("none", "layer")}
+    found = anova(rows, "x", factors, "matched")
+    both = residual([0, 1, 2])
+    np.testing.assert_allclose(found.term("arm").sum_squares, residual([0, 2]) - both, rtol=1e-9)
+    np.testing.assert_allclose(found.term("norm").sum_squares, residual([0, 1]) - both, rtol=1e-9)
