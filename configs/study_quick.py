@@ -2,6 +2,7 @@
 
 Papers: each claim of `lsgeo.study.CLAIMS` names its own, and what contests it.
 Command: make study, or python -m experiments.study --config=configs/study_quick.py --workdir=runs/study
+Expected: C3, C4, C6, C9 and C10 supported, C2 contradicted (no difference), C1 and C5 undecided.
 Run time: about 5 min on two CPU cores.
 """
 

@@ -3,7 +3,7 @@
 Papers: each claim of `lsgeo.study.CLAIMS` names its own, and what contests it.
 Command: python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard
 Expected: docs/findings.md.
-Run time: one to two hours on two CPU cores; a killed run continues. Disk: about 200 MB.
+Run time: one to two hours on two CPU cores; a killed run continues. Disk: 190 MB.
 """
 
 from experiments._family import Family
