@@ -30,7 +30,7 @@ def test_every_claim_has_a_section(claim):
 
 
 def test_every_effect_that_is_quoted_is_that_of_its_hypothesis():
-    quoted = re.findall(r"(C\d+[a-z]),? ([×+−]\S+ \[[^]]*\])", TEXT)
+    quoted = re.findall(r"(C\d+[a-z]),? ([×+−]\S+ \[[^]]*\])", " ".join(TEXT.split()))
     assert len(quoted) >= 10
     for name, effect in quoted:
         assert effect == draw_findings.effect(VERDICTS[name]), name
