@@ -21,7 +21,8 @@ class Estimate:
     Attributes:
       networks: all of them.
       runs: all of them.
-      done: runs that are there.
+      done: runs that are there, or of which there is nothing to measure.
+      left: runs to be made.
       damaged: runs that are damaged and would be made anew.
       other: sentences about directories of another configuration or version.
       seconds: of one core for the rest.
@@ -33,6 +34,7 @@ class Estimate:
     networks: int
     runs: int
     done: int
+    left: int
     damaged: int
     other: tuple[str, ...]
     seconds: float
@@ -43,7 +45,7 @@ class Estimate:
     def lines(self, workers: int) -> list[str]:
         """What `--dry-run` prints."""
         found = [
-            f"{self.networks} networks, {self.runs} runs: {self.done} done, {self.runs - self.done} to run"
+            f"{self.networks} networks, {self.runs} runs: {self.done} done, {self.left} to run"
             + (f", {self.damaged} of them damaged" if self.damaged else "")
         ]
         for family, (networks, total, left) in self.by_family.items():
@@ -78,6 +80,7 @@ def estimate(jobs: Sequence[_grid.Job]) -> Estimate:
         len(trained),
         len(jobs),
         sum(found.is_settled for found in states),
+        len(left),
         sum(found.kind == "damaged" for found in states),
         tuple(found.text for found in states if found.kind == "other"),
         factor * sum(job.cost for job in left),

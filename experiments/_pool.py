@@ -25,6 +25,7 @@ from lsgeo import runs
 WORKER_FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 REPAIRED = "computed again."
+ENDS = (ValueError, jax.errors.JaxRuntimeError)  # What ends one run, such as want of device memory.
 
 _messages = None
 
@@ -182,7 +183,7 @@ def _run(job, group):
         _measure(job)
     except runs.DamagedFileError as error:
         return _again(job, group, _run_directory(job, error.path), str(error))
-    except (ValueError, jax.errors.JaxRuntimeError) as error:
+    except ENDS as error:
         return str(error)
     return ""
 
@@ -195,7 +196,7 @@ def _again(job, group, place, text):
     try:
         for one in (*(other for other in broken if other is not job), job):
             _measure(one)
-    except ValueError as error:
+    except ENDS as error:
         return str(error)
     return f"{text} {aside_text(aside)}"
 
@@ -216,5 +217,6 @@ def _run_directory(job, path):
 def _measure(job):
     started = time.monotonic()
     if _state.is_possible(job):
+        _state.take_over(job)
         job.run()
         _state.mark(job, time.monotonic() - started)

@@ -37,18 +37,14 @@ def state(job: _grid.Job) -> State:
     """Looks at a run's directory without reading its arrays."""
     path = job.workdir
     if not (path / runs.CONFIG).exists():
-        trained = job.experiment == "train" or not _is_trained(job)
-        return State("missing" if trained or is_possible(job) else "nothing")
+        known = job.experiment != "train" and _is_trained(job)
+        return State("nothing" if known and not is_possible(job) else "missing")
     try:
         theirs = runs.load_config(path)
     except runs.DamagedFileError as error:
         return State("damaged", str(error))
-    mine = json.loads(json.dumps(dataclasses.asdict(job.config)))
-    if theirs != mine and _portable(theirs) == _portable(mine):
-        runs.write_json(
-            path / runs.CONFIG, mine
-        )  # The study has been moved, or comes from two machines.
-    elif theirs != mine:
+    mine = _plain(job.config)
+    if _portable(theirs) != _portable(mine):
         field = next(
             name
             for name in sorted(theirs.keys() | mine.keys())
@@ -73,6 +69,12 @@ def is_possible(job: _grid.Job) -> bool:
     return any(name in there for name in job.config.checkpoints)
 
 
+def take_over(job: _grid.Job) -> None:
+    """Writes the place of the study anew into a run that was moved, or comes from another machine."""
+    if (job.workdir / runs.CONFIG).exists():
+        runs.write_json(job.workdir / runs.CONFIG, _plain(job.config))
+
+
 def mark(job: _grid.Job, seconds: float) -> None:
     """Notes that a run has finished, in which time, and the sizes of its files."""
     path = job.workdir
@@ -90,6 +92,10 @@ def set_aside(path: pathlib.Path) -> pathlib.Path:
         aside = path.with_name(f"{path.name}.damaged-{number}")
     os.replace(path, aside)
     return aside
+
+
+def _plain(config):
+    return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
 def _portable(config):

@@ -5,7 +5,7 @@ twins.json (what twins have in common). The grid is a list of independent run di
 fill them in any order, skip those that are done and make damaged ones anew. A killed study continues.
 
 python -m experiments.study --config=configs/study_quick.py --workdir=runs/study
-python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard --dry_run
+python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard --dry-run
 python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard --only=C2,C5
 python -m experiments.study --config=configs/study_full.py --workdir=runs/full --shard=1/8
 """
@@ -196,7 +196,7 @@ def _check(config):
     if not config.families():
         raise ValueError("`depths` are empty in every family: there is no network to study.")
     for name, family in config.families().items():
-        if study.parse_arms(family.arms or config.arms)[0] not in ("plain",):
+        if study.parse_arms(family.arms or config.arms)[0] != "plain":
             raise ValueError(
                 f"`arms` must begin with plain, which the others are compared with; got "
                 f"{family.arms or config.arms!r} for {name}."

@@ -64,6 +64,13 @@ def test_a_study_that_was_moved_is_complete_where_it_is_now(copy, finished, monk
     assert _written(workdir) == before
 
 
+def test_a_look_at_a_study_that_was_moved_changes_no_file(copy):
+    config, workdir = copy
+    before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    study.run(dataclasses.replace(config, dry_run=True), workdir)
+    assert {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()} == before
+
+
 def test_a_result_that_was_lost_is_measured_again_to_the_same_verdicts(copy):
     config, workdir = copy
     before = _written(workdir)
