@@ -85,7 +85,7 @@ def estimate(jobs: Sequence[_grid.Job]) -> Estimate:
         tuple(found.text for found in states if found.kind == "other"),
         factor * sum(job.cost for job in left),
         PROCESS_BYTES + 4.0 * largest * (steps + 20),
-        RUN_BYTES * len(jobs) + sum(4.0 * CHECKPOINTS * sizes[_kind(job.cell)] for job in trained),
+        RUN_BYTES * len(jobs) + sum(4.0 * CHECKPOINTS * sizes[job.cell.kind] for job in trained),
         {
             family: (
                 count,
@@ -97,19 +97,15 @@ def estimate(jobs: Sequence[_grid.Job]) -> Estimate:
     )
 
 
-def _kind(cell):
-    return cell.family, cell.norm, cell.depth, cell.arm.name
-
-
 def _parameters(jobs):
     # By family, norm, depth and arm, without initialising anything.
     sizes = {}
     for job in jobs:
-        if job.name == "train" and _kind(job.cell) not in sizes:
+        if job.name == "train" and job.cell.kind not in sizes:
             shape, outputs = _data(job.config)
             model = job.cell.twins.create(job.cell.arm.name, outputs)
             found = models.shapes(model, jax.ShapeDtypeStruct((1, *shape), "float32"))
-            sizes[_kind(job.cell)] = models.count_parameters(found["params"])
+            sizes[job.cell.kind] = models.count_parameters(found["params"])
     return sizes
 
 

@@ -11,11 +11,6 @@ from experiments import _grid, _pool, _state
 from lsgeo import runs
 
 
-def group(cell: _grid.Cell) -> tuple:
-    """What networks that share their compiled programs have in common."""
-    return cell.family, cell.norm, cell.depth, cell.arm.name
-
-
 def shard(cells: Sequence[_grid.Cell], text: str) -> list[_grid.Cell]:
     """The networks of the k-th of n parts, "k/n"; all for "".
 
@@ -28,9 +23,9 @@ def shard(cells: Sequence[_grid.Cell], text: str) -> list[_grid.Cell]:
     number, total = map(int, found.groups()) if found else (0, 0)
     if not 1 <= number <= total:
         raise ValueError(f"`shard` must be k/n with 1 <= k <= n, such as 1/8; got {text!r}.")
-    groups = list(dict.fromkeys(group(cell) for cell in cells))
+    groups = list(dict.fromkeys(cell.kind for cell in cells))
     mine = set(groups[number - 1 :: total])
-    return [cell for cell in cells if group(cell) in mine]
+    return [cell for cell in cells if cell.kind in mine]
 
 
 def fill(jobs: Sequence[_grid.Job], workers: int, *, shown: bool) -> list[str]:
@@ -48,9 +43,9 @@ def fill(jobs: Sequence[_grid.Job], workers: int, *, shown: bool) -> list[str]:
     if not waiting:
         return []
     # Whole groups: a run that finds a damaged checkpoint needs the training that it comes from.
-    groups: dict[tuple, list[_grid.Job]] = {group(job.cell): [] for job in waiting.values()}
+    groups: dict[tuple, list[_grid.Job]] = {job.cell.kind: [] for job in waiting.values()}
     for job in jobs:
-        groups.get(group(job.cell), []).append(job)
+        groups.get(job.cell.kind, []).append(job)
     problems: dict[str, list[_grid.Job]] = {}
     with tqdm.tqdm(
         total=math.ceil(sum(job.cost for job in waiting.values())),

@@ -56,6 +56,11 @@ class Cell:
         return self.twins.seed
 
     @property
+    def kind(self) -> tuple[str, str, int, str]:
+        """All but the seed: what networks that share their compiled programs have in common."""
+        return self.family, self.norm, self.depth, self.arm.name
+
+    @property
     def path(self) -> pathlib.Path:
         """Directory of the cell's runs."""
         parts = (self.family, self.norm, f"depth{self.depth}", self.arm.folder, f"seed{self.seed}")

@@ -15,7 +15,7 @@ def explorer(cells: Sequence[_grid.Cell], matched_loss: float) -> report.Explore
     """
     groups: dict[tuple, list[_grid.Cell]] = {}
     for cell in cells:
-        groups.setdefault((cell.family, cell.norm, cell.depth, cell.arm), []).append(cell)
+        groups.setdefault(cell.kind, []).append(cell)
     places = {}
     for family, norm, *_ in groups:
         places.setdefault((family, norm), len(places))

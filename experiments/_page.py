@@ -95,7 +95,7 @@ def _files(finding, cells, root):
 def _failures(cells, matched_loss):
     groups: dict[tuple, list[_grid.Cell]] = {}
     for cell in cells:
-        groups.setdefault((cell.family, cell.norm, cell.depth, cell.arm), []).append(cell)
+        groups.setdefault(cell.kind, []).append(cell)
     return [text for mine in groups.values() for text in _failures_of(mine, matched_loss)]
 
 

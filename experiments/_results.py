@@ -45,7 +45,7 @@ def collect(
     best = _best_rates(cells, reader)
     rows = []
     for cell in cells:
-        rows.append(_training_row(cell, best[_arm(cell)], reader))
+        rows.append(_training_row(cell, best[cell.kind], reader))
         places = ("init", _grid.matched_name(matched_loss), "end")
         for reading, name in zip(study.READINGS, places, strict=True):
             row = _reading_row(cell, name, reading, reader)
@@ -221,10 +221,6 @@ def _identity(cell, reading):
     }
 
 
-def _arm(cell):
-    return cell.family, cell.norm, cell.depth, cell.arm.name
-
-
 def _steps(cell, rate, reader):
     summary = reader.load(cell, f"speed-lr{rate:g}", "summary")
     if summary is None:
@@ -237,7 +233,7 @@ def _steps(cell, rate, reader):
 def _best_rates(cells, reader):
     arms: dict[tuple, list[_grid.Cell]] = {}
     for cell in cells:
-        arms.setdefault(_arm(cell), []).append(cell)
+        arms.setdefault(cell.kind, []).append(cell)
     best = {}
     for arm, members in arms.items():
         rates = members[0].settings.learning_rates

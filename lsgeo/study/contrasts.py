@@ -102,12 +102,7 @@ class LogRatio:
             found = [number(side, self.resolution) for side in (without, with_skip)]
             floor = max([x for x in found if not math.isnan(x)], default=0.0)
             values.append(_log_ratio(a + floor, b + floor))
-        sign = 1.0 if self.larger == "without" else -1.0
-        return Sample(
-            tuple(pairs),
-            sign * _unless_both_bounds(values, pairs, self.metric),
-            _bounds(pairs, self.metric),
-        )
+        return _signed(values, pairs, self.metric, self.larger)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,13 +122,8 @@ class Difference:
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """See `Contrast`."""
         pairs = paired(rows, condition)
-        sign = 1.0 if self.larger == "without" else -1.0
         values = [number(a, self.metric) - number(b, self.metric) for a, b in pairs.values()]
-        return Sample(
-            tuple(pairs),
-            sign * _unless_both_bounds(values, pairs, self.metric),
-            _bounds(pairs, self.metric),
-        )
+        return _signed(values, pairs, self.metric, self.larger)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +148,13 @@ class Within:
         place = ("without", "with").index(self.side)
         values = np.array([number(pair[place], self.metric) for pair in pairs.values()])
         return Sample(tuple(pairs), np.minimum(values - self.low, self.high - values))
+
+
+def difference(of: Mapping[int, float], less: Mapping[int, float], num_bounds: int) -> Sample:
+    """The difference of two numbers for each seed; NaN for a seed that lacks one of them."""
+    seeds = tuple(sorted(of.keys() | less.keys()))
+    values = [of.get(seed, math.nan) - less.get(seed, math.nan) for seed in seeds]
+    return Sample(seeds, np.array(values), num_bounds)
 
 
 def paired(rows: Sequence[Row], condition: Condition) -> dict[int, tuple[Row | None, Row | None]]:
@@ -190,14 +187,12 @@ def _log_ratio(a, b):
     return math.log(a) - math.log(b) if a > 0 and b > 0 else math.nan
 
 
-def _unless_both_bounds(values, pairs, metric):
-    # Where both twins are only bounded by the last step, their ratio says nothing.
-    both = [all(_is_bound(side, metric) for side in pair) for pair in pairs.values()]
-    return np.where(both, math.nan, np.asarray(values, np.float64))
-
-
-def _bounds(pairs, metric):
-    return sum(_is_bound(side, metric) for pair in pairs.values() for side in pair)
+def _signed(values, pairs, metric, larger):
+    bounds = [[_is_bound(side, metric) for side in pair] for pair in pairs.values()]
+    # Where both twins are only bounded by the last step, their difference says nothing.
+    values = np.where([all(pair) for pair in bounds], math.nan, np.asarray(values, np.float64))
+    sign = 1.0 if larger == "without" else -1.0
+    return Sample(tuple(pairs), sign * values, sum(map(sum, bounds)))
 
 
 def _is_bound(row, metric):

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from lsgeo.study.contrasts import Condition, Contrast, Row, Sample, depths_of, number, paired
+from lsgeo.study.contrasts import (
+    Condition,
+    Contrast,
+    Row,
+    Sample,
+    depths_of,
+    difference,
+    number,
+    paired,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +46,7 @@ class DepthGrowth:
             for depth in (depths[0], depths[-1])
         ]
         low, high = (dict(zip(end.seeds, end.values, strict=True)) for end in ends)
-        seeds = tuple(sorted(low.keys() | high.keys()))
-        values = [high.get(seed, math.nan) - low.get(seed, math.nan) for seed in seeds]
-        return Sample(seeds, np.array(values), sum(end.num_bounds for end in ends))
+        return difference(high, low, sum(end.num_bounds for end in ends))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pandas as pd
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from lsgeo.study.contrasts import Condition, Contrast, Row, Sample, depths_of, number
+from lsgeo.study.contrasts import Condition, Contrast, Row, Sample, depths_of, difference, number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +72,7 @@ class Interaction:
             found = [self.of.sample(rows, dataclasses.replace(side, depth=d)) for d in chosen]
             sides.append(_means(found))
             bounds += sum(sample.num_bounds for sample in found)
-        seeds = tuple(sorted(sides[0].keys() | sides[1].keys()))
-        values = [sides[0].get(seed, math.nan) - sides[1].get(seed, math.nan) for seed in seeds]
-        return Sample(seeds, np.array(values), bounds)
+        return difference(*sides, bounds)
 
 
 @dataclasses.dataclass(frozen=True)
