@@ -17,7 +17,7 @@ PROVIDED: dict[str, tuple[str, ...]] = {
         "plateau_resolution",
         "num_parameters",
     ),
-    "speed": ("steps", "best_learning_rate", "largest_trained_rate"),
+    "speed": ("steps", "best_learning_rate"),
     "spectrum": (
         "lambda_min",
         "lambda_max",

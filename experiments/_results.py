@@ -172,10 +172,6 @@ def _training_row(cell, best_rate, reader):
         row["best_learning_rate"] = best_rate
         row["steps"] = steps if math.isfinite(steps) else cell.settings.speed_steps
         row["steps_bound"] = not math.isfinite(steps)
-        rates = cell.settings.learning_rates
-        trained = [rate for rate in rates if math.isfinite(_steps(cell, rate, reader))]
-        if trained:
-            row["largest_trained_rate"] = max(trained)
     return row
 
 

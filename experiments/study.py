@@ -142,16 +142,25 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
         problems += _filling.repair(damaged, jobs, workers, shown=progress is not None)
         rows, _ = _results.collect(cells, config.matched_loss, leave_out=others)
     problems += _filling.fill(compared, workers, shown=progress is not None)
+    costs = _records.costs((*jobs, *compared), root)
+    headline = _answer(root, config, claims, cells, rows, costs, problems)
+    _records.note(root, _records.digest((*jobs, *compared), config), problems)
+    _say(progress, f"{headline}\n{time.monotonic() - started:.0f} s; open {root / 'report.html'}")
+    _end([text for text in problems if not text.endswith(_pool.REPAIRED)])
+    return opened
+
+
+def _answer(root, config, claims, cells, rows, costs, problems):
     verdicts = _verdicts(config, claims, rows, root)
     contracts = _contracts.load(cells)
     names = [verdict.claim.name for verdict in verdicts]
     analyses = _interplay.analyses(rows, config) if INTERPLAY in names else []
+    command = _records.command(root, _names(config.only))
     _results.write_csv(root / "results.csv", rows)
     runs.write_json(root / "anova.json", analyses)
-    command = _records.command(root, _names(config.only))
     runs.write_json(root / "verdicts.json", _records.plain(verdicts, config, command))
     runs.write_json(root / "twins.json", [_contracts.plain(pair) for pair in contracts])
-    headline = _page.write(
+    return _page.write(
         root / "report.html",
         cells=cells,
         rows=rows,
@@ -159,14 +168,10 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run |
         verdicts=verdicts,
         notes={INTERPLAY: [found["text"] for found in analyses]},
         config=config,
-        provenance=runs.load_provenance(root) | _records.costs((*jobs, *compared), root),
+        provenance=runs.load_provenance(root) | costs,
         problems=problems,
         command=command,
     )
-    _records.note(root, _records.digest((*jobs, *compared), config), problems)
-    _say(progress, f"{headline}\n{time.monotonic() - started:.0f} s; open {root / 'report.html'}")
-    _end([text for text in problems if not text.endswith(_pool.REPAIRED)])
-    return opened
 
 
 def _others(cells, config):

@@ -56,9 +56,8 @@ def _probe(seen, train, unseen, test):
 def _early_share(subject):
     if getattr(subject.model, "skip", "") != "dense":
         return math.nan
-    few = {
-        name: part[:2] for name, part in subject.batch.items()
-    }  # of no influence: weights alone are read
+    # Of no influence: weights alone are read.
+    few = {name: part[:2] for name, part in subject.batch.items()}
     found = geometry.feature_reuse(subject.loss, subject.params, few, ablate=False)
     return early_share(found.mean_weights)
 

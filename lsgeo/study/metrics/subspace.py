@@ -5,9 +5,8 @@ import math
 from lsgeo.geometry import top_subspace
 from lsgeo.study.metrics.subject import Metric, Subject
 
-TOLERANCE = (
-    1e-2  # residual over the largest eigenvalue: eigenvalues that near may stand for one another
-)
+# Residual over the largest eigenvalue: eigenvalues that near may stand for one another.
+TOLERANCE = 1e-2
 
 
 def _measure(subject: Subject) -> dict[str, float]:
