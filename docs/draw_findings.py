@@ -6,7 +6,6 @@ Without a directory it draws again from the numbers that are kept in docs/study.
 """
 
 import collections
-import dataclasses
 import json
 import pathlib
 import shutil
@@ -19,18 +18,6 @@ DOCS = pathlib.Path(__file__).parent
 KEPT = DOCS / "study"
 FILES = ("report.html", "verdicts.json", "results.csv", "anova.json", "provenance.json")
 PAGES = {"verdicts": DOCS.parent / "README.md", "findings": DOCS / "findings.md"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One line of the forest plot; see `lsgeo.plotting.effect_forest`."""
-
-    label: str
-    value: float
-    lower: float
-    upper: float
-    threshold: float
-    verdict: str
 
 
 def load() -> list[dict]:
@@ -84,24 +71,18 @@ def put_table(name: str, text: str) -> None:
 
 def draw(verdicts: list[dict]) -> None:
     """Draws the claims' first effects: factors above, others in units of what counts below."""
-    shown = [v for v in verdicts if v["decides_claim"] and _has_interval(v)]
-    kinds = {ratios: [v for v in shown if v["is_log_ratio"] is ratios] for ratios in (True, False)}
-    panels = {ratios: kind for ratios, kind in kinds.items() if kind}
-    heights = [1.1 + 0.36 * len(kind) for kind in panels.values()]
-    figure, axes = plotting.new_figure(
-        width=9.5, height=sum(heights), rows=len(panels), height_ratios=heights
-    )
-    for (ratios, kind), ax in zip(panels.items(), axes if len(panels) > 1 else [axes], strict=True):
-        rows = [
-            Row(
-                f"{v['claim']} {v['metric'].split(',')[0]}"[:58],
-                *(v["findings"][0][name] for name in ("effect", "lower", "upper")),
-                v["threshold"],
-                v["verdict"],
-            )
-            for v in kind
-        ]
-        plotting.effect_forest(rows, ax, ratios=ratios)
+    rows = [
+        plotting.EffectRow(
+            f"{verdict['claim']} {verdict['metric'].split(',')[0]}"[:58],
+            *(verdict["findings"][0][name] for name in ("effect", "lower", "upper")),
+            verdict["threshold"],
+            verdict["verdict"],
+            verdict["is_log_ratio"],
+        )
+        for verdict in verdicts
+        if verdict["decides_claim"] and _has_interval(verdict)
+    ]
+    figure = plotting.effect_forests(rows)
     (DOCS / "findings.svg").write_text(plotting.to_svg(figure), encoding="utf-8")
 
 

@@ -1,10 +1,7 @@
 """The fixed pictures of a study's page: all effects, and per family spectra, training and surfaces."""
 
-import dataclasses
 import textwrap
 from collections.abc import Sequence
-
-import numpy as np
 
 from experiments import _contracts, _grid, _networks
 from lsgeo import plotting, report, study
@@ -13,32 +10,12 @@ UNIT = "nats / parameter²"
 DRAWN = 2  # Each family takes a third of a megabyte of the page.
 
 
-@dataclasses.dataclass(frozen=True)
-class _Row:
-    label: str
-    value: float
-    lower: float
-    upper: float
-    threshold: float
-    verdict: str
-
-
 def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
     """Draws the primary effect of every hypothesis that has a number; None where none has."""
     measured = [v for v in verdicts if v.findings and v.primary.effect.num_pairs]
-    kinds = [
-        [v for v in measured if v.hypothesis.contrast.is_ratio is ratios]
-        for ratios in (True, False)
-    ]
-    panels = [(ratios, kind) for ratios, kind in zip((True, False), kinds, strict=True) if kind]
-    if not panels:
+    if not measured:
         return None
-    heights = [1.1 + 0.36 * len(kind) for _, kind in panels]
-    figure, axes = plotting.new_figure(
-        width=9.5, height=sum(heights), rows=len(panels), height_ratios=heights
-    )
-    for (ratios, kind), ax in zip(panels, np.atleast_1d(axes), strict=True):
-        plotting.effect_forest([_row(verdict) for verdict in kind], ax, ratios=ratios)
+    figure = plotting.effect_forests([_row(verdict) for verdict in measured])
     return report.Figure(
         "All effects",
         "One line for each hypothesis that has a number at its primary condition. The mark is the mean over "
@@ -55,13 +32,14 @@ def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
 def _row(verdict):
     effect = verdict.primary.effect
     label = f"{verdict.hypothesis.name} {verdict.hypothesis.statement}"
-    return _Row(
+    return plotting.EffectRow(
         textwrap.fill(textwrap.shorten(label, 104, placeholder=" …"), 54),
         effect.value,
         effect.lower,
         effect.upper,
         verdict.hypothesis.threshold,
         verdict.decision,
+        verdict.hypothesis.contrast.is_ratio,
     )
 
 

@@ -20,7 +20,7 @@ from lsgeo.plotting.curvature_maps import curvature_maps
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.dynamics import dynamics_panels
-from lsgeo.plotting.effects import effect_forest
+from lsgeo.plotting.effects import EffectRow, effect_forest, effect_forests
 from lsgeo.plotting.escape import trapped
 from lsgeo.plotting.gates import gate_sweep
 from lsgeo.plotting.lines import loss_lines
@@ -52,6 +52,7 @@ from lsgeo.plotting.trajectories import (
 
 __all__ = [
     "ARMS",
+    "EffectRow",
     "TrainingCurve",
     "Trajectory",
     "branch_strength",
@@ -60,6 +61,7 @@ __all__ = [
     "deletions",
     "dynamics_panels",
     "effect_forest",
+    "effect_forests",
     "gate_sweep",
     "index_against_loss",
     "kinds_of_points",

@@ -1,12 +1,12 @@
 """Effects of the skip connection, one row per hypothesis."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, dress
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, dress, new_figure
 
 FARTHEST = np.log(1e3)  # beyond, an interval would squeeze all others
 MOST_THRESHOLDS = 30.0
@@ -14,8 +14,19 @@ MARKERS = {"supported": "o", "contradicted": "X", "depends on protocol": "s", "u
 FILLS = {"supported": "full", "contradicted": "full", "depends on protocol": "left"}
 
 
-class Effect(Protocol):
-    """What is drawn of a verdict: an effect that is positive where the hypothesis holds."""
+@dataclasses.dataclass(frozen=True)
+class EffectRow:
+    """What is drawn of a verdict: an effect that is positive where the hypothesis holds.
+
+    Attributes:
+      label: beside the row.
+      value: effect; NaN where there is none.
+      lower: end of its interval.
+      upper: the other end.
+      threshold: smallest effect that counts.
+      verdict: "supported", "contradicted", "depends on protocol" or "undecided".
+      is_ratio: whether the effect is the natural logarithm of a ratio.
+    """
 
     label: str
     value: float
@@ -23,9 +34,33 @@ class Effect(Protocol):
     upper: float
     threshold: float
     verdict: str
+    is_ratio: bool = True
 
 
-def effect_forest(rows: Sequence[Effect], ax, *, ratios: bool = True) -> None:
+def effect_forests(rows: Sequence[EffectRow]):
+    """Draws effects into a figure of their own: those that are ratios above, the others below.
+
+    Args:
+      rows: effects, from top to bottom.
+
+    Returns:
+      The figure.
+
+    Raises:
+      ValueError: as `effect_forest`.
+    """
+    kinds = {ratios: [row for row in rows if row.is_ratio is ratios] for ratios in (True, False)}
+    panels = {ratios: kind for ratios, kind in kinds.items() if kind} or {True: []}
+    heights = [1.1 + 0.36 * len(kind) for kind in panels.values()]
+    figure, axes = new_figure(
+        width=9.5, height=sum(heights), rows=len(panels), height_ratios=heights
+    )
+    for (ratios, kind), ax in zip(panels.items(), np.atleast_1d(axes), strict=True):
+        effect_forest(kind, ax, ratios=ratios)
+    return figure
+
+
+def effect_forest(rows: Sequence[EffectRow], ax, *, ratios: bool = True) -> None:
     """Draws effects with their intervals, one row each.
 
     Supported hypotheses are discs, contradicted ones crosses, those that depend on the protocol squares
