@@ -21,6 +21,15 @@ _TYPES_WITHOUT = (
     *("stable_rate", "confusion", "gradient_flow", "lesions", "reuse"),
 )
 
+_CONVOLUTIONS = {
+    **{"num_train": 80, "max_steps": 300, "speed_steps": 60},
+    **{"num_probes": 2, "num_steps": 24, "trace_matvecs": 18, "resolution": 13},
+}
+_MIXTURE = {
+    "dataset": "gaussian-mixture",
+    "data_options": "num_classes=10, dim=20, separation=4.0",
+}
+
 
 def get_config() -> Config:
     """Returns the configuration."""
@@ -40,14 +49,8 @@ def get_config() -> Config:
             norms=("batch", "layer", "none"),
             depths=(8, 14),
             width=8,
-            num_train=80,
             learning_rate=0.005,
-            max_steps=300,
-            speed_steps=60,
-            num_probes=2,
-            num_steps=24,
-            trace_matvecs=18,
-            resolution=13,
+            **_CONVOLUTIONS,
             without=(*_DEAR, *_CHAINS, "connectivity"),
             cost=8.0,
         ),
@@ -58,14 +61,8 @@ def get_config() -> Config:
             options="growth=6",
             depths=(10,),
             width=12,
-            num_train=80,
             learning_rate=0.02,
-            max_steps=300,
-            speed_steps=60,
-            num_probes=2,
-            num_steps=24,
-            trace_matvecs=18,
-            resolution=13,
+            **_CONVOLUTIONS,
             without=(*_DEAR, *_CHAINS, "sharpness", "smoothness"),
             cost=8.0,
         ),
@@ -88,8 +85,7 @@ def get_config() -> Config:
             cost=12.0,
         ),
         synthetic=Family(
-            dataset="gaussian-mixture",
-            data_options="num_classes=10, dim=20, separation=4.0",
+            **_MIXTURE,
             arms="plain,residual,scaled",
             depths=(16,),
             max_steps=2000,
@@ -98,8 +94,7 @@ def get_config() -> Config:
         ),
         types=Family(arms=_ALL_TYPES, depths=(8,), without=_TYPES_WITHOUT, cost=4.0),
         types_synthetic=Family(
-            dataset="gaussian-mixture",
-            data_options="num_classes=10, dim=20, separation=4.0",
+            **_MIXTURE,
             arms=_ALL_TYPES,
             depths=(8,),
             max_steps=2000,
