@@ -12,6 +12,11 @@ def matched_name(loss: float) -> str:
     return f"loss_{float(loss)}"
 
 
+def checkpoints(matched_loss: float) -> tuple[str, str, str]:
+    """Names of the checkpoints at `lsgeo.study.READINGS`, in their order."""
+    return "init", matched_name(matched_loss), "end"
+
+
 def training_of(cell, config):
     """The training whose geometry is measured, at the learning rate of all arms."""
     s = cell.settings
@@ -44,7 +49,7 @@ def spectrum_of(cell, config):
     """The spectra at all readings."""
     s = cell.settings
     return spectrum.Config(
-        checkpoints=_checkpoints(config),
+        checkpoints=checkpoints(config.matched_loss),
         num_probes=s.num_probes,
         num_steps=s.num_steps,
         trace_matvecs=s.trace_matvecs,
@@ -71,15 +76,15 @@ def surface_of(cell, config):
 
 def saddles_of(cell, config):
     """The kind of point at the common loss."""
-    return saddles.Config(checkpoints=_checkpoints(config)[1:2], **_common(cell))
+    return saddles.Config(checkpoints=checkpoints(config.matched_loss)[1:2], **_common(cell))
 
 
 def metric_of(cell, config, name):
     """A metric at all of its readings."""
     metric = study.METRICS[name]
-    places = zip(study.READINGS, _checkpoints(config), strict=True)
-    checkpoints = tuple(place for reading, place in places if reading in metric.readings)
-    return measure.Config(metric=name, checkpoints=checkpoints, **_common(cell))
+    places = zip(study.READINGS, checkpoints(config.matched_loss), strict=True)
+    read = tuple(place for reading, place in places if reading in metric.readings)
+    return measure.Config(metric=name, checkpoints=read, **_common(cell))
 
 
 def contract_of(cell, reference, matched_loss):
@@ -91,10 +96,6 @@ def contract_of(cell, reference, matched_loss):
         checkpoint=matched_name(matched_loss),
         num_examples=cell.settings.num_examples,
     )
-
-
-def _checkpoints(config):
-    return "init", matched_name(config.matched_loss), "end"
 
 
 def _common(cell):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import _grid, spectrum, surface
+from experiments import _grid, _job_configs, spectrum, surface
 from lsgeo import report, runs, study
 
 
@@ -58,7 +58,7 @@ def planes(cell: _grid.Cell) -> tuple[list, dict] | None:
 
 def _network(cells, matched_loss):
     cell = cells[0]
-    names = ("init", _grid.matched_name(matched_loss), "end")
+    names = _job_configs.checkpoints(matched_loss)
     found = {role: densities(cells, name) for role, name in zip(study.READINGS, names, strict=True)}
     curves = [records(cell) for cell in cells]
     curves = [([r["step"] for r in c], [r["loss"] for r in c]) for c in curves if c]

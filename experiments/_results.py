@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _grid, _needs, train
+from experiments import _grid, _job_configs, _needs, train
 from lsgeo import runs, study
 from lsgeo.geometry import stability_limit
 
@@ -46,7 +46,7 @@ def collect(
     rows = []
     for cell in cells:
         rows.append(_training_row(cell, best[cell.kind], reader))
-        places = ("init", _grid.matched_name(matched_loss), "end")
+        places = _job_configs.checkpoints(matched_loss)
         for reading, name in zip(study.READINGS, places, strict=True):
             row = _reading_row(cell, name, reading, reader)
             if len(row) > len(_identity(cell, reading)):

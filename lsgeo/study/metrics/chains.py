@@ -48,7 +48,7 @@ def chain_of(subject: Subject, images: jax.Array) -> Chain | None:
     adds = not subject.model.skip.startswith("none")
     if not names or _width(subject, images, names[0]) > LARGEST:
         return None
-    streams, outs, jacobians = _linearize(subject.model, names, adds, _variables(subject), images)
+    streams, outs, jacobians = _linearize(subject.model, names, adds, subject.variables, images)
     if not all(np.isfinite(part).all() for part in (*outs, *jacobians)):
         return None
     branches = [functools.partial(_affine, *x) for x in zip(streams, outs, jacobians, strict=True)]
@@ -64,7 +64,7 @@ def _longest(blocks):
 
 def _width(subject, images, name):
     inputs = jax.eval_shape(
-        functools.partial(models.block_inputs, subject.model), _variables(subject), images
+        functools.partial(models.block_inputs, subject.model), subject.variables, images
     )
     shape = inputs[name].shape
     return math.prod(shape[1:]) if shape[0] == len(images) else math.inf
@@ -107,9 +107,5 @@ def has_blocks(model: nn.Module) -> bool:
     return one_by_one and hasattr(model, "skip") and not isinstance(model, models.DenseNet)
 
 
-def _variables(subject):
-    return {"params": subject.params, **subject.constants}
-
-
 def _blocks(subject, images):
-    return models.blocks(subject.model, _variables(subject), images)
+    return models.blocks(subject.model, subject.variables, images)

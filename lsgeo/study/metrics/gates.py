@@ -50,7 +50,7 @@ def _gates(choice, subject):
         return np.array([np.abs(leaf).mean() for leaf in leaves])
     if choice.kind in MIXING:
         images = subject.batch["image"][:NUM_EXAMPLES]
-        variables = {"params": subject.params, **subject.constants}
+        variables = subject.variables
         opened = _opened(subject.model, variables, images)
         return np.array([float(gate) for gate in opened])
     return np.array([])

@@ -11,8 +11,7 @@ NUM_EXAMPLES = 64
 
 
 def _measure(subject: Subject) -> dict[str, float]:
-    variables = {"params": subject.params, **subject.constants}
-    tokens = _last_stream(subject.model, variables, subject.batch["image"][:NUM_EXAMPLES])
+    tokens = _last_stream(subject.model, subject.variables, subject.batch["image"][:NUM_EXAMPLES])
     return {
         "rank_one_residual": float(np.mean(rank_one_residual(np.asarray(tokens)))),
         # A collapse ends in rounding errors.

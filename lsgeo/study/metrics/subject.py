@@ -43,6 +43,11 @@ class Subject:
     retrained: Callable[[int], tuple[PyTree, Mapping[str, Any]] | None]
 
     @property
+    def variables(self) -> dict[str, Any]:
+        """All collections, as Flax takes them."""
+        return {"params": self.params, **self.constants}
+
+    @property
     def predict(self) -> models.Logits:
         """`predict(params, batch)` -> logits [N, classes], in evaluation mode."""
         return models.Logits(self.model, self.constants)

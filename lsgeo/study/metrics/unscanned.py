@@ -17,7 +17,7 @@ def unscanned(subject: Subject) -> tuple[nn.Module, dict[str, Any]]:
     Returns:
       (model, variables), the same function.
     """
-    variables = {"params": subject.params, **subject.constants}
+    variables = subject.variables
     changed = {n: False for n in ("scan", "remat") if getattr(subject.model, n, False)}
     if "scan" in changed:
         variables = models.unstack(variables)
