@@ -103,11 +103,12 @@ def test_the_explorer_answers_to_the_keyboard_and_says_what_changed(opened):
     assert result.get_attribute("aria-live") == "polite"
     page.get_by_label("Depth").first.focus()
     page.keyboard.press("ArrowDown")
-    assert "A: MLP, layer norm, depth 4, without skips" in result.inner_text()
+    said = playwright.expect(result)  # Waits for the page to answer.
+    said.to_contain_text("A: MLP, layer norm, depth 4, without skips")
     assert charts.inner_html() != before
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
-    assert "A: MLP, layer norm, depth 4, with skips" in result.inner_text()
+    said.to_contain_text("A: MLP, layer norm, depth 4, with skips")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "explorer-family-1"
 
@@ -121,9 +122,10 @@ def test_the_explorer_draws_what_it_was_given(opened):
     assert planes.count() == 2
     assert planes.first.locator("rect").count() == 9 * 9 + 40
     page.get_by_label("Family").nth(2).select_option("MLP")
-    assert planes.count() == 3 and "C: MLP" in page.locator("#explorer-result").inner_text()
+    playwright.expect(planes).to_have_count(3)
+    playwright.expect(page.locator("#explorer-result")).to_contain_text("C: MLP")
     page.get_by_label("Family").nth(2).select_option("")
-    assert planes.count() == 2
+    playwright.expect(planes).to_have_count(2)
 
 
 def test_every_drawing_of_the_explorer_stays_inside_its_frame(opened):
@@ -209,7 +211,7 @@ def test_the_skip_link_is_first_and_leads_to_the_verdicts(opened):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip-link"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#verdicts")
+    page.wait_for_url("**#verdicts")
 
 
 def test_the_page_is_small(path):
