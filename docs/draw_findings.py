@@ -69,11 +69,11 @@ def put_table(name: str, text: str) -> None:
     path.write_text(f"{before}{first}\n{text}\n{last}{after}", encoding="utf-8")
 
 
-def draw(verdicts: list[dict]) -> None:
-    """Draws the claims' first effects: factors above, others in units of what counts below."""
-    rows = [
+def rows(verdicts: list[dict]) -> list[plotting.EffectRow]:
+    """The claims' first effects, of those that have an interval."""
+    return [
         plotting.EffectRow(
-            f"{verdict['claim']} {verdict['metric'].split(',')[0]}"[:58],
+            f"{verdict['claim']} {verdict['statement']}",
             *(verdict["findings"][0][name] for name in ("effect", "lower", "upper")),
             verdict["threshold"],
             verdict["verdict"],
@@ -82,8 +82,6 @@ def draw(verdicts: list[dict]) -> None:
         for verdict in verdicts
         if verdict["decides_claim"] and _has_interval(verdict)
     ]
-    figure = plotting.effect_forests(rows)
-    (DOCS / "findings.svg").write_text(plotting.to_svg(figure), encoding="utf-8")
 
 
 def _has_interval(verdict):
@@ -100,7 +98,7 @@ def main(workdir: str | None) -> None:
     verdicts = load()
     put_table("verdicts", table(verdicts, primary=True))
     put_table("findings", table(verdicts, primary=False))
-    draw(verdicts)
+    plotting.save_svg(plotting.effect_forests(rows(verdicts)), DOCS / "findings.svg")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The fixed pictures of a study's page: all effects, and per family spectra, training and surfaces."""
 
-import textwrap
 from collections.abc import Sequence
 
 from experiments import _contracts, _grid, _networks
@@ -31,9 +30,8 @@ def forest(verdicts: Sequence[study.Verdict]) -> report.Figure | None:
 
 def _row(verdict):
     effect = verdict.primary.effect
-    label = f"{verdict.hypothesis.name} {verdict.hypothesis.statement}"
     return plotting.EffectRow(
-        textwrap.fill(textwrap.shorten(label, 104, placeholder=" …"), 54),
+        f"{verdict.hypothesis.name} {verdict.hypothesis.statement}",
         effect.value,
         effect.lower,
         effect.upper,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -34,6 +35,19 @@ def test_every_effect_that_is_quoted_is_that_of_its_hypothesis():
     assert len(quoted) >= 10
     for name, effect in quoted:
         assert effect == draw_findings.effect(VERDICTS[name]), name
+
+
+def test_the_figure_is_whole_as_a_file_and_shows_every_claim_that_has_an_interval():
+    # A page may forgive what a file does not: a prefix without its namespace.
+    root = ElementTree.parse(draw_findings.DOCS / "findings.svg").getroot()
+    assert root.tag.endswith("svg") and "viewBox" in root.attrib
+    drawn = {row.label.split()[0] for row in draw_findings.rows(draw_findings.load())}
+    measured = {
+        verdict["claim"]
+        for verdict in VERDICTS.values()
+        if verdict["decides_claim"] and "[" in draw_findings.effect(verdict)
+    }
+    assert drawn == measured and len(drawn) >= 15
 
 
 def test_what_is_kept_is_small_and_names_no_place_of_the_machine_that_made_it():

@@ -1,6 +1,7 @@
 """Effects of the skip connection, one row per hypothesis."""
 
 import dataclasses
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,7 +88,7 @@ def effect_forest(rows: Sequence[EffectRow], ax, *, ratios: bool = True) -> None
     low, high = _limits(rows, ratios)
     _scale(ax, low, high, ratios)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_yticks(range(len(rows)), [row.label for row in rows])
+    ax.set_yticks(range(len(rows)), [_in_two_lines(row.label) for row in rows])
     ax.tick_params(axis="y", length=0)
     for place, row in enumerate(rows):
         _draw(row, place, ax, (low, high), ratios)
@@ -102,6 +103,10 @@ def effect_forest(rows: Sequence[EffectRow], ax, *, ratios: bool = True) -> None
             fontsize=SMALL_SIZE,
             color=INK,
         )
+
+
+def _in_two_lines(label):
+    return textwrap.fill(textwrap.shorten(label, 104, placeholder=" …"), 54)
 
 
 def _scale(ax, low, high, ratios):

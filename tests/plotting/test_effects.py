@@ -10,8 +10,8 @@ from lsgeo import plotting
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    label: str = "C3a  Basins are wider"
+class Row(plotting.EffectRow):
+    label: str = "C3a Basins are wider"
     value: float = 1.0
     lower: float = 0.5
     upper: float = 2.0
@@ -39,7 +39,7 @@ def test_ratios_are_drawn_as_factors_and_missing_ones_are_named():
     np.testing.assert_allclose(interval(ax, 0), np.exp([0.5, 2.0]))
     assert "no number: undecided" in texts(ax) and "×2.72  supported" in texts(ax)
     assert [line.get_marker() for line in ax.lines].count(">") == 1
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["C3a  Basins are wider"] * 3
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["C3a Basins are wider"] * 3
 
 
 def test_differences_are_drawn_in_multiples_of_their_own_thresholds():
@@ -83,3 +83,26 @@ def test_svg_is_the_same_twice_and_holds_no_address():
 def test_bad_arguments_are_refused_by_name(rows, options, message):
     with pytest.raises(ValueError, match=message):
         drawn(rows, **options)
+
+
+def test_a_long_label_has_two_lines_of_whole_words():
+    said = "C1c With depth negative curvature grows more without skip connections " * 3
+    _, ax = drawn([Row(label=said)])
+    lines = ax.get_yticklabels()[0].get_text().split("\n")
+    assert len(lines) == 2 and all(len(line) <= 54 for line in lines)
+    assert (
+        " ".join(lines).removesuffix(" …").split()
+        == said.split()[: len(" ".join(lines).split()) - 1]
+    )
+
+
+def test_ratios_and_others_have_an_axis_each_and_no_row_is_lost():
+    rows = [Row("a"), Row("b", is_ratio=False), Row("c")]
+    axes = plotting.effect_forests(rows).axes
+    shown = [[label.get_text() for label in ax.get_yticklabels()] for ax in axes]
+    assert shown == [["a", "c"], ["b"]]
+    assert [ax.get_xscale() for ax in axes] == ["log", "symlog"]
+    (one,) = plotting.effect_forests(rows[1:2]).axes
+    assert one.get_xscale() == "symlog"
+    with pytest.raises(ValueError, match="`rows` must hold at least one effect"):
+        plotting.effect_forests([])
