@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 from lsgeo import study
+from lsgeo.study import statistics
 
 SHAPES = {"supported": "●", "contradicted": "✕", "depends on protocol": "◐", "undecided": "◇"}
 READINGS = {
@@ -92,14 +93,14 @@ def missing_seeds(verdict: study.Verdict) -> str:
         return ""
     if not verdict.findings:
         return "not measured here"
-    if not verdict.primary.effect.num_pairs:
+    pairs = verdict.primary.effect.num_pairs
+    if not pairs:
         return "no number at its primary condition"
+    if pairs < statistics.FEWEST:
+        return f"needs {_seeds(statistics.FEWEST - pairs)} at least"
     if verdict.seeds_needed is None:
-        return "how many seeds it needs cannot be told"
-    more = verdict.seeds_needed - verdict.primary.effect.num_pairs
-    if more <= 0:
-        return "the seeds suffice only without correction for many tests"
-    return f"needs {more} more seed{'s' if more > 1 else ''}"
+        return f"needs more than {statistics.MOST_SEEDS} seeds"
+    return f"needs {_seeds(verdict.seeds_needed - pairs)}"
 
 
 def depends_on(verdict: study.Verdict) -> list[str]:
@@ -165,6 +166,10 @@ def probability(value: float) -> str:
     if math.isnan(value):
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def _seeds(more):
+    return f"{more} more seed{'s' if more > 1 else ''}"
 
 
 def _levels(name, levels):

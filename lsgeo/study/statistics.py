@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
+FEWEST = 3  # numbers that have an interval
 MOST_SEEDS = 1000
 
 
@@ -103,7 +104,7 @@ def effect(
     if count == 0:
         return Effect(math.nan, math.nan, math.nan, 0, 0)
     (mean, spread), positive = _moments(values), int(np.sum(values > 0))
-    if count < 3:
+    if count < FEWEST:
         return Effect(mean, -math.inf, math.inf, count, positive)
     error = spread / math.sqrt(count)
     half = special.stdtrit(count - 1, 0.5 + confidence / 2) * error
@@ -173,7 +174,7 @@ def seeds_needed(
       Seeds in all, more than there are; None with fewer than three numbers, or where more than 1000 are needed.
     """
     values = _finite(values)
-    if len(values) < 3:
+    if len(values) < FEWEST:
         return None
     mean, spread = _moments(values)
     size = abs(mean)

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from lsgeo import report
+from lsgeo.report import words
 from tests.report import synthetic
 
 
@@ -61,3 +62,25 @@ def wrong_interval():
 def test_bad_content_is_refused_by_name(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "needed", "said"),
+    [
+        (0, None, "no number at its primary condition"),
+        (1, None, "needs 2 more seeds at least"),
+        (2, None, "needs 1 more seed at least"),
+        (5, 6, "needs 1 more seed"),
+        (5, 49, "needs 44 more seeds"),
+        (5, None, "needs more than 1000 seeds"),
+    ],
+)
+def test_an_undecided_verdict_says_how_many_seeds_it_lacks(pairs, needed, said):
+    verdict = next(v for v in synthetic.decide() if v.findings)
+    effect = dataclasses.replace(verdict.primary.effect, num_pairs=pairs)
+    first = dataclasses.replace(verdict.primary, effect=effect)
+    undecided = dataclasses.replace(
+        verdict, decision="undecided", findings=(first,), seeds_needed=needed
+    )
+    assert words.missing_seeds(undecided) == said
+    assert words.missing_seeds(dataclasses.replace(undecided, decision="supported")) == ""
