@@ -4,7 +4,7 @@ import numpy as np
 
 from lsgeo.geometry import residual_alignment
 from lsgeo.study.metrics.chains import chain_of, has_blocks
-from lsgeo.study.metrics.subject import Metric, Subject
+from lsgeo.study.metrics.subject import Metric, Subject, finite_mean
 
 NUM_EXAMPLES = 16
 NUM_SINGULAR = 16  # values of each Jacobian; all of a stream of that width
@@ -27,16 +27,10 @@ def _measure(subject: Subject) -> dict[str, float]:
     with np.errstate(invalid="ignore"):
         return {
             "residual_sigma": float(found.singular_values[..., 0].mean()),
-            "residual_alignment": _mean(found.consecutive),
+            "residual_alignment": finite_mean(found.consecutive),
             "residual_rank": float(found.ranks.mean()),
-            "stream_line": _mean(found.equispaced),
+            "stream_line": finite_mean(found.equispaced),
         }
-
-
-def _mean(values):
-    # A branch without a Jacobian, its units all dead, has no direction.
-    there = values[np.isfinite(values)]
-    return float(there.mean()) if there.size else np.nan
 
 
 ALIGNMENT = Metric(

@@ -1,13 +1,13 @@
 """Gradient confusion: low quantiles of the cosines between per-example gradients (claim C18)."""
 
 from lsgeo.geometry import gradient_confusion
-from lsgeo.study.metrics.subject import Metric, Subject
+from lsgeo.study.metrics.subject import Metric, Subject, first_examples
 
 NUM_EXAMPLES = 64
 
 
 def _measure(subject: Subject) -> dict[str, float]:
-    few = {name: array[:NUM_EXAMPLES] for name, array in subject.batch.items()}
+    few = first_examples(subject.batch, NUM_EXAMPLES)
     found = gradient_confusion(subject.loss, subject.params, few, key=subject.key, num_resamples=2)
     return {"gradient_cosine_low": found.value}
 

@@ -7,7 +7,7 @@ import jax
 import optax
 
 from lsgeo import geometry
-from lsgeo.study.metrics.subject import Metric, Subject
+from lsgeo.study.metrics.subject import Metric, Subject, first_examples
 
 NUM_POINTS = 25
 NUM_STARTS = 5  # of the matching
@@ -23,7 +23,7 @@ def _measure(subject: Subject) -> dict[str, float]:
     if other is None:
         return dict.fromkeys(COLUMNS, math.nan)
     matching, fitting, testing = jax.random.split(subject.key, 3)
-    few = jax.tree.map(lambda leaf: leaf[:16], subject.batch)
+    few = first_examples(subject.batch, 16)
     groups = geometry.permutation_groups(subject.predict, subject.params, few, key=testing)
     matched = geometry.match_weights(
         groups, subject.params, other[0], key=matching, num_starts=NUM_STARTS

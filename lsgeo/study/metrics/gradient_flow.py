@@ -8,7 +8,7 @@ import numpy as np
 
 from lsgeo import models, trees
 from lsgeo.geometry import InputGradients, JacobianSpectrum
-from lsgeo.study.metrics.subject import Metric, Subject
+from lsgeo.study.metrics.subject import Metric, Subject, finite_mean, first_examples
 
 NUM_EXAMPLES = 64
 COLUMNS = (
@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 def _measure(subject: Subject) -> dict[str, float]:
-    few = {name: array[:NUM_EXAMPLES] for name, array in subject.batch.items()}
+    few = first_examples(subject.batch, NUM_EXAMPLES)
     params, names = subject.params, block_names(subject.params)
     ends = names[0], names[-1]
     weights, first, last = _gradients(subject.loss, params, few, *ends)
@@ -35,8 +35,10 @@ def _measure(subject: Subject) -> dict[str, float]:
         "gradient_unevenness": abs(between),
         "log_stream_ratio_median": _log_of(np.median, ratios),
         "log_stream_ratio_mean": _log_of(np.mean, ratios),
-        "input_gradient_correlation": _mean([InputGradients(g).correlation for g in jacobians]),
-        "jacobian_moment_ratio": float(np.exp(_mean([_log_spread(j) for j in by_example]))),
+        "input_gradient_correlation": finite_mean(
+            [InputGradients(g).correlation for g in jacobians]
+        ),
+        "jacobian_moment_ratio": float(np.exp(finite_mean([_log_spread(j) for j in by_example]))),
     }
 
 
@@ -89,12 +91,6 @@ def _ratio(first, last):
 def _log_of(middle, ratios):
     ratio = middle(ratios) if len(ratios) else np.nan
     return float(np.log(ratio)) if ratio > 0 else np.nan
-
-
-def _mean(values):
-    # Over what has a value: an example whose units are all dead has no Jacobian to speak of.
-    there = [value for value in values if np.isfinite(value)]
-    return float(np.mean(there)) if there else np.nan
 
 
 def _suits(model):

@@ -7,7 +7,7 @@ from lsgeo import models
 from lsgeo.geometry import gradient_path_energies, path_length_law
 from lsgeo.geometry.permutation_groups import generator
 from lsgeo.study.metrics.chains import chain_of, deletable, has_blocks
-from lsgeo.study.metrics.subject import Metric, Subject
+from lsgeo.study.metrics.subject import Metric, Subject, first_examples
 
 NUM_GRADIENTS = 64  # examples that the gradient is of
 FEWEST = 3  # blocks whose path lengths can differ from a binomial law
@@ -16,7 +16,7 @@ NUM_ORDERS = 3  # in which blocks are deleted one after the other
 
 
 def _measure_paths(subject: Subject) -> dict[str, float]:
-    few = {name: array[:NUM_GRADIENTS] for name, array in subject.batch.items()}
+    few = first_examples(subject.batch, NUM_GRADIENTS)
     chain = chain_of(subject, few["image"])
     # A stream that is no sum has one path, and one or two blocks have any law's lengths.
     if chain is None or not chain.adds or len(chain.names) < FEWEST:
@@ -32,7 +32,7 @@ _stream_gradient = jax.jit(models.stream_gradient, static_argnums=3)
 
 
 def _measure_lesions(subject: Subject) -> dict[str, float]:
-    few = {name: array[:NUM_ERRORS] for name, array in subject.test.items()}
+    few = first_examples(subject.test, NUM_ERRORS)
     free = deletable(subject, few["image"])
     if not free or "label" not in few:
         return dict.fromkeys(LESIONS.columns, np.nan)

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lsgeo import geometry, models
-from lsgeo.study.metrics.subject import Metric, Subject
+from lsgeo.study.metrics.subject import Metric, Subject, first_examples
 from lsgeo.study.metrics.unscanned import unscanned
 
 NUM_TESTS = 500
@@ -19,7 +19,7 @@ _activations = jax.jit(models.activations, static_argnums=0)
 
 def _measure(subject: Subject) -> dict[str, float]:
     model, variables = unscanned(subject)
-    train, test = subject.batch, {k: v[:NUM_TESTS] for k, v in subject.test.items()}
+    train, test = subject.batch, first_examples(subject.test, NUM_TESTS)
     streams, there = (_streams(model, variables, part["image"]) for part in (train, test))
     half = (len(streams) - 1) // 2
     ends = geometry.linear_cka([_flat(streams[0])], [_flat(streams[-1])])
@@ -57,7 +57,7 @@ def _early_share(subject):
     if getattr(subject.model, "skip", "") != "dense":
         return math.nan
     # Of no influence: weights alone are read.
-    few = {name: part[:2] for name, part in subject.batch.items()}
+    few = first_examples(subject.batch, 2)
     found = geometry.feature_reuse(subject.loss, subject.params, few, ablate=False)
     return early_share(found.mean_weights)
 

@@ -1,11 +1,13 @@
 """What a metric is given, and what a metric is."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 from lsgeo import models
 
@@ -51,6 +53,18 @@ class Subject:
     def predict(self) -> models.Logits:
         """`predict(params, batch)` -> logits [N, classes], in evaluation mode."""
         return models.Logits(self.model, self.constants)
+
+
+def first_examples(batch: Mapping[str, jax.Array], count: int) -> dict[str, jax.Array]:
+    """The first `count` examples of a batch."""
+    return {name: array[:count] for name, array in batch.items()}
+
+
+def finite_mean(values) -> float:
+    """The mean of what is finite, NaN without any: where all units are dead there is no Jacobian."""
+    values = np.asarray(values, np.float64)
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if there.size else math.nan
 
 
 @dataclasses.dataclass(frozen=True)
