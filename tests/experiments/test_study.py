@@ -16,16 +16,8 @@ from lsgeo import runs, training, trees
 from lsgeo.study import CLAIMS, VERDICTS
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("study")
-    config = dataclasses.replace(study_tiny.get_config(), workers=1)
-    study.run(config, workdir)
-    return config, workdir
-
-
-def test_tiny_study_writes_a_verdict_for_every_hypothesis_of_its_claims(finished):
-    config, workdir = finished
+def test_tiny_study_writes_a_verdict_for_every_hypothesis_of_its_claims(finished_study):
+    config, workdir = finished_study
     verdicts = json.loads((workdir / "verdicts.json").read_text())
     chosen = [claim for claim in CLAIMS if claim.name in config.claims.split(",")]
     expected = [hypothesis.name for claim in chosen for hypothesis in claim.hypotheses]
@@ -40,8 +32,8 @@ def test_tiny_study_writes_a_verdict_for_every_hypothesis_of_its_claims(finished
                 assert list(workdir.glob(pattern))
 
 
-def test_every_figure_of_the_table_is_that_of_its_network_file(finished):
-    _, workdir = finished
+def test_every_figure_of_the_table_is_that_of_its_network_file(finished_study):
+    _, workdir = finished_study
     names = {"matched": "loss_1.0"}
     with open(workdir / "results.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["reading"]]
@@ -63,8 +55,8 @@ def test_every_figure_of_the_table_is_that_of_its_network_file(finished):
             assert float(row["test_error"]) == stored["test_error"]
 
 
-def test_the_effect_of_a_finding_is_that_of_its_networks(finished):
-    _, workdir = finished
+def test_the_effect_of_a_finding_is_that_of_its_networks(finished_study):
+    _, workdir = finished_study
     verdicts = json.loads((workdir / "verdicts.json").read_text())
     (found,) = (v["findings"][0] for v in verdicts if v["hypothesis"] == "C4a")
     assert (found["family"], found["depth"], found["reading"]) == ("MLP", 2, "matched")
@@ -77,8 +69,8 @@ def test_the_effect_of_a_finding_is_that_of_its_networks(finished):
     np.testing.assert_allclose(found["effect"], ratios.mean(), rtol=1e-12)
 
 
-def test_what_twins_have_in_common_is_measured_on_the_networks_that_were_trained(finished):
-    _, workdir = finished
+def test_what_twins_have_in_common_is_measured_on_the_networks_that_were_trained(finished_study):
+    _, workdir = finished_study
     pairs = json.loads((workdir / "twins.json").read_text())
     assert [(p["arm"], p["reference"], p["seed"]) for p in pairs] == [
         ("residual", "plain", 0),
@@ -103,8 +95,8 @@ def test_what_twins_have_in_common_is_measured_on_the_networks_that_were_trained
         assert pair["configurations_differ_in"] == {"skip": ["identity", "none"]}
 
 
-def test_runs_start_with_the_weights_of_their_description(finished):
-    config, workdir = finished
+def test_runs_start_with_the_weights_of_their_description(finished_study):
+    config, workdir = finished_study
     for cell in _grid.cells(config, workdir):
         stored = training.load_checkpoint(cell.path / "train", "init")["params"]
         network = _network.load(cell.path / "train", "init")
@@ -113,14 +105,14 @@ def test_runs_start_with_the_weights_of_their_description(finished):
         assert start.predict.model == network.model
 
 
-def test_directory_of_another_configuration_is_refused(finished):
-    config, workdir = finished
+def test_directory_of_another_configuration_is_refused(finished_study):
+    config, workdir = finished_study
     with pytest.raises(ValueError, match="belongs to another configuration: `confidence` is 0.95"):
         study.run(dataclasses.replace(config, confidence=0.9), workdir)
 
 
-def test_nested_field_that_differs_is_named(finished):
-    config, workdir = finished
+def test_nested_field_that_differs_is_named(finished_study):
+    config, workdir = finished_study
     other = dataclasses.replace(config, mlp=dataclasses.replace(config.mlp, width=9))
     with pytest.raises(ValueError, match="`mlp.width` is 8 there and 9 here"):
         study.run(other, workdir)
@@ -194,8 +186,8 @@ def test_a_family_that_a_hypothesis_names_is_one_of_a_study():
     assert named and named <= study_standard.get_config().families().keys()
 
 
-def test_a_dry_run_counts_what_is_left_and_writes_nothing(finished, tmp_path, capsys):
-    config, workdir = finished
+def test_a_dry_run_counts_what_is_left_and_writes_nothing(finished_study, tmp_path, capsys):
+    config, workdir = finished_study
     assert study.run(dataclasses.replace(config, dry_run=True), tmp_path / "new") is None
     text = capsys.readouterr().out
     assert "4 networks" in text and " 0 done" in text and "memory: about" in text
@@ -204,8 +196,8 @@ def test_a_dry_run_counts_what_is_left_and_writes_nothing(finished, tmp_path, ca
     assert ", 0 to run" in capsys.readouterr().out
 
 
-def test_an_estimate_adds_up_the_runs_that_are_missing(finished, tmp_path):
-    config, workdir = finished
+def test_an_estimate_adds_up_the_runs_that_are_missing(finished_study, tmp_path):
+    config, workdir = finished_study
     claims = study._check(config)
     there, missing = (
         [job for cell in _grid.cells(config, root) for job in _grid.jobs(cell, config, claims)]

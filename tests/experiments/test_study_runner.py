@@ -12,25 +12,16 @@ import time
 
 import pytest
 
-from configs import study_tiny
 from experiments import _grid, _pool, _state, study
 from lsgeo import runs
 
 FILES = ("verdicts.json", "results.csv", "twins.json")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("study")
-    config = dataclasses.replace(study_tiny.get_config(), workers=1)
-    study.run(config, workdir)
-    return config, workdir
-
-
 @pytest.fixture
-def copy(finished, tmp_path):
+def copy(finished_study, tmp_path):
     """A moved copy of the finished study."""
-    config, workdir = finished
+    config, workdir = finished_study
     shutil.copytree(workdir, tmp_path / workdir.name)
     return config, tmp_path / workdir.name
 
@@ -46,8 +37,8 @@ def _jobs(config, workdir):
     ]
 
 
-def test_a_second_run_starts_nothing_and_leaves_the_page_alone(finished, monkeypatch, capsys):
-    config, workdir = finished
+def test_a_second_run_starts_nothing_and_leaves_the_page_alone(finished_study, monkeypatch, capsys):
+    config, workdir = finished_study
     before = (workdir / "report.html").stat().st_mtime_ns
     monkeypatch.setattr(_pool, "run_all", lambda *_: pytest.fail("something was started"))
     study.run(config, workdir, progress=lambda *_: None)
@@ -55,9 +46,9 @@ def test_a_second_run_starts_nothing_and_leaves_the_page_alone(finished, monkeyp
     assert (workdir / "report.html").stat().st_mtime_ns == before
 
 
-def test_a_study_that_was_moved_is_complete_where_it_is_now(copy, finished, monkeypatch):
+def test_a_study_that_was_moved_is_complete_where_it_is_now(copy, finished_study, monkeypatch):
     config, workdir = copy
-    before = _written(finished[1])
+    before = _written(finished_study[1])
     (workdir / "verdicts.json").unlink()
     monkeypatch.setattr(_pool, "run_all", lambda *_: pytest.fail("something was started"))
     study.run(config, workdir)
@@ -125,8 +116,8 @@ def test_a_run_of_another_version_is_named_and_left_alone_and_the_rest_is_answer
     )
 
 
-def test_one_claim_alone_runs_what_it_needs_and_the_rest_can_follow(finished, tmp_path):
-    config, workdir = finished
+def test_one_claim_alone_runs_what_it_needs_and_the_rest_can_follow(finished_study, tmp_path):
+    config, workdir = finished_study
     place = tmp_path / workdir.name
     study.run(dataclasses.replace(config, only="C9"), place)
     verdicts = json.loads((place / "verdicts.json").read_text())
@@ -137,8 +128,10 @@ def test_one_claim_alone_runs_what_it_needs_and_the_rest_can_follow(finished, tm
     assert _written(place) == _written(workdir)
 
 
-def test_two_machines_and_another_order_give_the_same_verdicts(finished, tmp_path, monkeypatch):
-    config, workdir = finished
+def test_two_machines_and_another_order_give_the_same_verdicts(
+    finished_study, tmp_path, monkeypatch
+):
+    config, workdir = finished_study
     places = [tmp_path / f"machine{k}" / workdir.name for k in (1, 2)]
     for k, place in enumerate(places, 1):
         study.run(dataclasses.replace(config, shard=f"{k}/2"), place)
@@ -152,8 +145,8 @@ def test_two_machines_and_another_order_give_the_same_verdicts(finished, tmp_pat
     assert _written(places[0]) == _written(workdir)
 
 
-def test_a_study_that_is_killed_in_the_middle_ends_in_the_same_verdicts(finished, tmp_path):
-    config, workdir = finished
+def test_a_study_that_is_killed_in_the_middle_ends_in_the_same_verdicts(finished_study, tmp_path):
+    config, workdir = finished_study
     command = [sys.executable, "-m", "experiments.study", "--config=configs/study_tiny.py"]
     place = tmp_path / workdir.name
     command += [f"--workdir={place}", "--config.workers=1"]

@@ -7,6 +7,9 @@ from lsgeo.study.interactions import Interaction
 LARGEST = LogRatio("lambda_max")
 FALSIFIER = "the interaction does not differ from zero"
 
+# No sign is predicted.
+_EITHER_WAY = {"readings": ("matched", "init"), "arms": BOTH_SCALES, "two_sided": True}
+
 C13 = Claim(
     "C13",
     "Norm and attention",
@@ -18,9 +21,7 @@ C13 = Claim(
             Interaction(LARGEST, norm="layer"),
             "largest Hessian eigenvalue without over with skips, without norm over with layer norm",
             FALSIFIER,
-            readings=("matched", "init"),
-            arms=BOTH_SCALES,
-            two_sided=True,
+            **_EITHER_WAY,
             models=("mlp",),
             norms=("none",),
             published=(
@@ -36,9 +37,7 @@ C13 = Claim(
             Interaction(LARGEST, norm="layer"),
             "largest Hessian eigenvalue without over with skips, without norm over with layer norm",
             FALSIFIER,
-            readings=("matched", "init"),
-            arms=BOTH_SCALES,
-            two_sided=True,
+            **_EITHER_WAY,
             models=("vit",),
             norms=("none",),
             published=(
@@ -54,9 +53,7 @@ C13 = Claim(
             Interaction(LARGEST, family="ViT"),
             "largest Hessian eigenvalue without over with skips, in MLPs over in vision transformers",
             FALSIFIER,
-            readings=("matched", "init"),
-            arms=BOTH_SCALES,
-            two_sided=True,
+            **_EITHER_WAY,
             models=("mlp",),
             norms=("layer", "none"),
             published=(
