@@ -18,7 +18,7 @@ import numpy as np
 
 import lsgeo
 from benchmarks import workloads
-from lsgeo.spectra import lanczos
+from lsgeo.spectra.krylov import lanczos
 
 STEPS = 90
 

@@ -22,6 +22,8 @@ import os
 import statistics
 import time
 
+from lsgeo.operators.evaluation import evaluate
+
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # PyTorch's threads must not spin beside JAX's
 
 import jax
@@ -30,7 +32,6 @@ import numpy as np
 
 from benchmarks import workloads
 from lsgeo import data, geometry, models
-from lsgeo.geometry import surfaces
 
 MINI_BATCH = 128
 AGREEMENT = {"cpu": 1e-4, "gpu": 1e-2}  # relative, of losses; GPUs multiply float32 in TF32
@@ -65,7 +66,7 @@ def raw(problem, directions):
 
     def row(xs, y):
         del y
-        return jax.block_until_ready([surfaces.evaluate(loss, params, batch) for _ in xs])
+        return jax.block_until_ready([evaluate(loss, params, batch) for _ in xs])
 
     return row
 
@@ -82,7 +83,7 @@ def published_jax(problem, directions):
         moved = jax.tree.map(lambda w, a, b: w + x * a + y * b, params, along_x, along_y)
         total = 0.0
         for part in parts:
-            total += float(surfaces.evaluate(loss, moved, part)) * len(part["label"])
+            total += float(evaluate(loss, moved, part)) * len(part["label"])
         return total / len(problem.targets)
 
     return lambda xs, y: [point(x, y) for x in xs]

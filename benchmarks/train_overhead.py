@@ -20,8 +20,8 @@ import numpy as np
 
 from lsgeo import data, models
 from lsgeo.training import Recipe, fit, start
-from lsgeo.training.optimizers import direction_of
-from lsgeo.training.steps import Plan, epoch_order, update_function
+from lsgeo.training._steps import Plan, epoch_order, update_function
+from lsgeo.training.recipes.optimizers import direction_of
 
 
 class Problem:

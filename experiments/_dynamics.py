@@ -13,7 +13,7 @@ import optax
 from lsgeo import geometry, runs, trees
 from lsgeo.geometry.dynamics import edge
 from lsgeo.geometry.dynamics.flow_distance import compare
-from lsgeo.training.optimizers import Direction
+from lsgeo.training.recipes.optimizers import Direction
 
 RUNNING = "running"
 

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 
 from experiments import _options, _problem, train
 from lsgeo import models, runs, study, training, trees
-from lsgeo.geometry import surfaces
-from lsgeo.models import skips
+from lsgeo.models.skips import registry
+from lsgeo.operators.evaluation import evaluate
 
 # How plots call a network by its skip type, where its weights start as usual.
 ARMS = {
     arm.skip: arm.label
     for arm in study.ARMS.values()
-    if arm.skip in skips.SKIPS and not arm.initializer
+    if arm.skip in registry.SKIPS and not arm.initializer
 }
 
 
@@ -57,7 +57,7 @@ class Network:
 
     def value(self) -> float:
         """The loss in evaluation mode."""
-        return float(surfaces.evaluate(self.loss, self.params, self.batch))
+        return float(evaluate(self.loss, self.params, self.batch))
 
 
 def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Network:

@@ -13,8 +13,8 @@ import numpy as np
 
 from experiments import _figures, _main, _network, _surface
 from lsgeo import geometry, plotting, runs
+from lsgeo.checks import check_fraction
 from lsgeo.geometry import terrain
-from lsgeo.spectra.arguments import check_fraction
 
 
 @dataclasses.dataclass

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from experiments import _dynamics, _figures, _main, _measure, _options, train
 from lsgeo import geometry, models, plotting, runs, study, training, trees
 from lsgeo.geometry.dynamics.limits import LIMITED
-from lsgeo.training import optimizers
+from lsgeo.training.recipes import optimizers
 
 
 @dataclasses.dataclass

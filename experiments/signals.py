@@ -17,8 +17,9 @@ import numpy as np
 
 from experiments import _figures, _main, _network
 from lsgeo import data, models, plotting, runs
-from lsgeo.geometry import gradient_norms, input_gradients, jacobian_spectrum
+from lsgeo.geometry import input_gradients, jacobian_spectrum
 from lsgeo.plotting.style import new_figure
+from lsgeo.signals import gradient_norms
 
 PANELS = {
     "gradient_ratio": ("gradient norm, first / last block", "ratio"),

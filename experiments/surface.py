@@ -15,7 +15,7 @@ from experiments._surface_files import Rows, draw, summarize
 from experiments._surface_files import load_lines as load_lines
 from experiments._surface_files import load_surfaces as load_surfaces
 from lsgeo import geometry, runs
-from lsgeo.geometry import surfaces
+from lsgeo.operators.evaluation import evaluate
 
 
 @dataclasses.dataclass
@@ -136,7 +136,7 @@ def _measure(opened, prefix, config, network, loss, others, shas, axes, report):
         opened, prefix, _surface.chance_loss(network), _surface.is_sample(config)
     )
     facts = {
-        "centre_loss": float(surfaces.evaluate(loss, network.params, network.batch)),
+        "centre_loss": float(evaluate(loss, network.params, network.batch)),
         "chance_loss": _surface.chance_loss(network),
         "checkpoint_step": network.step,
         "num_examples": len(network.batch["image"]),

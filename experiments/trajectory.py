@@ -18,7 +18,7 @@ import numpy as np
 from experiments import _figures, _main, _network, _surface, train
 from experiments._trajectory import load
 from lsgeo import geometry, plotting, runs, study
-from lsgeo.geometry import surfaces
+from lsgeo.operators.evaluation import evaluate
 
 POLICIES = ("batch", "frozen")
 
@@ -159,7 +159,7 @@ def _measure_path(opened, name, config, trajectory, plane):
 
     def value(point, constants):
         loss = trajectory.loss(policy, constants)
-        return float(surfaces.evaluate(loss, point, network.batch))
+        return float(evaluate(loss, point, network.batch))
 
     pairs = zip(trajectory.points, trajectory.constants, strict=True)
     opened.save(

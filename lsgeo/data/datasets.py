@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from lsgeo.data import subsets
-from lsgeo.data.cifar import cifar10, cifar100
-from lsgeo.data.digits import digits
-from lsgeo.data.folder import folder
-from lsgeo.data.hub import HubSplit, hub
-from lsgeo.data.idx import fashion_mnist, mnist
+from lsgeo.data.sources.cifar import cifar10, cifar100
+from lsgeo.data.sources.digits import digits
+from lsgeo.data.sources.folder import folder
+from lsgeo.data.sources.hub import HubSplit, hub
+from lsgeo.data.sources.idx import fashion_mnist, mnist
+from lsgeo.data.sources.synthetic import SYNTHETIC
 from lsgeo.data.statistics import Statistics
-from lsgeo.data.synthetic import SYNTHETIC
 
 IMAGES = {
     "cifar10": cifar10,
@@ -92,7 +92,7 @@ def load(
         and `test`.
       "gaussian-mixture" (options `num_classes`, `dim`, `separation`), "teacher-student" (`dim`, `hidden`),
         "deep-linear" (`dim`, `singular_values`), "chebyshev" (`degree`): synthetic, see
-        `lsgeo.data.synthetic`; the last three are regressions.
+        `lsgeo.data.sources.synthetic`; the last three are regressions.
 
     Args:
       name: one of the above.

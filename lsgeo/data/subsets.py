@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsgeo.data.pool import Pool
+from lsgeo.data.sources._pool import Pool
 
 _TEST_SHARE = 0.25
 _LABELS = 1  # Apart from the generator of the split, which has the bare seed.

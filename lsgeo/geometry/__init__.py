@@ -1,258 +1,33 @@
 """Geometry of a loss around a point: what needs no more than `loss(params, batch)`."""
 
-from lsgeo.geometry.activation_matching import match_activations
-from lsgeo.geometry.backward_lesions import BackwardLesions, backward_lesions
-from lsgeo.geometry.barriers import Barrier, barrier_along, linear_barrier
-from lsgeo.geometry.cka import CKA, linear_cka
-from lsgeo.geometry.confusion import GradientConfusion, gradient_confusion
-from lsgeo.geometry.connecting_curves import FittedCurve, fit_curve
-from lsgeo.geometry.correlation_maps import relu_correlations, tanh_gradient_growth
-from lsgeo.geometry.critical import (
-    FoundPoint,
-    IndexLaw,
-    fit_index_law,
-    index_law,
-    minimize_gradient_norm,
-    newton_mr,
-    saddle_free_newton,
+from lsgeo import matching, signals
+from lsgeo.geometry import (
+    connectivity,
+    critical,
+    dynamics,
+    sharpness,
+    singularities,
+    surfaces,
+    terrain,
 )
-from lsgeo.geometry.critical_points import CriticalPoint, classify_critical_point
-from lsgeo.geometry.curve_curvature import CurveCurvature, curvature_along
-from lsgeo.geometry.curves import Curve
-from lsgeo.geometry.directions import (
-    filter_normalized_directions,
-    normalize_direction,
-    normalize_filters,
-    random_direction,
-    random_directions,
-)
-from lsgeo.geometry.dynamics import (
-    DescentState,
-    EdgeOfStability,
-    FlowDistance,
-    FlowState,
-    LargestStableRate,
-    TopSubspace,
-    descend,
-    edge_of_stability,
-    flow_distance,
-    follow_flow,
-    largest_stable_rate,
-    stability_limit,
-    top_subspace,
-)
-from lsgeo.geometry.effective_depth import EffectiveDepth, effective_depth
-from lsgeo.geometry.elastic_band import ElasticBand, nudged_elastic_band
-from lsgeo.geometry.escape_times import EscapeComparison, Escapes, compare_escapes
-from lsgeo.geometry.escapes import escape, perturbed_starts
-from lsgeo.geometry.feature_reuse import FeatureReuse, feature_reuse
-from lsgeo.geometry.gradient_norms import GradientNorms, gradient_norms
-from lsgeo.geometry.jacobians import JacobianSpectrum, jacobian_spectrum
-from lsgeo.geometry.path_lengths import PathEnergies, gradient_path_energies, path_length_law
-from lsgeo.geometry.permutation_groups import PermutationGroups, permutation_groups
-from lsgeo.geometry.planes import (
-    Plane,
-    direction_towards,
-    eigenvector_directions,
-    gradient_direction,
-    orthogonal,
-    plane_through,
-    project,
-)
-from lsgeo.geometry.rank_collapse import rank_one_residual
-from lsgeo.geometry.residual_alignment import ResidualAlignment, residual_alignment
-from lsgeo.geometry.sharpness import (
-    AverageSharpness,
-    FilterRadius,
-    FisherRaoNorm,
-    HessianSharpness,
-    KeskarSharpness,
-    LearningCoefficient,
-    PACBayesSigma,
-    SAMSharpness,
-    WorstSharpness,
-    average_sharpness,
-    filter_radius,
-    fisher_rao_norm,
-    hessian_sharpness,
-    keskar_sharpness,
-    learning_coefficient,
-    pac_bayes_sigma,
-    sam_sharpness,
-    worst_sharpness,
-)
-from lsgeo.geometry.shattering import InputGradients, input_gradients
-from lsgeo.geometry.singularities import (
-    LinearDependence,
-    Symmetry,
-    SymmetryModes,
-    UnitElimination,
-    UnitOverlap,
-    dense_chain,
-    linear_dependence,
-    normalized,
-    rescaling,
-    symmetry_modes,
-    unit_elimination,
-    unit_overlap,
-)
-from lsgeo.geometry.slices import Slice, slice_along
-from lsgeo.geometry.surfaces import Surface, surface
-from lsgeo.geometry.terrain import (
-    ConvexityRadius,
-    CurvatureMap,
-    GradientSmoothness,
-    HullDeficit,
-    MergeTree,
-    NestedInterval,
-    PersistenceNull,
-    PlaneHessian,
-    Roughness,
-    convexity_radius,
-    curvature_map,
-    gradient_smoothness,
-    hull_deficit,
-    merge_tree,
-    nested_interval,
-    persistence_null,
-    plane_hessian,
-    roughness,
-)
-from lsgeo.geometry.trajectories import PrincipalPlane, principal_plane, random_walk_shares
-from lsgeo.geometry.weight_matching import Matching, match_weights
+from lsgeo.geometry.connectivity import *
+from lsgeo.geometry.critical import *
+from lsgeo.geometry.dynamics import *
+from lsgeo.geometry.sharpness import *
+from lsgeo.geometry.singularities import *
+from lsgeo.geometry.surfaces import *
+from lsgeo.geometry.terrain import *
+from lsgeo.matching import *
+from lsgeo.signals import *
 
 __all__ = [
-    "CKA",
-    "AverageSharpness",
-    "BackwardLesions",
-    "Barrier",
-    "ConvexityRadius",
-    "CriticalPoint",
-    "CurvatureMap",
-    "Curve",
-    "CurveCurvature",
-    "DescentState",
-    "EdgeOfStability",
-    "EffectiveDepth",
-    "ElasticBand",
-    "EscapeComparison",
-    "Escapes",
-    "FeatureReuse",
-    "FilterRadius",
-    "FisherRaoNorm",
-    "FittedCurve",
-    "FlowDistance",
-    "FlowState",
-    "FoundPoint",
-    "GradientConfusion",
-    "GradientNorms",
-    "GradientSmoothness",
-    "HessianSharpness",
-    "HullDeficit",
-    "IndexLaw",
-    "InputGradients",
-    "JacobianSpectrum",
-    "KeskarSharpness",
-    "LargestStableRate",
-    "LearningCoefficient",
-    "LinearDependence",
-    "Matching",
-    "MergeTree",
-    "NestedInterval",
-    "PACBayesSigma",
-    "PathEnergies",
-    "PermutationGroups",
-    "PersistenceNull",
-    "Plane",
-    "PlaneHessian",
-    "PrincipalPlane",
-    "ResidualAlignment",
-    "Roughness",
-    "SAMSharpness",
-    "Slice",
-    "Surface",
-    "Symmetry",
-    "SymmetryModes",
-    "TopSubspace",
-    "UnitElimination",
-    "UnitOverlap",
-    "WorstSharpness",
-    "average_sharpness",
-    "backward_lesions",
-    "barrier_along",
-    "classify_critical_point",
-    "compare_escapes",
-    "convexity_radius",
-    "curvature_along",
-    "curvature_map",
-    "dense_chain",
-    "descend",
-    "direction_towards",
-    "edge_of_stability",
-    "effective_depth",
-    "eigenvector_directions",
-    "escape",
-    "feature_reuse",
-    "filter_normalized_directions",
-    "filter_radius",
-    "fisher_rao_norm",
-    "fit_curve",
-    "fit_index_law",
-    "flow_distance",
-    "follow_flow",
-    "gradient_confusion",
-    "gradient_direction",
-    "gradient_norms",
-    "gradient_path_energies",
-    "gradient_smoothness",
-    "hessian_sharpness",
-    "hull_deficit",
-    "index_law",
-    "input_gradients",
-    "jacobian_spectrum",
-    "keskar_sharpness",
-    "largest_stable_rate",
-    "learning_coefficient",
-    "linear_barrier",
-    "linear_cka",
-    "linear_dependence",
-    "match_activations",
-    "match_weights",
-    "merge_tree",
-    "minimize_gradient_norm",
-    "nested_interval",
-    "newton_mr",
-    "normalize_direction",
-    "normalize_filters",
-    "normalized",
-    "nudged_elastic_band",
-    "orthogonal",
-    "pac_bayes_sigma",
-    "path_length_law",
-    "permutation_groups",
-    "persistence_null",
-    "perturbed_starts",
-    "plane_hessian",
-    "plane_through",
-    "principal_plane",
-    "project",
-    "random_direction",
-    "random_directions",
-    "random_walk_shares",
-    "rank_one_residual",
-    "relu_correlations",
-    "rescaling",
-    "residual_alignment",
-    "roughness",
-    "saddle_free_newton",
-    "sam_sharpness",
-    "slice_along",
-    "stability_limit",
-    "surface",
-    "symmetry_modes",
-    "tanh_gradient_growth",
-    "top_subspace",
-    "unit_elimination",
-    "unit_overlap",
-    "worst_sharpness",
+    *connectivity.__all__,
+    *critical.__all__,
+    *dynamics.__all__,
+    *sharpness.__all__,
+    *singularities.__all__,
+    *surfaces.__all__,
+    *terrain.__all__,
+    *matching.__all__,
+    *signals.__all__,
 ]

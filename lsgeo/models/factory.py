@@ -5,22 +5,15 @@ from typing import Any
 
 import flax.linen as nn
 
-from lsgeo.models import (
-    densenet,
-    initializers,
-    norms,
-    residual_blocks,
-    resnet,
-    shortcuts,
-    skips,
-    tokens,
-)
-from lsgeo.models.densenet import DenseNet
-from lsgeo.models.mixer import Mixer
-from lsgeo.models.mlp import ACTIVATIONS, BLOCKS, MLP
+from lsgeo.models import initializers, norms
+from lsgeo.models.families import densenet, residual_blocks, resnet, tokens
+from lsgeo.models.families.densenet import DenseNet
+from lsgeo.models.families.mixer import Mixer
+from lsgeo.models.families.mlp import ACTIVATIONS, BLOCKS, MLP
+from lsgeo.models.families.resnet import ResNet
+from lsgeo.models.families.transformer import CAUSAL_NORMS, Decoder, ViT
 from lsgeo.models.published import PUBLISHED
-from lsgeo.models.resnet import ResNet
-from lsgeo.models.transformer import CAUSAL_NORMS, Decoder, ViT
+from lsgeo.models.skips import registry, shortcuts
 
 MODELS: dict[str, type[nn.Module]] = {
     "mlp": MLP,
@@ -108,7 +101,7 @@ def _skips(model):
     if isinstance(model, DenseNet):  # Its skip, a concatenation, is no module.
         return []
     texts = [getattr(model, option, None) for option in _SKIPS]
-    return [skips.parse(text) for text in texts if text is not None]
+    return [registry.parse(text) for text in texts if text is not None]
 
 
 def _check(what, value, known):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.operators import arguments, selection
+from lsgeo.operators import _arguments, _selection
 
 MAX_DENSE_BYTES = 2**31
 MAX_BATCHED_SIZE = 2**20
@@ -53,7 +53,7 @@ class LinearOperator(abc.ABC):
 
     def __matmul__(self, v: Any) -> Any:
         if getattr(v, "shape", None) == (self.space.size,) and hasattr(v, "dtype"):
-            arguments.check_real(v)
+            _arguments.check_real(v)
             return self.flat_product(jnp.asarray(v, self.dtype))
         if jax.tree.structure(v) != self.space.treedef or self.space.shapes != tuple(
             np.shape(leaf) for leaf in jax.tree.leaves(v)
@@ -62,7 +62,7 @@ class LinearOperator(abc.ABC):
                 f"`v` must have the structure and shapes of the parameters, or be a flat vector of "
                 f"shape ({self.space.size},); got {jax.tree.map(np.shape, v)}."
             )
-        arguments.check_real(v)
+        _arguments.check_real(v)
         return _unravel(self.space, self.flat_product(_ravel(self.space, v)))
 
     def flat_product(self, v: jax.Array) -> jax.Array:
@@ -96,18 +96,18 @@ class LinearOperator(abc.ABC):
         return (rows + rows.T) / 2
 
     def __add__(self, other: "LinearOperator") -> "LinearOperator":
-        arguments.check_same_space(self, other)
+        _arguments.check_same_space(self, other)
         return Sum(self, other)
 
     def __sub__(self, other: "LinearOperator") -> "LinearOperator":
-        arguments.check_same_space(self, other)
+        _arguments.check_same_space(self, other)
         return self + (-1.0) * other
 
     def __neg__(self) -> "LinearOperator":
         return (-1.0) * self
 
     def __rmul__(self, factor: float) -> "LinearOperator":
-        arguments.check_scalar(factor, "factor")
+        _arguments.check_scalar(factor, "factor")
         return Affine(self, jnp.asarray(factor, self.dtype), jnp.zeros((), self.dtype))
 
     def shift(self, s: float) -> "LinearOperator":
@@ -116,7 +116,7 @@ class LinearOperator(abc.ABC):
         Raises:
           ValueError: if `s` is not a finite real scalar.
         """
-        arguments.check_scalar(s, "s")
+        _arguments.check_scalar(s, "s")
         return Affine(self, jnp.ones((), self.dtype), jnp.asarray(s, self.dtype))
 
     def restrict(self, pattern: str | Sequence[str]) -> "LinearOperator":
@@ -132,7 +132,7 @@ class LinearOperator(abc.ABC):
         Raises:
           ValueError: if a pattern matches no path, or is no text.
         """
-        return Restricted(self, *selection.select(self.space, pattern))
+        return Restricted(self, *_selection.select(self.space, pattern))
 
     def precondition(self, diagonal: Any) -> "LinearOperator":
         """Returns P^(-1/2) op P^(-1/2) for a positive diagonal P.
@@ -147,7 +147,7 @@ class LinearOperator(abc.ABC):
         if given.treedef != self.space.treedef or given.shapes != self.space.shapes:
             raise ValueError(
                 "`diagonal` must have the structure and shapes of the parameters; got "
-                f"{jax.tree.map(np.shape, diagonal)} in place of {arguments.shapes_of(self.space)}."
+                f"{jax.tree.map(np.shape, diagonal)} in place of {_arguments.shapes_of(self.space)}."
             )
         flat = _ravel(self.space, diagonal)
         if not bool(jnp.all((flat > 0) & jnp.isfinite(flat))):

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.operators.base import LinearOperator
 
 CAUSES = (
     "Likely causes: dropout or other noise inside the loss, batch normalisation in training mode, "
@@ -26,6 +27,15 @@ MOST = 0.1
 
 class NonFiniteProduct(ValueError):
     """A product with an operator has a NaN or an infinity, as a curvature has at some points."""
+
+
+def check_operator(op: Any) -> None:
+    """Raises a ValueError unless `op` is an operator."""
+    if not isinstance(op, LinearOperator):
+        raise ValueError(
+            f"`op` must be a lsgeo operator; got {type(op).__name__}. Make one with hessian, "
+            "gauss_newton, dense(matrix) or from_matvec(matvec, like)."
+        )
 
 
 def check_loss(loss: Callable, params: Any, batch: Any) -> None:

@@ -14,18 +14,30 @@ Networks with and without skips have one colour, one marker and one line style e
 figure.
 """
 
-from lsgeo.plotting.connections import curvature_profile, loss_profiles
 from lsgeo.plotting.critical import index_against_loss, kinds_of_points
-from lsgeo.plotting.curvature_maps import curvature_maps
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
 from lsgeo.plotting.dynamics import dynamics_panels
 from lsgeo.plotting.effects import EffectRow, effect_forest, effect_forests
 from lsgeo.plotting.escape import trapped
 from lsgeo.plotting.gates import gate_sweep
-from lsgeo.plotting.lines import loss_lines
+from lsgeo.plotting.landscape.connections import curvature_profile, loss_profiles
+from lsgeo.plotting.landscape.curvature_maps import curvature_maps
+from lsgeo.plotting.landscape.lines import loss_lines
+from lsgeo.plotting.landscape.planes import surface_pair
+from lsgeo.plotting.landscape.terrain import (
+    merge_tree_branches,
+    minima_against_null,
+    nested_values,
+    persistence_diagram,
+)
+from lsgeo.plotting.landscape.trajectories import (
+    Trajectory,
+    trajectory_losses,
+    trajectory_planes,
+    variance_shares,
+)
 from lsgeo.plotting.paths import deletions, lesions, path_shares
-from lsgeo.plotting.planes import surface_pair
 from lsgeo.plotting.representations import (
     branch_strength,
     layer_map,
@@ -37,18 +49,6 @@ from lsgeo.plotting.representations import (
 from lsgeo.plotting.sharpness import sharpness_battery
 from lsgeo.plotting.speeds import stable_rates, steps_by_rate
 from lsgeo.plotting.style import ARMS, new_figure, save_svg, to_svg
-from lsgeo.plotting.terrain import (
-    merge_tree_branches,
-    minima_against_null,
-    nested_values,
-    persistence_diagram,
-)
-from lsgeo.plotting.trajectories import (
-    Trajectory,
-    trajectory_losses,
-    trajectory_planes,
-    variance_shares,
-)
 
 __all__ = [
     "ARMS",

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import geometry, models
-from lsgeo.geometry import surfaces
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.study.linear_classifiers import (
     LinearClassifier,
     flat_inputs,
@@ -204,7 +204,7 @@ def _check(model, margin, *activations):
 
 def _checked(model, params, batch, expected):
     data = {name: jnp.asarray(part) for name, part in batch.items()}
-    found = float(surfaces.evaluate(models.CrossEntropy(model), params, data))
+    found = float(evaluate(models.CrossEntropy(model), params, data))
     if not abs(found - expected) <= 1e-4 * expected:
         raise ValueError(
             f"`model` with skip={model.skip!r} has loss {found:.6g} where {expected:.6g} was built: its blocks "

@@ -14,11 +14,11 @@ from lsgeo.training.judge import Observer as Observer
 from lsgeo.training.judge import State as State
 from lsgeo.training.loop import fit as fit
 from lsgeo.training.loop import start as start
-from lsgeo.training.papers import PAPER_RECIPES as PAPER_RECIPES
-from lsgeo.training.papers import PaperRecipe as PaperRecipe
-from lsgeo.training.papers import paper_recipe as paper_recipe
-from lsgeo.training.penalty import Penalized as Penalized
-from lsgeo.training.recipes import Recipe as Recipe
+from lsgeo.training.recipes.papers import PAPER_RECIPES as PAPER_RECIPES
+from lsgeo.training.recipes.papers import PaperRecipe as PaperRecipe
+from lsgeo.training.recipes.papers import paper_recipe as paper_recipe
+from lsgeo.training.recipes.penalty import Penalized as Penalized
+from lsgeo.training.recipes.recipe import Recipe as Recipe
 from lsgeo.training.record import fit_run as fit_run
 from lsgeo.training.storage import checkpoints as checkpoints
 from lsgeo.training.storage import delete_states as delete_states

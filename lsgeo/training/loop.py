@@ -17,11 +17,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo.training import devices as placing
+from lsgeo.training import _devices as placing
+from lsgeo.training._steps import Plan, epoch_order, init_optimizer, update_function
 from lsgeo.training.judge import Fit, Judge, Observer, State
-from lsgeo.training.optimizers import direction_of
-from lsgeo.training.recipes import Recipe
-from lsgeo.training.steps import Plan, epoch_order, init_optimizer, update_function
+from lsgeo.training.recipes.optimizers import direction_of
+from lsgeo.training.recipes.recipe import Recipe
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]

@@ -7,10 +7,10 @@ import jax
 
 from lsgeo.runs import Run
 from lsgeo.training import storage
-from lsgeo.training.events import Events
+from lsgeo.training._events import Events
 from lsgeo.training.judge import Fit, Observer
 from lsgeo.training.loop import Loss, fit, start
-from lsgeo.training.recipes import Recipe
+from lsgeo.training.recipes.recipe import Recipe
 
 PyTree = Any
 Progress = Callable[[int, int, str], None]

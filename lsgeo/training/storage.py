@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.training import folders
+from lsgeo.training import _folders
 from lsgeo.training.judge import State
 
 PyTree = Any
@@ -45,7 +45,7 @@ def save_checkpoint(
     """
     tree = {"params": params, "batch_stats": batch_stats, **collections}
     tree |= {"step": np.int64(step), "loss": np.float64(loss)}
-    folders.replace(_folder(workdir) / name, tree)
+    _folders.replace(_folder(workdir) / name, tree)
 
 
 def load_checkpoint(
@@ -68,11 +68,11 @@ def load_checkpoint(
         is of another architecture (the text names the first leaf that differs, and both shapes), or a
         parameter is not finite (the text names the leaf).
     """
-    path = folders.present(_folder(workdir) / name)
+    path = _folders.present(_folder(workdir) / name)
     if not path.is_dir():
         there = ", ".join(checkpoints(workdir)) or "none"
         raise ValueError(f"There is no checkpoint {name!r} in {workdir}; there are: {there}.")
-    tree = folders.restore(path)
+    tree = _folders.restore(path)
     if like is not None:
         _refuse_other(path, _layout(tree["params"], dtypes=False), _layout(like, dtypes=False))
     for keys, leaf in jax.tree_util.tree_leaves_with_path(tree["params"]):
@@ -92,12 +92,12 @@ def checkpoints(workdir: str | os.PathLike) -> list[str]:
     folder = _folder(workdir)
     if not folder.is_dir():
         return []
-    return sorted(folders.names(folder), key=_place)
+    return sorted(_folders.names(folder), key=_place)
 
 
 def save_state(workdir: str | os.PathLike, state: State) -> None:
     """Writes the state a killed run continues from, then deletes the older ones."""
-    folders.save(_resume(workdir) / str(state.step), _pack(state))
+    _folders.save(_resume(workdir) / str(state.step), _pack(state))
     for path in _resume(workdir).iterdir():
         if path.name != str(state.step):
             shutil.rmtree(path)
@@ -123,7 +123,7 @@ def load_state(workdir: str | os.PathLike, like: State) -> State | None:
     if not steps:
         return None
     path = folder / str(max(steps))
-    tree = folders.restore(path)
+    tree = _folders.restore(path)
     _refuse_other(path, json.loads(tree["layout"].tobytes()), _layout(_arrays(like)))
     params, opt_state, average = _unpack(tree, like)
     step, *reached = (int(step) for step in tree["steps"])

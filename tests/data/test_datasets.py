@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lsgeo.data import Statistics, load, stream
-from lsgeo.data.pool import Images
+from lsgeo.data.sources._pool import Images
 
 
 def rows(part):

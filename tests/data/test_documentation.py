@@ -4,7 +4,7 @@ import doctest
 import pathlib
 
 from lsgeo.data.datasets import IMAGES
-from lsgeo.data.synthetic import SYNTHETIC
+from lsgeo.data.sources.synthetic import SYNTHETIC
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "data.md"
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from lsgeo.data import ImageFolder, load
-from lsgeo.data.folder import folder
+from lsgeo.data.sources.folder import folder
 
 CLASSES = ("n01440764", "n01443537", "n01484850")
 

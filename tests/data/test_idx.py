@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from lsgeo.data import idx, load
+from lsgeo.data import load
+from lsgeo.data.sources import idx
 from tests.data import writers
 
 

@@ -7,7 +7,7 @@ import pickletools
 import numpy as np
 import pytest
 
-from lsgeo.data.pickles import read_pickle
+from lsgeo.data.sources._pickles import read_pickle
 from tests.data import writers
 
 ARRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)

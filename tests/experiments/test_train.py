@@ -24,8 +24,8 @@ from experiments.train import (
 )
 from lsgeo import models, runs, training
 from lsgeo.training import checkpoints, load_checkpoint
-from lsgeo.training.optimizers import direction_of
-from lsgeo.training.steps import Plan, update_function
+from lsgeo.training._steps import Plan, update_function
+from lsgeo.training.recipes.optimizers import direction_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = Config(num_train=60, num_test=40, depth=2, width=8, learning_rate=0.03, max_steps=30)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.geometry import critical_points
+from lsgeo.geometry.critical import classification
 from tests import oracles
 
 KEY = jax.random.key(0)
@@ -98,7 +98,7 @@ def test_the_loss_along_the_kernel_is_taken_at_the_highest_precision():
         seen.append(jax.config.jax_default_matmul_precision)
         return 1.0 + jnp.mean(batch) * w[0] ** 2
 
-    evaluate = critical_points._evaluation(loss, jnp.ones(3), None)
+    evaluate = classification._evaluation(loss, jnp.ones(3), None)
     assert evaluate(jnp.ones(2)) == 2 and seen == ["highest"]
 
 

@@ -9,7 +9,7 @@ from scipy.sparse.linalg import minres
 import lsgeo
 from lsgeo import geometry
 from lsgeo.geometry.critical import search
-from lsgeo.geometry.critical.krylov import krylov, minimal_residual
+from lsgeo.geometry.critical._krylov import krylov, minimal_residual
 from tests import oracles
 
 KEY = jax.random.key(0)

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from lsgeo import geometry
-from lsgeo.geometry import optimizer_runs
+from lsgeo.geometry.dynamics import _optimizer_runs
 
 KEY = jax.random.key(0)
 RATE, CURVATURE = 0.1, 0.5
@@ -107,7 +107,7 @@ def test_a_convolution_is_stepped_from_the_host_with_the_same_result(monkeypatch
     starts = geometry.perturbed_starts(jnp.ones((3, 2)), key=KEY, count=2, radius=0.3)
     options = {"fraction": 0.6, "batch_size": 4, "every": 2, "num_steps": 40}
     one = run(dense, starts, batch, **options)
-    monkeypatch.setattr(optimizer_runs, "Together", None)
+    monkeypatch.setattr(_optimizer_runs, "Together", None)
     other = run(convolution, starts, batch, **options)
     np.testing.assert_array_equal(one.times, other.times)
     np.testing.assert_allclose(one.losses, other.losses, rtol=1e-10)

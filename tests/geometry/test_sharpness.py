@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize, stats
 
 from lsgeo import geometry
-from lsgeo.operators import fisher
+from lsgeo.operators.curvature import fisher
 from lsgeo.spectra import Estimate
 from tests import oracles
 

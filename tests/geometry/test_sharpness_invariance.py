@@ -12,7 +12,7 @@ import pytest
 
 import lsgeo
 from lsgeo import geometry
-from lsgeo.geometry.sharpness.scalings import ALL, LAYERS, NORMALIZED, UNITS
+from lsgeo.geometry.sharpness._scalings import ALL, LAYERS, NORMALIZED, UNITS
 
 KEY = jax.random.key(1)
 

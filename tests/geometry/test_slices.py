@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.geometry import Slice, slice_along, slices, surface
+from lsgeo.geometry import Slice, slice_along, surface
+from lsgeo.geometry.surfaces import slices
 
 AXES = (np.linspace(-1, 1, 3), np.linspace(-0.5, 1, 4), np.linspace(0, 2, 5))
 

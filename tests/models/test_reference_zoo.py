@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from lsgeo import models
-from lsgeo.models import skips, tokens
+from lsgeo.models.families import tokens
+from lsgeo.models.skips import registry
 from tests.reference import weights
 
 STORED = np.load(Path(weights.__file__).with_name("outputs.npz"), allow_pickle=False)
@@ -88,7 +89,7 @@ def test_logits_equal_those_of_the_independent_network(name, dtype, tolerance):
 @pytest.mark.parametrize("order", ["pre", "post"])
 def test_encoder_block_equals_the_independent_one(order):
     mix = functools.partial(tokens.Attention, 3, query_bias=True, key_bias=True, value_bias=True)
-    identity = skips.parse("identity")
+    identity = registry.parse("identity")
     block = tokens.Block(
         ("attention", "mlp"),
         mix,

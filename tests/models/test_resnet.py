@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lsgeo import models, operators
-from lsgeo.models import convolutions, shortcuts, skips
+from lsgeo.models.families import convolutions
+from lsgeo.models.skips import registry, shortcuts
 from lsgeo.models.variables import activations
 
 # Networks this small spend their time in the compiler's optimisations.
@@ -217,7 +218,7 @@ def hessian_product(loss, params, data, vector):
     return jit(along)(params, vector)
 
 
-class Numbered(skips.Skip):
+class Numbered(registry.Skip):
     """A branch that is weaker in each further block."""
 
     @nn.compact
@@ -226,7 +227,7 @@ class Numbered(skips.Skip):
 
 
 def test_blocks_are_numbered_through_all_stages(monkeypatch):
-    monkeypatch.setitem(skips.SKIPS, "numbered", Numbered)
+    monkeypatch.setitem(registry.SKIPS, "numbered", Numbered)
     model = create(depth=8, blocks=(1, 2), width=2, preactivation=True, skip="numbered")
     found = seen(model, random_variables(model, images()), images())
     before, after = (found[f"stage_1_block_{i}/stream"] for i in range(2))
@@ -235,7 +236,7 @@ def test_blocks_are_numbered_through_all_stages(monkeypatch):
 
 
 def test_scanned_and_rematerialised_twin_has_the_same_gradient_and_hessian_product(monkeypatch):
-    monkeypatch.setitem(skips.SKIPS, "numbered", Numbered)
+    monkeypatch.setitem(registry.SKIPS, "numbered", Numbered)
     model, data = create(**TINY, skip="numbered"), batch(2, 4)
     twin = model.clone(scan=True, remat=True)
     like = models.shapes(twin, data["image"])
@@ -269,7 +270,7 @@ def test_max_pooling_has_a_hessian():
     np.testing.assert_allclose(along.sum(), 6 * pooled.sum(), rtol=1e-12)
 
 
-class Copies(skips.Skip):
+class Copies(registry.Skip):
     """Two streams that are each the residual network's."""
 
     streams = 2
@@ -287,7 +288,7 @@ class Copies(skips.Skip):
 def test_each_of_several_streams_goes_through_shortcut_norm_and_relu_like_a_single_one(
     options, monkeypatch
 ):
-    monkeypatch.setitem(skips.SKIPS, "copies", Copies)
+    monkeypatch.setitem(registry.SKIPS, "copies", Copies)
     options = {**TWO_STAGES, **options}
     model = create(**options)
     variables = random_variables(model, images())

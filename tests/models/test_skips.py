@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.models import CrossEntropy, activations, create, init, set_gates, skips
+from lsgeo.models import CrossEntropy, activations, create, init, set_gates
+from lsgeo.models.skips import registry
 
 KEY = jax.random.key(0)
 BLOCKS = 4
@@ -77,7 +78,7 @@ EQUATIONS = {
 @pytest.mark.parametrize("skip", EQUATIONS)
 def test_skip_computes_its_equation(skip, shape, shortcut):
     x = np.random.default_rng(1).normal(size=shape)
-    module = skips.parse(skip).at(1, num_blocks=BLOCKS)
+    module = registry.parse(skip).at(1, num_blocks=BLOCKS)
     arguments = (x, branch_of(shortcut), shortcut)
     params = module.init(KEY, *arguments, index=1).get("params", {})
     # Other numbers than the initial ones, which hide terms that start at zero.
@@ -181,7 +182,7 @@ def test_gates_of_a_network_without_are_refused():
 
 def draws(skip, count, index):
     """What `count` keys make of ones, with a branch of tens."""
-    module = skips.parse(skip).at(0, num_blocks=BLOCKS)
+    module = registry.parse(skip).at(0, num_blocks=BLOCKS)
     x = np.ones((3, 5))
 
     def one(key):

@@ -5,16 +5,17 @@ import re
 
 import pytest
 
-from lsgeo.models import PUBLISHED, create, skips
+from lsgeo.models import PUBLISHED, create
+from lsgeo.models.skips import registry
 
 
 def test_every_and_stages_choose_the_blocks_that_have_the_skip():
-    every = skips.parse("highway(every=3)")
+    every = registry.parse("highway(every=3)")
     assert [type(every.at(i)).__name__ for i in range(6)] == 2 * ["NoSkip", "NoSkip", "Highway"]
-    stages = skips.parse("identity(stages=(0, 2))")
+    stages = registry.parse("identity(stages=(0, 2))")
     kinds = [type(stages.at(0, stage)).__name__ for stage in range(4)]
     assert kinds == ["Identity", "NoSkip", "Identity", "NoSkip"]
-    assert skips.parse("identity(stages=2)") == skips.parse("identity(stages=(2,))")
+    assert registry.parse("identity(stages=2)") == registry.parse("identity(stages=(2,))")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_every_and_stages_choose_the_blocks_that_have_the_skip():
 )
 def test_skips_that_do_not_exist_or_make_no_sense_are_refused_by_name(text, message):
     with pytest.raises(ValueError) as error:
-        skips.parse(text)
+        registry.parse(text)
     assert message in str(error.value)
 
 
@@ -75,7 +76,7 @@ def test_stages_of_a_network_without_are_refused():
 def test_page_has_a_config_line_for_each_type_and_the_published_counts():
     page = pathlib.Path(__file__).parents[2] / "docs" / "models.md"
     text = page.read_text(encoding="utf-8")
-    lines = [skips.parse(line) for line in re.findall(r'--config\.skip="(.*?)"', text)]
-    assert {line.kind for line in lines} == set(skips.SKIPS)
+    lines = [registry.parse(line) for line in re.findall(r'--config\.skip="(.*?)"', text)]
+    assert {line.kind for line in lines} == set(registry.SKIPS)
     for name, network in PUBLISHED.items():
         assert re.search(rf"\| `{name}` \|.*\| {network.num_parameters:,} \|", text), name

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsgeo.models import activations, create, init, sinkhorn, skips
+from lsgeo.models import activations, create, init, sinkhorn
+from lsgeo.models.skips import registry
 
 # The programs run once: the compiler's optimisations cost more than they gain.
 jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
@@ -66,7 +67,7 @@ def test_published_start_has_the_published_numbers():
 
 @pytest.mark.parametrize(("skip", "name"), [("hyper", "read"), ("mhc", "pre")])
 def test_block_l_reads_stream_l_mod_n_also_where_l_is_traced(skip, name):
-    module = skips.parse(skip).at()
+    module = registry.parse(skip).at()
     start = jit(lambda index: module.init(KEY, jnp.ones((4, 1, 1)), branch=abs, index=index))
     for index in range(5):
         expected = np.eye(4)[index % 4]
@@ -131,7 +132,7 @@ def manifold_matrices(p, x, dynamic):
 )
 def test_streams_compute_their_equations_at_every_position_across_stages(kind, matrices, dynamic):
     x = np.random.default_rng(1).normal(size=(3, 2, 4, 4, 2))
-    module = skips.parse(f"{kind}(streams=3, dynamic={dynamic})").at(0, num_blocks=4)
+    module = registry.parse(f"{kind}(streams=3, dynamic={dynamic})").at(0, num_blocks=4)
     params = jax.eval_shape(lambda: module.init(KEY, x, branch, shortcut))["params"]
     numbers = np.random.default_rng(2)
     params = {k: numbers.normal(size=v.shape) for k, v in sorted(params.items())}

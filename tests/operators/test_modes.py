@@ -7,7 +7,7 @@ import pytest
 
 import lsgeo
 from lsgeo import trees
-from lsgeo.operators import modes
+from lsgeo.operators.products import modes
 from tests import oracles
 from tests.operators import problems
 

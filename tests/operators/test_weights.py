@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.operators import streaming
+from lsgeo.operators.products import streaming
 from tests import oracles
 from tests.operators import problems
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.spectra import batched, lanczos
+from lsgeo.spectra.densities import batched
+from lsgeo.spectra.krylov import lanczos
 from tests import oracles
 
 KEY = jax.random.key(4)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.spectra import lanczos
+from lsgeo.spectra.krylov import lanczos
 from tests import oracles
 
 KEY = jax.random.key(5)

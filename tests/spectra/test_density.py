@@ -17,7 +17,7 @@ def test_moments_of_one_probe_are_exact_to_twice_the_steps_minus_one_and_no_furt
     matrix = (a + a.T) / np.linalg.norm(a + a.T, 2)
     density = lsgeo.spectral_density(lsgeo.dense(matrix), key=KEY, num_probes=1, num_steps=7)
     # The probe that the density used, drawn again from its key.
-    from lsgeo.spectra import lanczos
+    from lsgeo.spectra.krylov import lanczos
 
     probe_key = jax.random.fold_in(jax.random.fold_in(KEY, 0), 0)
     v = np.asarray(lanczos.random_unit(probe_key, 120, jnp.float64))

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.spectra import brackets, spherical
+from lsgeo.spectra.densities import _brackets
+from lsgeo.spectra.krylov import _spherical
 from tests import oracles
 
 KEYS = 200
@@ -73,8 +74,8 @@ def test_bracket_of_one_probe_is_met_by_its_distribution_and_is_half_as_wide_as_
     for _ in range(5):
         masses = rng.standard_normal(300) ** 2
         masses /= masses.sum()
-        rule = brackets.rule(*oracles.gauss(points, masses, 24), 0.0)
-        lower, upper = brackets.bounds(rule, x, 0.0)
+        rule = _brackets.rule(*oracles.gauss(points, masses, 24), 0.0)
+        lower, upper = _brackets.bounds(rule, x, 0.0)
         truth = np.concatenate([[0], np.cumsum(masses)])[np.searchsorted(points, x)]
         assert np.all((lower - 1e-9 <= truth) & (truth <= upper + 1e-9))
         sums = np.concatenate([[0], np.cumsum(rule.weights)])
@@ -95,7 +96,7 @@ def test_bracket_is_the_rule_with_a_prescribed_node():
     moved, first = np.linalg.eigh(matrix)
     at = np.argmin(np.abs(moved - x))
     below, weight = np.sum(first[0, :at] ** 2), first[0, at] ** 2
-    lower, upper = brackets.bounds(brackets.rule(nodes, vectors[0] ** 2, 0.0), np.array([x]), 0.0)
+    lower, upper = _brackets.bounds(_brackets.rule(nodes, vectors[0] ** 2, 0.0), np.array([x]), 0.0)
     np.testing.assert_allclose([lower[0], upper[0]], [below, below + weight], rtol=1e-7)
 
 
@@ -103,7 +104,7 @@ def test_share_of_one_probe_follows_the_beta_law_that_is_inverted():
     # Clopper and Pearson's ends: a share as extreme has probability 2.5 % at either end.
     from scipy import stats
 
-    low, high = spherical.fraction_bounds(
+    low, high = _spherical.fraction_bounds(
         np.array([0.3]), np.array([0.3]), size=80, num_probes=1, confidence=0.95
     )
     assert abs(stats.beta.sf(0.3, 40 * low[0], 40 * (1 - low[0])) - 0.025) < 1e-9
@@ -168,9 +169,9 @@ def test_zero_and_identity_and_definite_spectra_have_no_nan():
 
 
 def test_bound_on_the_largest_eigenvalue_tightens_with_probes_and_steps_and_opens_without():
-    margins = [spherical.missed(10**6, k, 1.0, 0.05, K) for k, K in ((64, 1), (64, 8), (128, 8))]
+    margins = [_spherical.missed(10**6, k, 1.0, 0.05, K) for k, K in ((64, 1), (64, 8), (128, 8))]
     assert margins[0] > margins[1] > margins[2] > 0
-    assert spherical.missed(10**6, 2, 1.0, 0.05) == np.inf
+    assert _spherical.missed(10**6, 2, 1.0, 0.05) == np.inf
     assert oracles.sampled(np.linspace(0, 1, 50), 1, 0, steps=2).largest().upper == np.inf
 
 
@@ -202,7 +203,7 @@ def test_bound_on_the_negative_part_is_that_of_a_linear_program_over_all_distrib
     rng = np.random.default_rng(steps)
     points, masses = np.sort(rng.standard_normal(200)), rng.standard_normal(200) ** 2
     masses /= masses.sum()
-    found = brackets.negative_part(brackets.rule(*oracles.gauss(points, masses, steps), 0.0), 0.0)
+    found = _brackets.negative_part(_brackets.rule(*oracles.gauss(points, masses, steps), 0.0), 0.0)
     x = np.linspace(-8, 8, 2001)
     grid, at = (np.polynomial.chebyshev.chebvander(y / 8, 2 * steps - 2).T for y in (x, points))
     for bound, sign in zip(found, (1, -1), strict=True):

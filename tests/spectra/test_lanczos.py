@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.spectra import basis, lanczos
+from lsgeo.spectra.krylov import basis, lanczos
 from tests import oracles
 
 KEY = jax.random.key(5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.spectra import lanczos, memory
+from lsgeo.spectra.krylov import lanczos, memory
 
 KEY = jax.random.key(0)
 

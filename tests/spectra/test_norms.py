@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.spectra.radau import radau
+from lsgeo.spectra.densities._radau import radau
 from tests import oracles
 
 KEY = jax.random.key(0)
@@ -59,7 +59,7 @@ def test_log_determinant_interval_covers_also_where_the_quadrature_has_not_conve
 
 
 def test_log_determinant_of_one_probe_lies_between_the_rules_of_gauss_and_radau():
-    from lsgeo.spectra import lanczos
+    from lsgeo.spectra.krylov import lanczos
 
     values = np.linspace(0.1, 3, 120)
     matrix = oracles.prescribed(values)

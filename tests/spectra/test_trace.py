@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.spectra.deflation import DeflatedProbes, Krylov
+from lsgeo.spectra.traces._deflation import DeflatedProbes, Krylov
 from tests import oracles
 
 METHODS = ("krylov", "hutch++", "hutchinson", "xtrace")
@@ -90,7 +90,7 @@ def test_hutchinson_on_a_diagonal_matrix_has_no_variance():
 
 
 def test_xtrace_samples_without_one_probe_are_those_of_the_definition():
-    from lsgeo.spectra import probes
+    from lsgeo.spectra.krylov import probes
 
     matrix, m = oracles.prescribed(VALUES), 12
     key = jax.random.key(1)

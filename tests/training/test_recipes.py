@@ -9,7 +9,7 @@ import pytest
 
 import lsgeo
 from lsgeo.training import PAPER_RECIPES, Penalized, Recipe, paper_recipe, start
-from lsgeo.training.optimizers import direction_of
+from lsgeo.training.recipes.optimizers import direction_of
 from tests.training.least_squares import DATA, gradient, loss, numpy_loss, params, run
 
 STEPS = 6

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import optimize
 
 from lsgeo import trees
+from lsgeo.checks import check_positive
 from lsgeo.spectra import pennington_bahri
-from lsgeo.spectra.arguments import check_positive
 
 GRID = np.logspace(-4, 4, 33)  # units tried at first, relative to the median loss
 

@@ -3,10 +3,10 @@
 import math
 from typing import Any
 
+from lsgeo.checks import check_count, check_fraction
 from lsgeo.geometry.critical import search
-from lsgeo.geometry.critical.krylov import krylov, minimal_residual
+from lsgeo.geometry.critical._krylov import krylov, minimal_residual
 from lsgeo.geometry.critical.search import FoundPoint, Landscape, Loss, Progress, Record
-from lsgeo.spectra.arguments import check_count, check_fraction
 
 ARMIJO = 1e-4
 SHORTEST = 2.0**-30

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from lsgeo.checks import check_count
 from lsgeo.geometry.critical import search
-from lsgeo.geometry.critical.krylov import krylov
+from lsgeo.geometry.critical._krylov import krylov
 from lsgeo.geometry.critical.search import FoundPoint, Landscape, Loss, Progress, Record
-from lsgeo.spectra.arguments import check_count
 
 DAMPINGS = 10.0 ** np.arange(1, -7, -1.0)  # in units of the largest |Ritz value|
 ROUNDING = 8

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.operators import LinearOperator, hessian, modes
-from lsgeo.operators.product import unchecked
-from lsgeo.spectra.arguments import check_count, check_fraction
+from lsgeo.checks import check_count, check_fraction
+from lsgeo.operators import LinearOperator, hessian
+from lsgeo.operators.products import modes
+from lsgeo.operators.products.product import unchecked
 
 Loss = Callable[[Any, Any], jax.Array]
 Progress = Callable[[int, int, float], None]

@@ -11,6 +11,8 @@ flow_distance        how far training strays from it
 
 from lsgeo.geometry.dynamics.descent import DescentState, descend
 from lsgeo.geometry.dynamics.edge import EdgeOfStability, edge_of_stability
+from lsgeo.geometry.dynamics.escape_times import EscapeComparison, Escapes, compare_escapes
+from lsgeo.geometry.dynamics.escapes import escape, perturbed_starts
 from lsgeo.geometry.dynamics.flow import FlowState, follow_flow
 from lsgeo.geometry.dynamics.flow_distance import FlowDistance, flow_distance
 from lsgeo.geometry.dynamics.limits import stability_limit
@@ -20,15 +22,20 @@ from lsgeo.geometry.dynamics.top_subspace import TopSubspace, top_subspace
 __all__ = [
     "DescentState",
     "EdgeOfStability",
+    "EscapeComparison",
+    "Escapes",
     "FlowDistance",
     "FlowState",
     "LargestStableRate",
     "TopSubspace",
+    "compare_escapes",
     "descend",
     "edge_of_stability",
+    "escape",
     "flow_distance",
     "follow_flow",
     "largest_stable_rate",
+    "perturbed_starts",
     "stability_limit",
     "top_subspace",
 ]

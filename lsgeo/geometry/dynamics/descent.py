@@ -11,8 +11,8 @@ import numpy as np
 import optax
 
 from lsgeo import trees
-from lsgeo.geometry import surfaces
-from lsgeo.spectra.arguments import check_count, check_positive
+from lsgeo.checks import check_count, check_positive
+from lsgeo.operators.evaluation import evaluate
 
 Optimizer = Callable[[float], optax.GradientTransformation]
 
@@ -104,7 +104,7 @@ def _advance(optimizer, loss, state, batch, rate, count):
 
 
 def _state(loss, step, params, opt_state, batch, losses):
-    value = surfaces.evaluate(loss, params, batch)
+    value = evaluate(loss, params, batch)
     largest = np.sqrt(float(jnp.finfo(value.dtype).max))
     value = float(value)
     diverged = not (abs(value) < largest and bool(_finite(params)))

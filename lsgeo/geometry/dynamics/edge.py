@@ -9,10 +9,10 @@ import numpy as np
 import optax
 
 from lsgeo import trees
+from lsgeo.checks import check_key, check_positive
 from lsgeo.geometry.dynamics.descent import DescentState, Optimizer, descend
 from lsgeo.operators import adam_diagonal, hessian
 from lsgeo.spectra import EigenPairs, extreme_eigenpairs
-from lsgeo.spectra.arguments import check_key, check_positive
 
 
 @trees.register_dataclass

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.spectra.arguments import check_count, check_fraction
+from lsgeo.checks import check_count, check_fraction
 
 GROWTH = (0.2, 4.0)  # of the step size from one step to the next
 SAFETY = 0.9

@@ -9,10 +9,10 @@ import numpy as np
 import optax
 
 from lsgeo import trees
-from lsgeo.geometry import surfaces
+from lsgeo.checks import check_positive
 from lsgeo.geometry.dynamics.descent import DescentState, Optimizer, descend
 from lsgeo.geometry.dynamics.flow import FlowState, between, follow_flow
-from lsgeo.spectra.arguments import check_positive
+from lsgeo.operators.evaluation import evaluate
 
 
 @trees.register_dataclass
@@ -134,5 +134,5 @@ def compare(
         float(between(flow.params, start)),
         flow.error,
         state.loss,
-        float(surfaces.evaluate(loss, flow.params, batch)),
+        float(evaluate(loss, flow.params, batch)),
     )

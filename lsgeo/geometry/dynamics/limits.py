@@ -1,6 +1,6 @@
 """The curvature at which an optimiser becomes unstable on a quadratic, in closed form."""
 
-from lsgeo.spectra.arguments import check_positive
+from lsgeo.checks import check_positive
 
 LIMITED = ("sgd", "momentum", "nesterov", "adam")
 

@@ -10,10 +10,10 @@ import numpy as np
 import optax
 
 from lsgeo import trees
+from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.geometry.dynamics.descent import Optimizer, init, update
 from lsgeo.operators import hessian
 from lsgeo.spectra import extreme_eigenpairs
-from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_positive
 
 
 @trees.register_dataclass

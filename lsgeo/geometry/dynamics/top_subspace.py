@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.operators.curvature import value_gradient_hessian
+from lsgeo.checks import check_count, check_key
+from lsgeo.operators.curvature.hessian import value_gradient_hessian
 from lsgeo.spectra import EigenPairs, Overlap, extreme_eigenpairs
-from lsgeo.spectra.alignment import principal_overlap, subspace_overlap
-from lsgeo.spectra.arguments import check_count, check_key
+from lsgeo.spectra.compare.alignment import principal_overlap, subspace_overlap
 
 
 @trees.register_dataclass

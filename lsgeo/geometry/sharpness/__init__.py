@@ -1,7 +1,7 @@
 """How sharp is a minimum? Nine answers, each with the changes of scale that it is blind to.
 
 Every result names in `invariant_under` the changes of scale that leave it as it is (see
-`lsgeo.geometry.sharpness.scalings`); with all others it moves, though the network's function does not.
+`lsgeo.geometry.sharpness._scalings`); with all others it moves, though the network's function does not.
 
   hessian_sharpness     lambda_max and trace, of the Hessian or scaled
   average_sharpness     expected increase in a ball; scaled: adaptive average case

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.sharpness import scalings
-from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood, check_ball
-from lsgeo.spectra import probes
-from lsgeo.spectra.arguments import check_count, check_key, check_positive
-from lsgeo.spectra.estimate import Estimate
+from lsgeo.checks import check_count, check_key, check_positive
+from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
+from lsgeo.interval import Estimate
+from lsgeo.spectra.krylov import probes
 
 
 @trees.register_dataclass
@@ -45,7 +45,7 @@ class AverageSharpness:
     def __str__(self) -> str:
         return (
             f"average sharpness {self.value:.4g} ± {self.standard_error:.2g} ({self.ball}, radius "
-            f"{self.radius:g}, scaling {self.scaling}; {scalings.describe(self.invariant_under)}; "
+            f"{self.radius:g}, scaling {self.scaling}; {_scalings.describe(self.invariant_under)}; "
             f"{self.num_evaluations} evaluations)"
         )
 
@@ -75,7 +75,7 @@ def average_sharpness(
     gradient cancels, so that the estimate has no noise of first order.
 
     Invariances: with scaling "none", none; "magnitude", layer and unit rescaling, norm-fed weights; "filter",
-    layer rescaling and norm-fed weights (see `lsgeo.geometry.sharpness.scalings`).
+    layer rescaling and norm-fed weights (see `lsgeo.geometry.sharpness._scalings`).
 
     Args:
       loss: `loss(params, batch) -> scalar`, the mean over the examples.
@@ -120,7 +120,7 @@ def average_sharpness(
         at.num_evaluations,
         ball,
         scaling,
-        scalings.INVARIANCES[scaling],
+        _scalings.INVARIANCES[scaling],
     )
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import jax
 
 from lsgeo import trees
-from lsgeo.geometry.sharpness import scalings
+from lsgeo.checks import check_key
+from lsgeo.geometry.sharpness import _scalings
 from lsgeo.operators import hessian
 from lsgeo.operators.base import Preconditioned
-from lsgeo.spectra import Estimate, extreme_eigenpairs, trace
-from lsgeo.spectra.arguments import check_key
+from lsgeo.spectra import Estimate, extreme_eigenpairs
+from lsgeo.spectra.traces import trace
 
 
 @trees.register_dataclass
@@ -33,7 +34,7 @@ class HessianSharpness:
             f"lambda_max {self.largest:.4g} ± {self.residual:.1g}"
             f"{'' if self.converged else ' (not converged)'}, "
             f"trace {self.trace.value:.4g} ± {self.trace.standard_error:.2g} (scaling {self.scaling}; "
-            f"{scalings.describe(self.invariant_under)}; {self.num_matvecs} products)"
+            f"{_scalings.describe(self.invariant_under)}; {self.num_matvecs} products)"
         )
 
 
@@ -73,7 +74,7 @@ def hessian_sharpness(
       ValueError: as `hessian`, `extreme_eigenpairs` and `trace`, or if the scaling is unknown.
     """
     check_key(key)
-    scales = scalings.scales(params, scaling)
+    scales = _scalings.scales(params, scaling)
     op = hessian(loss, params, batch, batches=batches)
     if scaling != "none":
         op = Preconditioned(op, _ravel(op.space, scales))
@@ -87,7 +88,7 @@ def hessian_sharpness(
         op.shape[0],
         pairs.num_matvecs + total.num_matvecs,
         scaling,
-        scalings.INVARIANCES[scaling],
+        _scalings.INVARIANCES[scaling],
     )
 
 

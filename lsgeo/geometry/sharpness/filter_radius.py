@@ -10,11 +10,11 @@ import numpy as np
 from scipy import stats
 
 from lsgeo import trees
-from lsgeo.geometry.directions import normalize_filters
-from lsgeo.geometry.sharpness import scalings
-from lsgeo.geometry.sharpness.ascent import size
-from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood
-from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_positive
+from lsgeo.checks import check_count, check_fraction, check_key, check_positive
+from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.sharpness._ascent import size
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
+from lsgeo.geometry.surfaces.directions import normalize_filters
 
 SMALLEST, RATIO = 1e-3, 1.25
 PRECISION = 1e-3  # relative
@@ -42,7 +42,7 @@ class FilterRadius:
             f"filter-normalised radius {self.median:.4g} in [{self.lower:.4g}, {self.upper:.4g}] (median of "
             f"{len(self.radii)} directions, {beyond} beyond {self.max_radius:g}; "
             f"{100 * self.confidence:g} % confidence; loss + {self.rise:g}; "
-            f"{scalings.describe(self.invariant_under)}; {self.num_evaluations} evaluations)"
+            f"{_scalings.describe(self.invariant_under)}; {self.num_evaluations} evaluations)"
         )
 
 
@@ -120,7 +120,7 @@ def filter_radius(
         at.centre,
         float(max_radius),
         at.num_evaluations,
-        (scalings.LAYERS, scalings.NORMALIZED),
+        (_scalings.LAYERS, _scalings.NORMALIZED),
     )
 
 

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.sharpness import scalings
-from lsgeo.operators import examples as ex
-from lsgeo.operators import streaming
-from lsgeo.operators.curvature import check_one_source
-from lsgeo.operators.fisher import LIKELIHOODS, check_outputs
+from lsgeo.geometry.sharpness import _scalings
+from lsgeo.operators.curvature.fisher import LIKELIHOODS, check_outputs
+from lsgeo.operators.curvature.hessian import check_one_source
+from lsgeo.operators.products import examples as ex
+from lsgeo.operators.products import streaming
 
 
 @trees.register_dataclass
@@ -39,7 +39,7 @@ class FisherRaoNorm:
         return (
             f"Fisher-Rao norm {self.norm:.4g} (squared {self.squared:.4g} ± {self.standard_error:.2g} over "
             f"{self.num_examples} examples; degree {self.degree:.3g} with misfit {self.misfit:.2g}; "
-            f"{scalings.describe(self.invariant_under)}; one derivative)"
+            f"{_scalings.describe(self.invariant_under)}; one derivative)"
         )
 
 
@@ -61,7 +61,7 @@ def fisher_rao_norm(
     (bias-free ReLU layers: k of them), u = k f(w), and the squared norm is k^2 times the mean of f' M f (their
     theorem 3.1): `homogeneous` is that form for the best k, `misfit` says how far the network is from it.
 
-    Invariances: all three of `lsgeo.geometry.sharpness.scalings`, unit rescaling included. It needs no radius
+    Invariances: all three of `lsgeo.geometry.sharpness._scalings`, unit rescaling included. It needs no radius
     and no draw. It is no curvature: a norm of the function's parameters that the curvature metric measures.
 
     Args:
@@ -108,7 +108,7 @@ def fisher_rao_norm(
         misfit,
         float(degree**2 * forms.mean()),
         count,
-        scalings.ALL,
+        _scalings.ALL,
     )
 
 

@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.sharpness import scalings
-from lsgeo.geometry.sharpness.ascent import ascend
-from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood
-from lsgeo.spectra.arguments import check_count, check_key, check_positive
+from lsgeo.checks import check_count, check_key, check_positive
+from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.sharpness._ascent import ascend
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 
 
 @trees.register_dataclass
@@ -31,7 +31,7 @@ class KeskarSharpness:
         return (
             f"Keskar's sharpness at least {self.value:.4g} % (starts {self.starts.min():.4g} to "
             f"{self.starts.max():.4g}, gap {self.gap:.2g}; epsilon {self.epsilon:g}; "
-            f"{scalings.describe(self.invariant_under)}; {self.num_gradients} gradients)"
+            f"{_scalings.describe(self.invariant_under)}; {self.num_gradients} gradients)"
         )
 
 
@@ -91,5 +91,5 @@ def keskar_sharpness(
         at.centre,
         float(epsilon),
         at.num_gradients,
-        scalings.INVARIANCES["box"],
+        _scalings.INVARIANCES["box"],
     )

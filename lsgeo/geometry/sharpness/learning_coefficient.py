@@ -11,12 +11,12 @@ import numpy as np
 from scipy import stats
 
 from lsgeo import trees
-from lsgeo.geometry.directions import random_direction
-from lsgeo.geometry.sharpness import scalings
-from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood
-from lsgeo.operators import examples as ex
-from lsgeo.operators import streaming
-from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_positive
+from lsgeo.checks import check_count, check_fraction, check_key, check_positive
+from lsgeo.draws import random_direction
+from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
+from lsgeo.operators.products import examples as ex
+from lsgeo.operators.products import streaming
 
 ACCEPTANCE = 0.574  # best for Langevin proposals (Roberts and Rosenthal 1998)
 
@@ -45,7 +45,7 @@ class LearningCoefficient:
             f"local learning coefficient {self.value:.4g} in [{self.lower:.4g}, {self.upper:.4g}] "
             f"({100 * self.confidence:g} % confidence; {len(self.chains)} chains, acceptance "
             f"{self.acceptance.mean():.2f}, drift {self.drift:.1f}; n beta {self.scale:.4g}, localization "
-            f"{self.localization:g}; {scalings.describe(self.invariant_under)}; "
+            f"{self.localization:g}; {_scalings.describe(self.invariant_under)}; "
             f"{self.num_gradients} gradients)"
         )
 

@@ -11,11 +11,11 @@ import numpy as np
 from scipy import optimize, stats
 
 from lsgeo import trees
-from lsgeo.geometry.sharpness import scalings
+from lsgeo.checks import check_count, check_fraction, check_key, check_positive
+from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 from lsgeo.geometry.sharpness.average import pair_increases
-from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood
-from lsgeo.spectra import probes
-from lsgeo.spectra.arguments import check_count, check_fraction, check_key, check_positive
+from lsgeo.spectra.krylov import probes
 
 START = 0.01
 MOST_DOUBLINGS = 60
@@ -42,7 +42,7 @@ class PACBayesSigma:
         return (
             f"PAC-Bayes sigma {self.sigma:.4g} in [{self.lower:.4g}, {self.upper:.4g}] "
             f"({100 * self.confidence:g} % confidence; loss + {self.target:g}, scaling {self.scaling}; "
-            f"{scalings.describe(self.invariant_under)}; {self.num_evaluations} evaluations)"
+            f"{_scalings.describe(self.invariant_under)}; {self.num_evaluations} evaluations)"
         )
 
 
@@ -121,7 +121,7 @@ def pac_bayes_sigma(
         at.centre,
         at.num_evaluations,
         scaling,
-        scalings.INVARIANCES[scaling],
+        _scalings.INVARIANCES[scaling],
     )
 
 

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
-from lsgeo.geometry.sharpness import scalings
-from lsgeo.geometry.sharpness.ascent import dual_norm, steepest
-from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood, check_ball
-from lsgeo.spectra.arguments import check_positive
+from lsgeo.checks import check_positive
+from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.sharpness._ascent import dual_norm, steepest
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
 
 
 @trees.register_dataclass
@@ -32,7 +32,7 @@ class SAMSharpness:
     def __str__(self) -> str:
         return (
             f"SAM sharpness {self.value:.4g}, of which {self.first_order:.4g} by the gradient ({self.ball}, "
-            f"radius {self.radius:g}, scaling {self.scaling}; {scalings.describe(self.invariant_under)}; "
+            f"radius {self.radius:g}, scaling {self.scaling}; {_scalings.describe(self.invariant_under)}; "
             f"{self.num_evaluations} evaluations)"
         )
 
@@ -86,5 +86,5 @@ def sam_sharpness(
         at.num_evaluations,
         ball,
         scaling,
-        scalings.INVARIANCES[scaling],
+        _scalings.INVARIANCES[scaling],
     )

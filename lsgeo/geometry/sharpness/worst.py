@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.sharpness import scalings
-from lsgeo.geometry.sharpness.ascent import ascend
-from lsgeo.geometry.sharpness.neighbourhood import Neighbourhood, check_ball
-from lsgeo.spectra.arguments import check_count, check_key, check_positive
+from lsgeo.checks import check_count, check_key, check_positive
+from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.sharpness._ascent import ascend
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
 
 
 @trees.register_dataclass
@@ -33,7 +33,7 @@ class WorstSharpness:
         return (
             f"worst-case sharpness at least {self.value:.4g} (starts {self.starts.min():.4g} to "
             f"{self.starts.max():.4g}, gap {self.gap:.2g}; {self.ball}, radius {self.radius:g}, scaling "
-            f"{self.scaling}; {scalings.describe(self.invariant_under)}; {self.num_gradients} gradients)"
+            f"{self.scaling}; {_scalings.describe(self.invariant_under)}; {self.num_gradients} gradients)"
         )
 
 
@@ -103,5 +103,5 @@ def worst_sharpness(
         at.num_gradients,
         ball,
         scaling,
-        scalings.INVARIANCES[scaling],
+        _scalings.INVARIANCES[scaling],
     )

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.checks import check_positive
 from lsgeo.geometry.singularities.symmetries import Symmetry, count_members, leaf_shapes
 from lsgeo.operators import value_gradient_hessian
-from lsgeo.spectra.arguments import check_positive
 
 POWER_STEPS = 6
 

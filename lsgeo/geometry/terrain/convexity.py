@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from lsgeo import trees
-from lsgeo.geometry.grids import second_difference
+from lsgeo.geometry.surfaces._grids import second_difference
 from lsgeo.geometry.terrain.stencils import grid_of, plane_hessian
 
 TESTS = ("chords", "hessian")

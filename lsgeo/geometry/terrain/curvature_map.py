@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.grids import check_directions, check_grid, check_pair
-from lsgeo.geometry.surfaces import evaluate
+from lsgeo.checks import check_fraction, check_key
+from lsgeo.geometry.surfaces._grids import check_directions, check_grid, check_pair
 from lsgeo.operators import hessian
 from lsgeo.operators.checks import NonFiniteProduct
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.spectra import extreme_eigenpairs
-from lsgeo.spectra.arguments import check_fraction, check_key
 
 COLUMNS = ("loss", "lowest", "highest", "residual_low", "residual_high", "converged", "products")
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.spectra.arguments import check_positive
+from lsgeo.checks import check_positive
 
 
 @trees.register_dataclass

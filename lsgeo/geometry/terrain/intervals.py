@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from lsgeo import trees
-from lsgeo.spectra.arguments import check_count, check_fraction, check_key
+from lsgeo.checks import check_count, check_fraction, check_key
 
 
 @trees.register_dataclass

@@ -9,8 +9,8 @@ from scipy import stats
 from scipy.fft import dctn, idctn
 
 from lsgeo import trees
+from lsgeo.checks import check_count, check_key, check_positive
 from lsgeo.geometry.terrain.merge_tree import merge_tree, plane_of
-from lsgeo.spectra.arguments import check_count, check_key, check_positive
 
 
 @trees.register_dataclass

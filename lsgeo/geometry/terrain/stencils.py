@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.geometry.grids import second_difference
+from lsgeo.geometry.surfaces._grids import second_difference
 
 
 @trees.register_dataclass

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsgeo.geometry import residual_alignment
+from lsgeo.signals import residual_alignment
 from lsgeo.study.metrics.chains import chain_of, has_blocks
 from lsgeo.study.metrics.subject import Metric, Subject, finite_mean
 

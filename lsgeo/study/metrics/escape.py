@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from lsgeo import geometry, models, operators, spectra, trees
-from lsgeo.models import skips
+from lsgeo.models.skips import registry
 from lsgeo.study import linear_classifiers, traps
 from lsgeo.study.metrics.subject import Metric, Subject
 
@@ -131,7 +131,7 @@ def _classifier(batch):
 def _suits(model: nn.Module) -> bool:
     if not isinstance(model, models.MLP) or model.scan:
         return False
-    choice = skips.parse(model.skip)
+    choice = registry.parse(model.skip)
     options = model.block, model.norm, model.activation
     passes = choice.kind in KINDS and not choice.partial
     return passes and options == ("one_layer", "none", "relu")

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from lsgeo import models
-from lsgeo.models import skips, streams
+from lsgeo.models.skips import registry, streams
 from lsgeo.study.metrics.subject import Metric, Subject
 
 NUM_EXAMPLES = 64
@@ -33,7 +33,7 @@ COLUMNS = (
 
 def _measure(subject: Subject) -> dict[str, float]:
     found = dict.fromkeys(COLUMNS, math.nan)
-    choice = skips.parse(subject.model.skip)
+    choice = registry.parse(subject.model.skip)
     if choice.kind in MIXTURES and not dict(choice.options).get("dynamic"):
         return found | _sums(_product(choice, subject.params))
     gates = _gates(choice, subject)

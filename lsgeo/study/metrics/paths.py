@@ -4,8 +4,8 @@ import jax
 import numpy as np
 
 from lsgeo import models
+from lsgeo.draws import generator
 from lsgeo.geometry import gradient_path_energies, path_length_law
-from lsgeo.geometry.permutation_groups import generator
 from lsgeo.study.metrics.chains import chain_of, deletable, has_blocks
 from lsgeo.study.metrics.subject import Metric, Subject, first_examples
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import models
-from lsgeo.models import gates, joins
+from lsgeo.models.skips import gates, joins
 from lsgeo.study.metrics.subject import Metric, Subject
 from lsgeo.study.metrics.unscanned import unscanned
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lsgeo import models
-from lsgeo.geometry import residual_alignment
+from lsgeo.signals import residual_alignment
 from lsgeo.study.metrics import METRICS
 from tests.study.metrics.linear_chains import subject
 

@@ -1,0 +1,59 @@
+"""Boundary checks that all floors share: a ValueError names the argument, what came, and what to do."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from lsgeo import trees
+
+
+def check_key(key: Any, name: str = "key") -> None:
+    """Raises a ValueError unless `key` is one typed random key."""
+    typed = isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if not typed or key.shape != ():
+        raise ValueError(
+            f"`{name}` must be one typed random key; got {type(key).__name__}"
+            f"{getattr(key, 'shape', '')}. Pass jax.random.key(seed)."
+        )
+
+
+def check_count(value: Any, name: str, minimum: int = 1) -> None:
+    """Raises a ValueError unless `value` is an integer of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ValueError(f"`{name}` must be an integer of at least {minimum}; got {value!r}.")
+
+
+def check_fraction(value: Any, name: str) -> None:
+    """Raises a ValueError unless 0 < value < 1."""
+    if not _between(value, 0, 1):
+        raise ValueError(f"`{name}` must lie strictly between 0 and 1; got {value!r}.")
+
+
+def check_positive(value: Any, name: str) -> None:
+    """Raises a ValueError unless `value` is positive and finite."""
+    if not _between(value, 0, float("inf")):
+        raise ValueError(f"`{name}` must be positive and finite; got {value!r}.")
+
+
+def check_same(one: Any, other: Any, name: str, other_name: str) -> None:
+    """Raises a ValueError that names both trees unless they have one structure and the same shapes."""
+    if jax.tree.structure(one) != jax.tree.structure(other):
+        raise ValueError(
+            f"`{name}` and `{other_name}` must be parameters of one network; their structures are "
+            f"{jax.tree.structure(one)} and {jax.tree.structure(other)}."
+        )
+    leaves = jax.tree_util.tree_leaves_with_path(one)
+    for (path, leaf), part in zip(leaves, jax.tree.leaves(other), strict=True):
+        if np.shape(leaf) != np.shape(part):
+            raise ValueError(
+                f"`{name}` and `{other_name}` must be parameters of one network; {trees.path_name(path)} "
+                f"has shape {np.shape(leaf)} in the one and {np.shape(part)} in the other."
+            )
+
+
+def _between(value, low, high):
+    try:
+        return bool(low < value < high)
+    except (TypeError, ValueError):  # no number, or several
+        return False

@@ -1,0 +1,1 @@
+"""Where data come from: files, folders, packages, a hub, a formula."""

@@ -1,0 +1,1 @@
+"""Skip types: what a block adds to the stream, and how."""

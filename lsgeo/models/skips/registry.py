@@ -1,0 +1,119 @@
+"""How a block joins its shortcut and its branch: the skip types that all families share.
+
+A skip type is a small Flax module. It is called with the stream x, the block's branch and, where the
+branch changes the shape, the shortcut that brings x to the new shape; what it does with them is its
+equation. Its own parameters live under "skip", beside the branch's: networks that differ in the skip
+alone have every other parameter in common, with the same initial value for a key.
+
+A skip type is written as text, a name with options: "identity", "constant(scale=0.5)",
+"highway(bias=-4)", "identity(every=2)" for every second block, "identity(stages=(1,))" for stage 1.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lsgeo.models import spelling
+from lsgeo.models.skips import gates, joins, streams
+from lsgeo.models.skips.joins import Skip
+
+SKIPS: dict[str, type[Skip]] = {
+    "none": joins.NoSkip,
+    "identity": joins.Identity,
+    "constant": joins.Constant,
+    "scaled": joins.Scaled,
+    "gated": joins.Gated,
+    "rezero": joins.ReZero,
+    "skipinit": joins.SkipInit,
+    "layerscale": joins.LayerScale,
+    "highway": gates.Highway,
+    "exclusive_gate": gates.ExclusiveGate,
+    "shortcut_gate": gates.ShortcutGate,
+    "projection": gates.Projection,
+    "dropout": gates.Dropout,
+    "stochastic_depth": gates.StochasticDepth,
+    "hyper": streams.Hyper,
+    "mhc": streams.ManifoldHyper,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A skip type with its options, and the blocks that have it; the others have none.
+
+    Attributes:
+      kind: a name of `SKIPS`.
+      options: of the type, as sorted pairs.
+      every: blocks number every - 1, 2 every - 1, ... have the skip; 1 means all.
+      stages: stages that have the skip; None means all.
+    """
+
+    kind: str
+    options: tuple[tuple[str, Any], ...] = ()
+    every: int = 1
+    stages: tuple[int, ...] | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether some blocks have no skip."""
+        return self.every != 1 or self.stages is not None
+
+    @property
+    def streams(self) -> int:
+        """Streams that the network carries between its blocks."""
+        return self.at(parent=None).streams
+
+    def at(
+        self, index: int | None = None, stage: int = 0, *, num_blocks: int = 1, **module
+    ) -> Skip:
+        """Builds the module of one block, "skip"; `index` None stands for any block that has one."""
+        absent = index is not None and (
+            (index + 1) % self.every or (self.stages is not None and stage not in self.stages)
+        )
+        if absent:
+            return joins.NoSkip(num_blocks, **module)
+        return SKIPS[self.kind](num_blocks, **dict(self.options), **module)
+
+
+def parse(text: str) -> Choice:
+    """Reads a skip type as it is written in a configuration.
+
+    Raises:
+      ValueError: for an unknown type or option, or a value out of its range.
+
+    >>> parse("gated(gate=0.5, every=2)")
+    Choice(kind='gated', options=(('gate', 0.5),), every=2, stages=None)
+    """
+    kind, options = spelling.call("skip", text, {k: _options(v) for k, v in SKIPS.items()})
+    every, stages = options.pop("every", 1), options.pop("stages", None)
+    joins.require(every >= 1, "every", every, "at least 1")
+    if stages is not None:
+        given, stages = stages, stages if isinstance(stages, tuple) else (stages,)
+        numbers = stages and all(type(stage) is int and stage >= 0 for stage in stages)
+        joins.require(numbers, "stages", given, "a stage's number from 0, or a tuple of such")
+    choice = Choice(kind, tuple(sorted(options.items())), every, stages)
+    choice.at(parent=None).check()
+    if choice.partial and choice.streams > 1:
+        raise ValueError(
+            f"The skip {text!r} carries {choice.streams} streams through all blocks; `every` and "
+            "`stages` have no meaning for it. Leave them out."
+        )
+    return choice
+
+
+def split(choice: Choice, x: jax.Array) -> jax.Array:
+    """Copies the stream [N, ...] into the skip type's streams [n, N, ...]; one stays as it is."""
+    return x if choice.streams == 1 else jnp.broadcast_to(x[None], (choice.streams, *x.shape))
+
+
+def merge(choice: Choice, x: jax.Array) -> jax.Array:
+    """The sum of the streams, [n, N, ...] -> [N, ...]; one stays as it is."""
+    return x if choice.streams == 1 else x.sum(0)
+
+
+def _options(module):
+    own = {f.name: f.default for f in dataclasses.fields(module)}
+    inherited = {f.name for f in dataclasses.fields(Skip)}
+    return {k: v for k, v in own.items() if k not in inherited} | {"every": 1, "stages": None}

@@ -1,0 +1,172 @@
+"""The Fisher information matrix of a model's own predictive distribution."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+from lsgeo import trees
+from lsgeo.operators import checks
+from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.curvature.hessian import check_one_source
+from lsgeo.operators.products import examples as ex
+from lsgeo.operators.products import streaming
+from lsgeo.operators.products.product import anew, checked, sandwich
+
+LIKELIHOODS = ("softmax", "gaussian")
+
+
+def fisher(
+    predict: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    likelihood: str = "softmax",
+    key: jax.Array | None = None,
+    num_samples: int | None = None,
+    batches: Iterable | None = None,
+) -> LinearOperator:
+    """Returns the Fisher matrix (1/N) sum_n E_y[g_n(y) g_n(y)'] with y drawn from the model.
+
+    g_n(y) is the gradient of -log p(y | x_n). The exact expectation equals the Gauss-Newton matrix of the
+    mean negative log-likelihood (Martens 2020, section 9); no labels enter. With a key, the expectation is
+    the mean over `num_samples` labels for each example, drawn once: an unbiased positive semi-definite
+    estimate, of rank at most N * num_samples. For observed labels see `empirical_fisher`.
+
+    Args:
+      predict: `predict(params, batch) -> outputs`: logits [N, K] for "softmax"; means [N, ...] of a
+        distribution of unit variance for "gaussian", where the exact matrix is J'J / N.
+      params: pytree of floating-point arrays.
+      batch: pytree of arrays with the examples on the leading axis.
+      likelihood: "softmax" or "gaussian".
+      key: typed random key of the labels; None takes the exact expectation. An example's labels
+        depend on the key and its place in the data alone, not on how the data are cut into batches.
+      num_samples: labels for each example; given with `key`.
+      batches: instead of `batch`, batches that can be iterated again and again in one order.
+
+    Returns:
+      A positive semi-definite operator in the units nat / parameter^2.
+
+    Raises:
+      ValueError: if the outputs or arguments do not fit, or `predict` is random, or, streamed, mixes
+        examples (batch normalisation in training mode).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from lsgeo import fisher
+      >>> op = fisher(lambda w, x: x @ w, jnp.zeros((1, 2)), jnp.ones((5, 1)))
+      >>> op.to_dense().tolist()
+      [[0.25, -0.25], [-0.25, 0.25]]
+    """
+    _check_arguments(likelihood, key, num_samples)
+    space = trees.space_of(params)
+    predict = trees.as_pytree(predict, "predict")
+    trees.check_finite(params, "params")
+    metric = _EXACT[likelihood]
+    if key is not None:
+        metric = Partial(_sampled, _SCORES[likelihood], key, np.arange(num_samples))
+    linearize = Partial(_linearize, metric, predict, params)
+    if batches is not None:
+        check_one_source(batch)
+        data = streaming.Batches.of(batches)
+        check_outputs(predict, params, data.first(), likelihood)
+        ex.check_rowwise(predict, params, data.first())
+        return streaming.streamed(None, Partial(anew, linearize), space, data, source="`predict`")
+    check_outputs(predict, params, batch, likelihood)
+    return checked(linearize(ex.whole(batch, space.dtype)), space, source="`predict`")
+
+
+def _check_arguments(likelihood, key, num_samples):
+    if likelihood not in LIKELIHOODS:
+        raise ValueError(f"`likelihood` must be 'softmax' or 'gaussian'; got {likelihood!r}.")
+    if (key is None) != (num_samples is None):
+        raise ValueError(
+            f"`key` and `num_samples` come together; got key={key!r}, num_samples={num_samples!r}. "
+            "Leave both out for the exact expectation."
+        )
+    if key is None:
+        return
+    typed = isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if not typed or key.shape != ():
+        raise ValueError(
+            f"`key` must be one typed random key; got {type(key).__name__}. Pass jax.random.key(seed)."
+        )
+    if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples < 1:
+        raise ValueError(f"`num_samples` must be an integer of at least 1; got {num_samples!r}.")
+
+
+def check_outputs(predict: Callable, params: Any, batch: Any, likelihood: str) -> None:
+    """Raises a ValueError unless `predict` gives one row of real outputs per example.
+
+    Args:
+      predict: predict(params, batch) -> outputs.
+      params: pytree of floating-point arrays.
+      batch: one batch.
+      likelihood: "softmax" asks for [N, K]; any other, "" for none, for [N, ...].
+    """
+    num = ex.num_examples(batch)
+    avals = checks.check_deterministic(predict, params, batch, "predict")
+    fits = len(avals) == 1 and jnp.issubdtype(avals[0].dtype, jnp.floating)
+    fits = fits and avals[0].shape[:1] == (num,)
+    if not fits or (likelihood == "softmax" and avals[0].ndim != 2):
+        of = f" for likelihood={likelihood!r}" if likelihood else ""
+        shape = "[N, K]" if likelihood == "softmax" else "[N, ...]"
+        raise ValueError(
+            f"`predict` must return one real array {shape} with N = {num}{of}; got "
+            f"{', '.join(str(aval) for aval in avals)}. Put positions that each predict a label on the "
+            "leading axis, in the outputs and in the batch."
+        )
+
+
+@jax.jit
+def _linearize(metric, predict, params, examples):
+    with jax.default_matmul_precision("highest"):
+        outputs, jvp = jax.linearize(lambda p: predict(p, examples.batch), params)
+    return Partial(sandwich, jvp, metric(outputs, examples))
+
+
+def _softmax(outputs, examples):
+    return Partial(_softmax_product, jax.nn.softmax(outputs), examples.weights)
+
+
+def _softmax_product(p, weights, u):
+    centred = u - jnp.sum(p * u, axis=1, keepdims=True)
+    return (weights[:, None] * p * centred).astype(u.dtype)
+
+
+def _gaussian(outputs, examples):
+    weights = examples.weights.reshape(-1, *[1] * (outputs.ndim - 1))
+    return Partial(_gaussian_product, weights)
+
+
+def _gaussian_product(weights, u):
+    return (weights * u).astype(u.dtype)
+
+
+def _sampled(scores, key, samples, outputs, examples):
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, examples.index)
+    keys = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))(keys, samples)
+    drawn = jax.vmap(jax.vmap(scores, (0, None)))(keys, outputs)  # (N, samples, K)
+    return Partial(_sampled_product, drawn, examples.weights / len(samples))
+
+
+def _sampled_product(scores, weights, u):
+    along = jnp.einsum("nsk,nk->ns", scores, u.reshape(len(u), -1), precision=trees.HIGHEST)
+    spread = jnp.einsum("nsk,ns->nk", scores, weights[:, None] * along, precision=trees.HIGHEST)
+    return spread.reshape(u.shape).astype(u.dtype)
+
+
+def _softmax_score(key, logits):
+    label = jax.random.categorical(key, logits)
+    return jax.nn.softmax(logits) - jax.nn.one_hot(label, len(logits), dtype=logits.dtype)
+
+
+def _gaussian_score(key, mean):
+    return jax.random.normal(key, (mean.size,), mean.dtype)
+
+
+_EXACT = {"softmax": Partial(_softmax), "gaussian": Partial(_gaussian)}
+_SCORES = {"softmax": Partial(_softmax_score), "gaussian": Partial(_gaussian_score)}

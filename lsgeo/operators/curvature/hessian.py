@@ -1,0 +1,168 @@
+"""The Hessian of a loss as a linear operator."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from lsgeo import trees
+from lsgeo.operators import checks
+from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.products import examples as ex
+from lsgeo.operators.products import modes, streaming
+from lsgeo.operators.products.product import checked, unchecked
+
+
+def hessian(
+    loss: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    batches: Iterable | None = None,
+    weights: Any = None,
+    mode: str = "auto",
+) -> LinearOperator:
+    """Returns the Hessian of `loss` at `params` as a linear operator.
+
+    The default linearises the gradient once and re-uses the linearisation for every product, at
+    about two gradients each (Pearlmutter 1994 gives the recurrences that it amounts to). Before it
+    is returned the operator is tested: see `lsgeo.operators.checks`.
+
+    Args:
+      loss: `loss(params, batch) -> scalar`, the mean over the batch's examples; pure. A loss that is
+        itself a registered pytree may carry arrays, such as frozen batch statistics.
+      params: pytree of floating-point arrays.
+      batch: pytree of arrays with the examples on the leading axis.
+      batches: instead of `batch`, a list of such batches or another object that can be iterated
+        again and again in one order, from the host's memory or from disk. Batches may be ragged; at
+        most two shapes are compiled, and the device holds two batches at a time.
+      weights: [N] non-negative weights of all examples, in the order of the data; the loss becomes
+        sum_i w_i loss_i / sum_i w_i. The loss is then called on batches of one example, under `vmap`.
+      mode: "linearized"; "forward-over-reverse" or "reverse-over-reverse", which recompute the
+        primal in each product and keep nothing; "finite-difference", the central difference of the
+        gradient with step eps^(1/3) ||params|| / ||v||, for kernels without a forward derivative,
+        exact to about eps^(2/3). "auto" takes the first that works and whose linearisation fits into
+        half of the free memory; the operator's `mode` says which. Streamed batches always recompute.
+
+    Returns:
+      A symmetric operator in the units loss / parameter^2.
+
+    Raises:
+      ValueError: if the loss is not a finite real scalar, is random, is not a mean over examples where
+        it is streamed or weighted, or its Hessian is not symmetric to rounding (dropout, batch
+        normalisation in training mode); if the arguments do not fit.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from lsgeo import hessian
+      >>> def loss(w, x):
+      ...     return 0.5 * jnp.mean((x @ w) ** 2)
+      >>> op = hessian(loss, jnp.ones(2), jnp.array([[1.0, 0.0], [0.0, 2.0]]))
+      >>> (op @ jnp.ones(2)).tolist()
+      [0.5, 2.0]
+    """
+    modes.check_mode(mode)
+    space = trees.space_of(params)
+    loss = trees.as_pytree(loss, "loss")
+    if isinstance(jax.tree.leaves(params)[0], jax.core.Tracer):
+        return _traced(loss, params, batch, batches, weights, mode)
+    trees.check_finite(params, "params")
+    if batches is not None:
+        check_one_source(batch)
+        return _streamed(loss, params, space, streaming.Batches.of(batches), weights, mode)
+    checks.check_loss(loss, params, batch)
+    if weights is not None:
+        ex.check_mean(loss, params, batch)
+        loss, batch = Partial(ex.weighted_loss, loss), ex.whole(batch, space.dtype, weights)
+    if mode == "auto":
+        mode = modes.choose(loss, params, batch)
+    if mode == "linearized":
+        value, _, product = modes.linearize(loss, params, batch)
+    else:
+        modes.check_forward_rule(mode, loss, params, batch)
+        value = ex.value_of(loss, params, batch)
+        product = modes.product_of(mode, loss, params, batch)
+    checks.check_value(value)
+    op = checked(product, space, mode=mode, unit=modes.noise_unit(mode, space))
+    return modes.with_truncation_error(op, "product") if mode == "finite-difference" else op
+
+
+def value_gradient_hessian(
+    loss: Callable[[Any, Any], jax.Array],
+    params: Any,
+    batch: Any = None,
+    *,
+    batches: Iterable | None = None,
+) -> tuple[float, Any, LinearOperator]:
+    """Returns the loss, its gradient (like `params`) and its Hessian.
+
+    One linearisation gives all three for a `batch`; `batches` are gone through once for the loss and the
+    gradient.
+
+    Raises:
+      ValueError: as `hessian`.
+    """
+    if batches is not None:
+        op = hessian(loss, params, batch, batches=batches)
+        return *_streamed_gradient(trees.as_pytree(loss, "loss"), params, batches), op
+    space = trees.space_of(params)
+    loss = trees.as_pytree(loss, "loss")
+    trees.check_finite(params, "params")
+    checks.check_loss(loss, params, batch)
+    value, gradient, product = modes.linearize(loss, params, batch)
+    checks.check_value(value)
+    return float(value), gradient, checked(product, space)
+
+
+def _streamed_gradient(loss, params, batches):
+    value, gradient = 0.0, jax.tree.map(jnp.zeros_like, params)
+    for part, share in streaming.Batches.of(batches):
+        one, slope = _gradient(loss, params, part)
+        value += share * float(one)
+        gradient = jax.tree.map(lambda g, s, w=share: g + w * s, gradient, slope)
+    return value, gradient
+
+
+@jax.jit
+def _gradient(loss, params, batch):
+    return jax.value_and_grad(loss)(params, batch)
+
+
+def check_one_source(batch: Any) -> None:
+    """Raises a ValueError if `batch` came beside `batches`."""
+    if batch is not None:
+        raise ValueError("pass either `batch` or `batches`, not both.")
+
+
+def _traced(loss, params, batch, batches, weights, mode):
+    """Builds the operator inside `jit`, where nothing can be checked."""
+    if batches is not None or weights is not None:
+        raise ValueError("inside `jit`, `hessian` takes neither `batches` nor `weights`.")
+    space = trees.space_of(params)
+    if mode in ("auto", "linearized"):
+        return unchecked(modes.linearize(loss, params, batch)[2], space)
+    return unchecked(modes.product_of(mode, loss, params, batch), space, mode)
+
+
+def _streamed(loss, params, space, data, weights, mode):
+    mode = _checked_streaming(loss, params, data.first(), mode)
+    plain = modes.product_of(mode, loss, params)
+    weighted = modes.product_of(mode, Partial(ex.weighted_loss, loss), params)
+    unit = modes.noise_unit(mode, space)
+    op = streaming.streamed(plain, weighted, space, data, weights=weights, mode=mode, unit=unit)
+    if mode != "finite-difference":
+        return op
+    return modes.with_truncation_error(op, "plain", "weighted")
+
+
+def _checked_streaming(loss, params, first, mode):
+    checks.check_loss(loss, params, first)
+    checks.check_value(ex.value_of(loss, params, first))
+    ex.check_mean(loss, params, first)
+    if mode == "auto":
+        return modes.choose_streamed(loss, params, first)
+    mode = "forward-over-reverse" if mode == "linearized" else mode
+    modes.check_forward_rule(mode, loss, params, first)
+    return mode

@@ -1,0 +1,57 @@
+"""The neural tangent kernel of a batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.tree_util import Partial
+
+from lsgeo import trees
+from lsgeo.operators import checks
+from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.products.product import checked
+
+
+def ntk(predict: Callable[[Any, Any], Any], params: Any, batch: Any) -> LinearOperator:
+    """Returns the empirical neural tangent kernel J J' as an operator on the outputs.
+
+    J is the Jacobian of all outputs of the batch in the parameters (Jacot, Gabriel and Hongler 2018). Its
+    nonzero eigenvalues are those of J'J: divided by N, of `fisher(..., likelihood="gaussian")`.
+
+    Args:
+      predict: `predict(params, batch) -> outputs`, a pytree of arrays.
+      params: pytree of floating-point arrays.
+      batch: pytree of arrays. It is one batch: the kernel of two batches has entries between them.
+
+    Returns:
+      A positive semi-definite operator on pytrees like the outputs, in the units output^2 / parameter^2,
+      not divided by the number of examples.
+
+    Raises:
+      ValueError: if the outputs are not real floating-point arrays, not finite, or random.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from lsgeo import ntk
+      >>> ntk(lambda w, x: x @ w, jnp.ones(1), jnp.array([[1.0], [2.0]])).to_dense().tolist()
+      [[1.0, 2.0], [2.0, 4.0]]
+    """
+    trees.space_of(params)
+    predict = trees.as_pytree(predict, "predict")
+    trees.check_finite(params, "params")
+    checks.check_deterministic(predict, params, batch, "predict")
+    outputs, product = _linearize(predict, params, batch)
+    space = trees.space_of(outputs, "outputs")
+    trees.check_finite(outputs, "outputs")
+    return checked(product, space, source="`predict`")
+
+
+@jax.jit
+def _linearize(predict, params, batch):
+    with jax.default_matmul_precision("highest"):
+        outputs, jvp = jax.linearize(lambda p: predict(p, batch), params)
+    return outputs, Partial(_product, jvp, params)
+
+
+def _product(jvp, params, u):
+    return jvp(jax.linear_transpose(jvp, params)(u)[0])

@@ -1,0 +1,1 @@
+"""How a product with a curvature is made: modes, batches, examples."""

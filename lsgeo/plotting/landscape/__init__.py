@@ -1,0 +1,1 @@
+"""Figures of a loss around networks and between them."""

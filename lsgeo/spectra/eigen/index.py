@@ -1,0 +1,122 @@
+"""How many eigenvalues are negative?"""
+
+import dataclasses
+
+import jax
+import numpy as np
+
+from lsgeo import trees
+from lsgeo.checks import check_count, check_fraction, check_key
+from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.checks import check_operator
+from lsgeo.spectra.densities import _brackets
+from lsgeo.spectra.densities.quadrature import density_of
+from lsgeo.spectra.krylov import _spherical, lanczos, probes
+
+
+@trees.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class IndexEstimate:
+    """The number of eigenvalues below -threshold: `lower` <= index <= `upper` with probability `confidence`.
+
+    At least `certain` of them is beyond doubt but for rounding.
+    """
+
+    value: float
+    lower: int
+    upper: int
+    certain: int
+    confidence: float
+    threshold: float  # in the units of op
+    noise: float
+    num_matvecs: int
+
+    def __str__(self) -> str:
+        return (
+            f"index about {self.value:.4g} in [{self.lower}, {self.upper}] with probability "
+            f"{self.confidence:g}, certainly at least {self.certain} ({self.num_matvecs} products)"
+        )
+
+
+def index_estimate(
+    op: LinearOperator,
+    *,
+    key: jax.Array,
+    tau: float | None = None,
+    confidence: float = 0.95,
+    num_probes: int = 8,
+    num_steps: int = 32,
+) -> IndexEstimate:
+    """Bounds the number m of eigenvalues below -tau, each counted as often as it occurs.
+
+    The share of the eigenvalues below -tau is bounded as in `SpectralDensity`, from each probe's moments and
+    the law of a mean share. The number of Ritz values below -tau is a certain lower bound (Cauchy's
+    interlacing).
+
+    Args:
+      op: symmetric operator on [n].
+      key: typed random key for the start vectors.
+      tau: eigenvalues in [-tau, 0] do not count, in the units of op; by default and at least the noise floor.
+      confidence: probability that [lower, upper] is to cover.
+      num_probes: start vectors; the interval is about 2 sqrt(2 / (num_probes * m)) of m to either side.
+      num_steps: Lanczos steps per start vector; more tell closer eigenvalues from -tau. Where n is no
+        more than num_probes * num_steps the count is that of the dense matrix.
+
+    Returns:
+      IndexEstimate.
+
+    Raises:
+      ValueError: if an argument is out of range, or a product is not finite.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from lsgeo import dense, index_estimate
+      >>> op = dense(jnp.diag(jnp.array([-2.0, -1.0, 3.0])))
+      >>> found = index_estimate(op, key=jax.random.key(0))
+      >>> found.lower, found.value, found.upper
+      (2, 2.0, 2)
+    """
+    check_operator(op)
+    check_key(key)
+    check_fraction(confidence, "confidence")
+    check_count(num_probes, "num_probes")
+    check_count(num_steps, "num_steps")
+    if tau is not None and not (tau >= 0 and np.isfinite(tau)):
+        raise ValueError(f"`tau` must be a number of at least 0; got {tau!r}.")
+    n = op.shape[0]
+    if n <= num_probes * num_steps:
+        return _exact(op, tau, confidence)
+    rules = []
+    for probe in range(num_probes):
+        state = lanczos.start(op, num_steps, key=jax.random.fold_in(key, probe))
+        rules.append(lanczos.tridiagonal(lanczos.extend(op, state, 0, num_steps), num_steps))
+    density = density_of(rules, num_steps, op)
+    noise, threshold = density.noise, max(tau or 0.0, density.noise)
+    # Beyond a breakdown, where the density ends, Ritz values still interlace the eigenvalues.
+    certain = max(int(np.sum(rule.eigh()[0] < -threshold - noise)) for rule in rules)
+    low, high = _fraction_below(density, -threshold, confidence)
+    lower, upper = _spherical.count_bounds(low, high, n, certain)
+    value = float(np.clip(n * (low + high) / 2, lower, upper))
+    return IndexEstimate(
+        value, lower, upper, certain, confidence, threshold, noise, density.num_matvecs
+    )
+
+
+def _fraction_below(density, x, confidence):
+    point = np.array([np.nextafter(x, -np.inf)])
+    sides = np.mean([_brackets.bounds(rule, point, 0.0) for rule in density.rules()], axis=0)
+    low, high = _spherical.fraction_bounds(
+        *sides, size=density.size, num_probes=len(density.nodes), confidence=confidence
+    )
+    return float(low[0]), float(high[0])
+
+
+def _exact(op, tau, confidence):
+    matrix = np.asarray(op.to_dense(), np.float64)
+    probes.check_products(matrix)
+    values = np.linalg.eigvalsh(matrix)
+    noise = float(op.noise) * float(np.abs(values).max())
+    threshold = max(tau or 0.0, noise)
+    count = int(np.sum(values < -threshold))
+    n = len(values)
+    return IndexEstimate(float(count), count, count, count, confidence, threshold, noise, n)

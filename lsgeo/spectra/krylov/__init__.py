@@ -1,0 +1,8 @@
+"""Krylov spaces: Lanczos, where its basis lies, random probes, and what fits into memory."""
+
+from lsgeo.spectra.krylov.memory import MemoryPlan, memory_plan
+
+__all__ = [
+    "MemoryPlan",
+    "memory_plan",
+]

@@ -1,0 +1,189 @@
+"""What a run will take in memory, before it starts."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from lsgeo import trees
+from lsgeo.checks import check_count
+from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.checks import check_operator
+from lsgeo.operators.products.streaming import Batches
+from lsgeo.spectra.krylov.basis import check_place
+
+SHARE = 0.8  # of the free memory that a basis may take
+SMALL = 2**26  # bytes that are there without asking
+VECTORS = 6  # vectors of n that a step holds at once
+
+
+@trees.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class MemoryPlan:
+    """Bytes that a Lanczos run takes, the memory there is, and where the basis goes."""
+
+    basis: int  # Lanczos vectors
+    linearisation: int  # arrays the operator holds: linearisation, parameters, resident data
+    data: int  # the largest streamed batch
+    workspace: int  # one product and one orthogonalisation
+    device_free: int | None  # None where the device does not say
+    host_free: int | None
+    choice: str  # "device", "host" or "none"
+
+    @property
+    def total(self) -> int:
+        """Bytes of basis, linearisation, data and workspace together."""
+        return self.basis + self.linearisation + self.data + self.workspace
+
+    def __str__(self) -> str:
+        free = "unknown" if self.device_free is None else _size(self.device_free)
+        return (
+            f"MemoryPlan: basis {_size(self.basis)}, linearisation {_size(self.linearisation)}, data "
+            f"{_size(self.data)}, workspace {_size(self.workspace)}; {free} free; basis: {self.choice}"
+        )
+
+
+def memory_plan(op: LinearOperator, *, num_steps: int = 64, basis: str = "auto") -> MemoryPlan:
+    """Predicts the memory of a Lanczos run of `num_steps` steps.
+
+    Counts the arrays that the operator holds, asks the compiler for the temporaries of one product and
+    counts the basis. Where the basis is on the device it may take 80 % of what is free there; else it goes to
+    the host's memory (on an accelerator), else nowhere.
+
+    Args:
+      op: symmetric operator on [n].
+      num_steps: Lanczos steps, or the `basis_size` of a search for eigenpairs, whose restarts hold
+        up to half a basis more.
+      basis: "auto", or the place that is wanted: "device", "host" or "none".
+
+    Returns:
+      MemoryPlan, in bytes.
+
+    Raises:
+      ValueError: if an argument is out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from lsgeo import dense, memory_plan
+      >>> memory_plan(dense(jnp.eye(100, dtype=jnp.float32)), num_steps=20).linearisation
+      40004
+    """
+    check_operator(op)
+    check_count(num_steps, "num_steps")
+    check_place(basis)
+    rows = min(num_steps, op.shape[0]) + 1
+    choice = place(op, rows, basis, none=True)
+    row = op.shape[0] * op.dtype.itemsize
+    arrays, batches = _held(op)
+    data = max((_bytes(jax.tree.leaves(b)) for source in batches for b in source.source), default=0)
+    return MemoryPlan(
+        basis=0 if choice == "none" else rows * row,
+        linearisation=_bytes(arrays),
+        data=data,
+        workspace=VECTORS * row + _product_bytes(op),
+        device_free=device_free(),
+        host_free=host_free(),
+        choice=choice,
+    )
+
+
+def place(op: LinearOperator, rows: int, basis: str, none: bool = False) -> str:
+    """Chooses where `rows` Lanczos vectors go; "none" only where it is allowed.
+
+    Raises:
+      ValueError: if they fit nowhere.
+    """
+    if basis != "auto":
+        return basis
+    needed = (rows + VECTORS) * op.shape[0] * op.dtype.itemsize
+    if needed <= SMALL or _fits(needed, device_free()):
+        return "device"
+    if jax.default_backend() != "cpu" and _fits(needed, host_free()):
+        return "host"
+    if none:
+        return "none"
+    raise ValueError(
+        f"`basis_size`: {rows} vectors of {op.shape[0]} take {_size(needed)}, more than the memory that is "
+        "free. Ask for fewer vectors or eigenvalues."
+    )
+
+
+def device_free() -> int | None:
+    """Bytes that are free on the default device."""
+    device = jax.devices()[0]
+    if device.platform == "cpu":
+        return host_free()
+    stats = device.memory_stats() or {}
+    if "bytes_limit" not in stats:
+        return None
+    return stats["bytes_limit"] - stats["bytes_in_use"]
+
+
+def host_free() -> int | None:
+    """Bytes that are free in the host's memory, within the limit of the control group."""
+    free = []
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            free.append(1024 * int(line.split()[1]))
+    group = pathlib.Path("/sys/fs/cgroup")
+    limit, used = _read(group / "memory.max").strip(), _read(group / "memory.current").strip()
+    if limit.isdigit() and used.isdigit():
+        free.append(int(limit) - int(used))
+    return min(free, default=None)
+
+
+def _read(path):
+    try:
+        return pathlib.Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def _fits(needed, free):
+    return free is None or needed <= SHARE * free
+
+
+def _held(node: Any) -> tuple[list[Any], list[Batches]]:
+    """Finds the arrays and the streamed batches within an operator."""
+    if isinstance(node, Batches):
+        return [], [node]
+    if hasattr(node, "nbytes"):
+        return [node], []
+    children = jax.tree.leaves(node)
+    if len(children) == 1 and children[0] is node:
+        children = []
+        if dataclasses.is_dataclass(node):
+            children = [getattr(node, field.name) for field in dataclasses.fields(node)]
+    arrays, batches = [], []
+    for child in children:
+        more_arrays, more_batches = _held(child)
+        arrays += more_arrays
+        batches += more_batches
+    return arrays, batches
+
+
+def _bytes(arrays):
+    return sum({id(a): int(a.nbytes) for a in arrays if hasattr(a, "nbytes")}.values())
+
+
+def _product_bytes(op):
+    """The compiler's figure for one product; a Python function's own memory is unknown."""
+    vector = jax.ShapeDtypeStruct(op.shape[:1], op.dtype)
+    if op.traceable:
+        lowered = jax.jit(lambda o, v: o._flat_matvec(v)).lower(op, vector)
+    else:
+        batches, product = getattr(op, "batches", None), getattr(op, "product", None)
+        if batches is None or product is None:
+            return 0
+        lowered = jax.jit(product).lower(batches.first(), op.space.like)
+    analysis = lowered.compile().memory_analysis()
+    return 0 if analysis is None else int(analysis.temp_size_in_bytes)
+
+
+def _size(count):
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{np.int64(count)} B"

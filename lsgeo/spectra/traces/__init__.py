@@ -1,0 +1,12 @@
+"""Traces, diagonals and norms from random probes."""
+
+from lsgeo.spectra.traces.diagonal import Diagonal, diagonal
+from lsgeo.spectra.traces.norms import frobenius_norm
+from lsgeo.spectra.traces.trace import trace
+
+__all__ = [
+    "Diagonal",
+    "diagonal",
+    "frobenius_norm",
+    "trace",
+]

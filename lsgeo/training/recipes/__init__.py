@@ -1,0 +1,1 @@
+"""Recipes of training: optimisers, schedules, penalties, published ones."""
