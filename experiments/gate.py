@@ -8,9 +8,9 @@ python -m experiments.gate --config=configs/gate.py --config.run=runs/gated --wo
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
-import time
 
 import jax
 import numpy as np
@@ -89,17 +89,13 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         trained = pathlib.Path(workdir) / "train"
         train.run(config.network, trained, progress)
     network = _network.load(trained, config.checkpoint, config.num_examples)
-    gates = np.linspace(0, 1, config.num_gates)
+    gates, entries = np.linspace(0, 1, config.num_gates), []
     for k, gate in enumerate(gates):
-        if opened.has(_name(k)):
-            _refuse_other(opened, k, network)
-        else:
-            opened.save(_name(k), _measure(config, network, gate))
+        measure = functools.partial(_measure, config, network, gate)
+        entries.append(opened.stage(f"gate_{k:03d}", network.sha256, measure))
         if progress is not None:
-            progress(k + 1, len(gates), _line(opened.load(_name(k))))
-    opened.save(
-        "summary", _summary(config, network, [opened.load(_name(k)) for k in range(len(gates))])
-    )
+            progress(k + 1, len(gates), _line(entries[-1]))
+    opened.save("summary", _summary(config, network, entries))
     _draw(opened, network.arm)
     return opened
 
@@ -122,7 +118,6 @@ def _check(config):
 
 
 def _measure(config, network, gate):
-    started = time.monotonic()
     constants = models.set_gates(network.constants, gate)
     if config.batch_stats == "re-estimated":
         variables = {"params": network.params, **constants}
@@ -144,22 +139,12 @@ def _measure(config, network, gate):
         "residual_min": pairs.residuals[0],
         "converged": bool(np.all(pairs.converged)),
         "num_matvecs": pairs.num_matvecs,
-        "network_sha256": network.sha256,
-        "seconds": time.monotonic() - started,
     }
 
 
 @jax.jit
 def _evaluate(loss, predict, params, batch):
     return loss(params, batch), models.accuracy(predict(params, batch), batch)
-
-
-def _refuse_other(opened, k, network):
-    if opened.load(_name(k))["network_sha256"] != network.sha256:
-        raise ValueError(
-            f"`workdir` {opened.path} holds {_name(k)} of other weights: the network was trained again "
-            "since. Use another --workdir, or delete that directory."
-        )
 
 
 def _summary(config, network, entries):
@@ -171,10 +156,6 @@ def _summary(config, network, entries):
         "batch_stats": config.batch_stats if "batch_stats" in network.constants else "none",
         "step": network.step,
     }
-
-
-def _name(k):
-    return f"gate_{k:03d}"
 
 
 def _line(entry):

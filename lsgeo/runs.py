@@ -1,36 +1,31 @@
 """A run's directory: configuration, provenance, metrics and arrays.
 
     run = open_run("runs/a", config)
-    if not run.has("summary"):
-        run.save("summary", {"loss": 0.1, "status": "trained"})
-    run.load("summary")["status"]
+    summary = run.stage("summary", "", lambda: {"loss": 0.1, "status": "trained"})
+    summary["status"]
 
 Files appear whole or not at all, so that a killed run continues where it stopped.
 """
 
 import contextlib
 import dataclasses
-import datetime
-import functools
-import importlib.metadata
 import json
 import os
 import pathlib
-import platform
-import subprocess
-import sys
+import time
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
 import numpy as np
+
+from lsgeo.provenance import here
 
 CONFIG = "config.json"
 PROVENANCE = "provenance.json"
 METRICS = "metrics.jsonl"
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "lsgeo")
+FINGERPRINT = "network_sha256"  # in the files of stages
 
 
 class DamagedFileError(ValueError):
@@ -98,6 +93,33 @@ class Run:
             ) from error
         return {key: value.item() if value.ndim == 0 else value for key, value in arrays.items()}
 
+    def stage(
+        self, name: str, fingerprint: str, compute: Callable[[], Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Returns arrays/NAME.npz, which is `compute()`, with its seconds, where it is not there yet.
+
+        Args:
+          name: file name without suffix.
+          fingerprint: of what is measured beside the configuration, such as the hash of a network's weights;
+            "" where there is no such thing.
+          compute: called as compute() at most once; gives what `save` takes.
+
+        Raises:
+          ValueError: if what is there was measured of something else, or is damaged.
+        """
+        if not self.has(name):
+            started = time.monotonic()
+            found = dict(compute())
+            mark = {FINGERPRINT: fingerprint} if fingerprint else {}
+            self.save(name, {"seconds": time.monotonic() - started, **found, **mark})
+        stored = self.load(name)
+        if fingerprint and stored.get(FINGERPRINT) != fingerprint:
+            raise ValueError(
+                f"`workdir` {self.path} holds {name} of other weights: the training run was repeated since. "
+                "Use another --workdir, or delete that directory."
+            )
+        return stored
+
     def log(self, record: Mapping[str, Any]) -> None:
         """Appends one record, a mapping of names to numbers or text, to metrics.jsonl."""
         path = self.path / METRICS
@@ -163,7 +185,7 @@ def open_run(
         _refuse_other(path, load_config(path), mine)
     path.mkdir(parents=True, exist_ok=True)
     if not (path / PROVENANCE).exists():
-        write_json(path / PROVENANCE, {**_provenance(), **(provenance or {})})
+        write_json(path / PROVENANCE, {**here(), **(provenance or {})})
     if not (path / CONFIG).exists():
         write_json(path / CONFIG, mine)
     return Run(path)
@@ -228,37 +250,6 @@ def _refuse_other(path, theirs, mine):
                 f"`workdir` {path} belongs to another configuration: `{field}` is {old!r} there "
                 f"and {new!r} here. Use another --workdir, or delete that directory."
             )
-
-
-def _provenance():
-    versions = {name: _version(name) for name in _PACKAGES}
-    devices = jax.devices()
-    return {
-        "versions": {"python": platform.python_version(), **versions},
-        "device_kind": devices[0].device_kind,
-        "device_count": len(devices),
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_changes": _git("status", "--porcelain"),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "argv": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],
-    }
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-@functools.cache
-def _git(*arguments):
-    command = ["git", "-C", str(pathlib.Path(__file__).parent), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def _cut_unfinished_line(file):

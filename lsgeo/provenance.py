@@ -1,0 +1,46 @@
+"""Where a result comes from: versions, device, commit, time, arguments."""
+
+import datetime
+import functools
+import importlib.metadata
+import pathlib
+import platform
+import subprocess
+import sys
+from typing import Any
+
+import jax
+
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "lsgeo")
+
+
+def here() -> dict[str, Any]:
+    """Versions, device, commit, time and arguments of this process."""
+    versions = {name: _version(name) for name in _PACKAGES}
+    devices = jax.devices()
+    return {
+        "versions": {"python": platform.python_version(), **versions},
+        "device_kind": devices[0].device_kind,
+        "device_count": len(devices),
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_changes": _git("status", "--porcelain"),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "argv": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def _git(*arguments):
+    command = ["git", "-C", str(pathlib.Path(__file__).parent), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
