@@ -68,7 +68,7 @@ class Space:
     @property
     def dtype(self) -> np.dtype:
         """Dtype of flat vectors: the leaves' common type, at least float32."""
-        return np.dtype(jnp.promote_types(jnp.result_type(*self.dtypes), jnp.float32))
+        return common_dtype(*self.dtypes, jnp.float32)
 
     @property
     def eps(self) -> float:
@@ -80,6 +80,12 @@ class Space:
         """A pytree of `jax.ShapeDtypeStruct`, one for each leaf."""
         leaves = map(jax.ShapeDtypeStruct, self.shapes, self.dtypes)
         return jax.tree.unflatten(self.treedef, list(leaves))
+
+
+def common_dtype(*dtypes: Any) -> np.dtype:
+    """The dtype that holds all of some dtypes, also where the session promotes none by itself."""
+    with jax.numpy_dtype_promotion("standard"):
+        return np.dtype(jnp.result_type(*dtypes))
 
 
 def as_pytree(function: Callable, name: str) -> Callable:
@@ -177,16 +183,22 @@ def unravel(space: Space, flat: jax.Array) -> Any:
 
 def vdot(a: Any, b: Any) -> jax.Array:
     """Inner product of two pytrees at the highest matrix precision."""
-    products = jax.tree.map(
-        lambda x, y: jnp.vdot(x.reshape(-1), y.reshape(-1), precision=HIGHEST), a, b
-    )
-    return sum(jax.tree.leaves(products))
+    pairs = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+    products = [
+        jnp.vdot(
+            *(side.reshape(-1).astype(common_dtype(x, y)) for side in (x, y)), precision=HIGHEST
+        )
+        for x, y in pairs
+    ]
+    dtype = common_dtype(*products)
+    return sum(product.astype(dtype) for product in products)
 
 
 def norm(a: Any) -> jax.Array:
     """Euclidean norm of a pytree, free of overflow and underflow in the squares."""
     peaks = [jnp.max(jnp.abs(leaf), initial=0) for leaf in jax.tree.leaves(a)]
-    largest = jnp.stack(peaks).max()
+    dtype = common_dtype(*peaks)
+    largest = jnp.stack([peak.astype(dtype) for peak in peaks]).max()
     unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
     scaled = jax.tree.map(lambda leaf: leaf / unit.astype(leaf.dtype), a)
     return unit * jnp.sqrt(vdot(scaled, scaled))

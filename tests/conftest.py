@@ -1,4 +1,4 @@
-"""Every test session is strict: float64, no rank promotion, and (pyproject.toml) warnings are errors."""
+"""Every test session is strict: float64, no promotion, and (pyproject.toml) warnings are errors."""
 
 import importlib.metadata
 import os
@@ -15,3 +15,4 @@ import jax  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
