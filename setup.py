@@ -12,7 +12,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["lsgeo", "lsgeo.*"]),
-    package_data={"lsgeo.report": ["*.jinja"]},
+    package_data={"lsgeo.study.page": ["*.jinja"]},
     python_requires=">=3.11",
     install_requires=[
         "jax>=0.10",

@@ -1,6 +1,6 @@
 """One metric of the study, of the checkpoints of a training run.
 
-Paper: each metric names its own, see `lsgeo.study.metrics`.
+Paper: each metric names its own, see `lsgeo.study.measures`.
 Command: python -m experiments.measure --config=configs/measure.py --metric=confusion --config.run=runs/train
   --workdir=runs/measure
 Expected: one line for each checkpoint with the metric's figures.

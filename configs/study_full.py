@@ -12,8 +12,8 @@ Expected test errors of the ResNets, in %, with and without shortcuts (Li et al.
 Run time: --dry-run estimates it; never run as a whole by us.
 """
 
-from experiments._family import Family
 from experiments.study import Config
+from lsgeo.study.config import Family
 
 # Curvature and surfaces on a part of the training data; what needs many trainings is left to smaller tiers.
 _COMMON = {

@@ -6,8 +6,8 @@ Expected: C3, C4, C6, C9 and C10 supported, C2 contradicted (no difference), C1 
 Run time: about 5 min on two CPU cores.
 """
 
-from experiments._family import Family
 from experiments.study import Config
+from lsgeo.study.config import Family
 
 
 def get_config() -> Config:

@@ -6,8 +6,8 @@ Expected: docs/findings.md.
 Run time: one to two hours on two CPU cores; a killed run continues. Disk: 190 MB.
 """
 
-from experiments._family import Family
 from experiments.study import Config
+from lsgeo.study.config import Family
 
 _ALL_TYPES = (
     "plain,residual,scaled,halved,exclusive-gate,shortcut-gate,projection,dropout,highway,"

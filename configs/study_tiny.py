@@ -5,8 +5,8 @@ Command: python -m experiments.study --config=configs/study_tiny.py --workdir=ru
 Expected: report.html, verdicts.json and results.csv; no number in them matters.
 """
 
-from experiments._family import Family
 from experiments.study import Config
+from lsgeo.study.config import Family
 
 
 def get_config() -> Config:

@@ -12,7 +12,7 @@ import shutil
 import sys
 
 from lsgeo import plotting
-from lsgeo.report import words
+from lsgeo.study.page import words
 
 DOCS = pathlib.Path(__file__).parent
 KEPT = DOCS / "study"

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from experiments import _main, _network, train
 from lsgeo import runs, training
-from lsgeo.study import metrics
+from lsgeo import study
 
 FURTHER_SEEDS = 1000  # Networks from other initial weights have the seeds seed + 1000 k.
 
@@ -25,7 +25,7 @@ class Config:
 
     Attributes:
       run: directory of a run of experiments.train.
-      metric: name of a metric of `lsgeo.study.metrics.METRICS`.
+      metric: name of a metric of `lsgeo.study.METRICS`.
       checkpoints: names such as "init", "loss_0.5", "end"; () takes all. One that the run never reached is
         left out.
       num_examples: training examples, the first ones; 0 takes all.
@@ -54,10 +54,10 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       ValueError: for a bad field, a model that the metric does not suit, a run without these checkpoints, or
         another configuration's directory.
     """
-    metric = metrics.METRICS.get(config.metric)
+    metric = study.METRICS.get(config.metric)
     if metric is None:
         raise ValueError(
-            f"Unknown `metric`: {config.metric!r}. Choose one of: {', '.join(metrics.METRICS)}."
+            f"Unknown `metric`: {config.metric!r}. Choose one of: {', '.join(study.METRICS)}."
         )
     names = [
         name
@@ -79,7 +79,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         progress(len(names), len(names), metric.name)
         for name in names:
             found = opened.load(name)
-            print(f"{name}: " + ", ".join(f"{c} {found[c]:.4g}" for c in metric.columns))
+            print(f"{name}: " + ", ".join(f"{c} {found[c]:.4g}" for c in metric.names))
     return opened
 
 
@@ -98,7 +98,7 @@ def _measure(config, metric, name, opened):
         )
     data = train.load_data(network.config)
     key = jax.random.fold_in(jax.random.key(config.seed), zlib.crc32(metric.name.encode()))
-    subject = metrics.Subject(
+    subject = study.Subject(
         model=network.model,
         constants=network.constants,
         params=network.params,
@@ -111,8 +111,8 @@ def _measure(config, metric, name, opened):
         retrained=functools.partial(_retrained, config, network.config, name, opened),
     )
     found = metric.measure(subject)
-    if set(found) != set(metric.columns):
-        raise RuntimeError(f"{metric.name} returned {sorted(found)}, not {metric.columns}.")
+    if set(found) != set(metric.names):
+        raise RuntimeError(f"{metric.name} returned {sorted(found)}, not {metric.names}.")
     opened.save(
         name,
         {

@@ -15,9 +15,10 @@ import os
 import jax
 import numpy as np
 
-from experiments import _figures, _main, _network, _results, _surface, _terrain, train
+from experiments import _figures, _main, _network, _surface, _terrain, train
 from lsgeo import geometry, runs
 from lsgeo.geometry import terrain
+from lsgeo.study import table
 
 SIDES = ("runs", "twins")
 
@@ -122,7 +123,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     cut = _terrain.censored(arms)
     rows = _terrain.table(groups, config.windows, jax.random.key(config.seed), cut)
     opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
-    _results.write_csv(opened.path / "table.csv", rows)
+    table.write_csv(opened.path / "table.csv", rows)
     _figures.save(opened, "terrain", _terrain.scalars_figure(groups, rows, config.windows))
     planes = {arm: [entries for _, entries in networks] for arm, networks in arms.items()}
     _figures.save(opened, "minima", _terrain.minima_figure(planes))

@@ -33,6 +33,8 @@ from lsgeo.models.losses import accuracy as accuracy
 from lsgeo.models.losses import check_labels as check_labels
 from lsgeo.models.losses import cross_entropy as cross_entropy
 from lsgeo.models.losses import squared_error as squared_error
+from lsgeo.models.options import fields_of as fields_of
+from lsgeo.models.options import options_of as options_of
 from lsgeo.models.published import PUBLISHED as PUBLISHED
 from lsgeo.models.skips.streams import sinkhorn as sinkhorn
 from lsgeo.models.variables import activations as activations

@@ -1,19 +1,14 @@
-"""The study: twins, claims about skip connections, their statistics and verdicts."""
+"""The study: twins, claims about skip connections, their measures, statistics and verdicts."""
 
+from lsgeo.study.arms import ARMS, Arm, arm_of, parse_arms
 from lsgeo.study.claims import CLAIMS, Claim, Hypothesis, Published
 from lsgeo.study.contracts import Contract, contract
-from lsgeo.study.contrasts import Condition, Contrast, Row, Sample
-from lsgeo.study.correlations import RankCorrelation
-from lsgeo.study.interactions import Anova, Interaction, Term, anova
-from lsgeo.study.linear_classifiers import LinearClassifier, fit_linear, label_signal
-from lsgeo.study.metrics import METRICS, READINGS, Metric, Subject
-from lsgeo.study.protocols import splitting_factors
-from lsgeo.study.races import Race, StableRate, check_rates, constant_loss, narrow_stable_rate, race
-from lsgeo.study.speeds import Speed, SpeedUp, best_speed, speed_up
-from lsgeo.study.statistics import Effect, effect, holm, seeds_needed, simes
-from lsgeo.study.traps import dead_layer, linear_minimum, zero_point
-from lsgeo.study.twins import ARMS, Arm, Start, Twins, arm_of, parse_arms
-from lsgeo.study.verdicts import (
+from lsgeo.study.contrasts.correlations import RankCorrelation
+from lsgeo.study.contrasts.interactions import Anova, Interaction, Term, anova
+from lsgeo.study.contrasts.paired import Condition, Contrast, Row, Sample
+from lsgeo.study.decisions.protocols import splitting_factors
+from lsgeo.study.decisions.statistics import Effect, effect, holm, seeds_needed, simes
+from lsgeo.study.decisions.verdicts import (
     DECISIONS,
     VERDICTS,
     Design,
@@ -21,18 +16,34 @@ from lsgeo.study.verdicts import (
     Verdict,
     conditions,
     decide,
+    untested,
 )
+from lsgeo.study.measures import MEASURES, METRICS, READINGS, Column, Measure, Subject
+from lsgeo.study.races.races import (
+    Race,
+    StableRate,
+    check_rates,
+    constant_loss,
+    narrow_stable_rate,
+    race,
+)
+from lsgeo.study.races.speeds import Speed, SpeedUp, best_speed, speed_up
+from lsgeo.study.traps.linear_classifiers import LinearClassifier, fit_linear, label_signal
+from lsgeo.study.traps.traps import dead_layer, linear_minimum, zero_point
+from lsgeo.study.twins import Start, Twins
 
 __all__ = [
     "ARMS",
     "CLAIMS",
     "DECISIONS",
+    "MEASURES",
     "METRICS",
     "READINGS",
     "VERDICTS",
     "Anova",
     "Arm",
     "Claim",
+    "Column",
     "Condition",
     "Contract",
     "Contrast",
@@ -42,7 +53,7 @@ __all__ = [
     "Hypothesis",
     "Interaction",
     "LinearClassifier",
-    "Metric",
+    "Measure",
     "Published",
     "Race",
     "RankCorrelation",
@@ -77,5 +88,6 @@ __all__ = [
     "simes",
     "speed_up",
     "splitting_factors",
+    "untested",
     "zero_point",
 ]

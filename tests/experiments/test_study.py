@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from configs import study_full, study_quick, study_standard, study_tiny
-from experiments import _estimate, _grid, _network, study
+from experiments import _network, study
 from lsgeo import runs, training, trees
-from lsgeo.study import CLAIMS, VERDICTS
+from lsgeo.study import CLAIMS, VERDICTS, plan
+from lsgeo.study.engine import estimate
 
 
 def test_tiny_study_writes_a_verdict_for_every_hypothesis_of_its_claims(finished_study):
@@ -97,7 +98,7 @@ def test_what_twins_have_in_common_is_measured_on_the_networks_that_were_trained
 
 def test_runs_start_with_the_weights_of_their_description(finished_study):
     config, workdir = finished_study
-    for cell in _grid.cells(config, workdir):
+    for cell in plan.cells(config, workdir):
         stored = training.load_checkpoint(cell.path / "train", "init")["params"]
         network = _network.load(cell.path / "train", "init")
         start = cell.twins.starts(network.batch, network.num_classes)[cell.arm.name]
@@ -166,12 +167,12 @@ def test_a_grid_with_a_network_that_cannot_exist_is_refused_by_name(tmp_path, ch
 def test_every_network_of_a_tier_can_be_built_and_every_claim_that_it_asks_has_a_condition(tier):
     config = tier.get_config()
     claims = study._check(config)
-    cells = _grid.cells(config, "nowhere")
-    _grid.check(cells)
+    cells = plan.cells(config, "nowhere")
+    plan.check(cells)
     assert len({cell.path for cell in cells}) == len(cells)
-    jobs = [job for cell in cells for job in _grid.jobs(cell, config, claims)]
+    jobs = [job for cell in cells for job in plan.jobs(cell, config, claims)]
     assert len({job.workdir for job in jobs}) == len(jobs)
-    designs = _grid.designs(config)
+    designs = plan.designs(config)
     for claim in claims:
         assert study.study.conditions(claim.hypotheses[0], designs), claim.name
     if tier is study_standard:
@@ -200,11 +201,11 @@ def test_an_estimate_adds_up_the_runs_that_are_missing(finished_study, tmp_path)
     config, workdir = finished_study
     claims = study._check(config)
     there, missing = (
-        [job for cell in _grid.cells(config, root) for job in _grid.jobs(cell, config, claims)]
+        [job for cell in plan.cells(config, root) for job in plan.jobs(cell, config, claims)]
         for root in (workdir, tmp_path)
     )
-    assert _estimate.estimate(there).seconds == 0
-    found = _estimate.estimate(missing)
+    assert estimate.estimate(there).seconds == 0
+    found = estimate.estimate(missing)
     np.testing.assert_allclose(found.seconds, sum(job.cost for job in missing))
     assert found.networks == 4 and found.done == 0
     stored = training.load_checkpoint(there[0].workdir, "init")["params"]

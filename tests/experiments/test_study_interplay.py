@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from configs import study_standard
-from experiments import _grid, _interplay, _needs
+from experiments import _needs
 from lsgeo import study
+from lsgeo.study import plan
+from lsgeo.study.decisions import interplay
 
 CONFIG = study_standard.get_config()
 
@@ -47,7 +49,7 @@ def _by_design(found):
 def test_an_interplay_that_is_planted_is_found_and_one_that_is_not_is_not():
     names = ("MLP", "ResNet", "ViT")
     for interplay in (0.0, 2.0):
-        found = _by_design(_interplay.analyses(rows(interplay=interplay), CONFIG))
+        found = _by_design(interplay.analyses(rows(interplay=interplay), CONFIG))
         whole = found[("arm", "norm", "family"), names, "matched"]["terms"]
         assert whole["arm"]["p"] < 1e-6
         assert (whole["arm x norm"]["p"] < 1e-6) == (interplay > 0)
@@ -58,7 +60,7 @@ def test_an_interplay_that_is_planted_is_found_and_one_that_is_not_is_not():
 
 def test_a_cell_whose_networks_all_failed_is_named_and_the_other_mixers_are_analysed():
     found = _by_design(
-        _interplay.analyses(rows(leave_out=[("ViT", "none", "plain", "matched")]), CONFIG)
+        interplay.analyses(rows(leave_out=[("ViT", "none", "plain", "matched")]), CONFIG)
     )
     whole = found[("arm", "norm", "family"), ("MLP", "ResNet", "ViT"), "matched"]
     assert "terms" not in whole and "plain/none/ViT: 0" in whole["text"]
@@ -71,12 +73,12 @@ def test_both_sides_of_an_interaction_are_measured_when_it_alone_is_asked_for(fa
     claims = [claim for claim in study.CLAIMS if claim.name == "C13"]
     cells = [
         cell
-        for cell in _grid.cells(CONFIG, "nowhere")
+        for cell in plan.cells(CONFIG, "nowhere")
         if (cell.family, cell.norm, cell.arm.name, cell.seed) == (family, norm, "residual", 0)
     ]
     assert cells
     for cell in cells:
-        assert "spectrum" in [job.name for job in _grid.jobs(cell, CONFIG, claims)]
+        assert "spectrum" in [job.name for job in plan.jobs(cell, CONFIG, claims)]
     settings = CONFIG.families()["Synthetic"]
     needed = _needs.needed("Synthetic", settings, "none", "residual", cell.twins.arms, claims)
     assert "rank" not in needed

@@ -7,11 +7,12 @@ import re
 import numpy as np
 import pytest
 
-from experiments import _grid, _networks, _page, _pictures
-from experiments._family import Family
 from experiments.study import Config
 from lsgeo import runs, study
-from lsgeo.study.contrasts import Difference, LogRatio
+from lsgeo.study import plan
+from lsgeo.study.config import Family
+from lsgeo.study.contrasts.paired import Difference, LogRatio
+from lsgeo.study.page import networks, pictures, write
 
 CONFIG = Config(
     mlp=Family(depths=(2, 4), norms=("layer",)),
@@ -26,7 +27,7 @@ CLAIM = study.Claim("C1", "Sharpness", "Skips flatten", (HYPOTHESIS,), "Twins.",
 
 
 def fill(root):
-    for cell in _grid.cells(CONFIG, root):
+    for cell in plan.cells(CONFIG, root):
         reached = not (cell.arm.name == "plain" and cell.depth == 4 and cell.seed > 0)
         _train(cell, reached)
         _spectra(cell, reached)
@@ -69,9 +70,9 @@ def write(root, rows=(), problems=()):
         "MLP", "mlp", "layer", (2, 4), ("plain", "residual"), frozenset(HYPOTHESIS.contrast.columns)
     )
     verdicts = study.decide([CLAIM], rows, [design] if rows else [])
-    answer = _page.write(
+    answer = write.write(
         root / "report.html",
-        cells=_grid.cells(CONFIG, root),
+        cells=plan.cells(CONFIG, root),
         rows=rows,
         contracts=[],
         verdicts=verdicts,
@@ -141,7 +142,7 @@ def test_the_explorer_holds_every_network_with_its_seeds_deepest_twins_first(wri
 
 def test_damaged_and_missing_runs_leave_a_page_of_what_is_there(tmp_path):
     root = fill(tmp_path)
-    damaged, missing = _grid.cells(CONFIG, root)[:2]
+    damaged, missing = plan.cells(CONFIG, root)[:2]
     (damaged.path / "spectrum" / "arrays" / "init.npz").write_bytes(b"no zip")
     (damaged.path / "train" / "metrics.jsonl").write_text("{broken\n{}\n")
     (missing.path / "train" / "arrays" / "summary.npz").unlink()
@@ -155,7 +156,7 @@ def test_damaged_and_missing_runs_leave_a_page_of_what_is_there(tmp_path):
 def test_an_untrained_study_has_a_page_without_an_explorer(tmp_path):
     answer, page = write(tmp_path)
     assert "0 networks" in answer and "explorer-data" not in page
-    assert _networks.explorer(_grid.cells(CONFIG, tmp_path), 0.5) is None
+    assert networks.explorer(plan.cells(CONFIG, tmp_path), 0.5) is None
 
 
 def test_the_forest_has_a_panel_for_ratios_and_one_for_differences():
@@ -164,8 +165,8 @@ def test_the_forest_has_a_panel_for_ratios_and_one_for_differences():
     arms = ("plain", "residual")
     design = study.Design("MLP", "mlp", "layer", (4,), arms, frozenset({"lambda_max"}))
     verdicts = study.decide([claim], rows(), [design])
-    image = _pictures.forest(verdicts).image
+    image = pictures.forest(verdicts).image
     for said in ("C1a It is sharper", "C1b It is sharper", "factor between", "multiples of"):
         assert said in image
-    assert "multiples of" not in _pictures.forest(verdicts[:1]).image
-    assert _pictures.forest(study.decide([claim], rows(), [])) is None
+    assert "multiples of" not in pictures.forest(verdicts[:1]).image
+    assert pictures.forest(study.decide([claim], rows(), [])) is None

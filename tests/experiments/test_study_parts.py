@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from configs import study_tiny
-from experiments import _needs, _pool, _records, study
-from experiments._family import Family
+from experiments import _needs, _records, study
 from lsgeo.study import CLAIMS
+from lsgeo.study.config import Family
+from lsgeo.study.engine import pool
 
 ARMS = ("plain", "residual", "scaled")
 
@@ -58,14 +59,14 @@ def test_workers_take_turns_on_the_devices_that_this_process_may_use(
     monkeypatch, chosen, workers, devices
 ):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
-    assert _pool._devices(workers) == devices
+    assert pool._devices(workers) == devices
 
 
 def test_a_network_is_one_process_s_at_a_time(tmp_path):
     fcntl = pytest.importorskip("fcntl")
     place = os.open(tmp_path, os.O_RDONLY)
     try:
-        with _pool._alone(tmp_path), pytest.raises(BlockingIOError):
+        with pool._alone(tmp_path), pytest.raises(BlockingIOError):
             fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from configs import study_tiny
-from experiments import _estimate, _grid, _results, _state
 from lsgeo import runs, study
+from lsgeo.study import plan, table
+from lsgeo.study.engine import estimate, state
 
 RATE = 0.03  # of the trainings that are measured
 CONFIG = study_tiny.get_config()
@@ -29,7 +30,7 @@ def summary(reached):
 
 def training(cell, losses=(), speeds=None):
     """Writes a training and its races: losses every 10 steps, steps to the loss by rate."""
-    job = next(job for job in _grid.jobs(cell, CONFIG, study.CLAIMS) if job.name == "train")
+    job = next(job for job in plan.jobs(cell, CONFIG, study.CLAIMS) if job.name == "train")
     opened = runs.open_run(job.workdir, job.config)
     opened.save("summary", summary(40))
     for place, loss in enumerate(losses):
@@ -41,13 +42,13 @@ def training(cell, losses=(), speeds=None):
 def whole_runs(cells, losses=(), speeds=None):
     for cell in cells:
         training(cell, losses, (speeds or {}).get(cell.seed))
-    rows, damaged = _results.collect(cells, CONFIG.matched_loss)
+    rows, damaged = table.collect(cells, CONFIG.matched_loss)
     assert damaged == []
     return [row for row in rows if row["reading"] == ""]
 
 
 def plain(root):
-    return [cell for cell in _grid.cells(CONFIG, root) if cell.arm.name == "plain"]
+    return [cell for cell in plan.cells(CONFIG, root) if cell.arm.name == "plain"]
 
 
 def test_steps_are_those_at_the_rate_of_the_lowest_median_and_bounds_where_the_loss_was_not_reached(
@@ -95,7 +96,7 @@ def test_the_largest_eigenvalue_is_laid_beside_the_limit_of_the_heavy_ball(tmp_p
             "total_matvecs": 3,
         },
     )
-    rows, _ = _results.collect([cell], CONFIG.matched_loss)
+    rows, _ = table.collect([cell], CONFIG.matched_loss)
     (row,) = (row for row in rows if row["reading"] == "end")
     # 2 (1 + 0.9) / learning rate, Cohen et al. 2021.
     np.testing.assert_allclose(row["limit_share"], 19.0 * RATE / 3.8)
@@ -107,13 +108,13 @@ def test_the_largest_eigenvalue_is_laid_beside_the_limit_of_the_heavy_ball(tmp_p
 def test_what_is_left_is_estimated_by_what_the_finished_runs_have_taken(tmp_path):
     settings = dataclasses.replace(CONFIG.mlp, cost=50.0)
     config = dataclasses.replace(CONFIG, mlp=settings)
-    cells = _grid.cells(config, tmp_path)
-    jobs = [job for cell in cells for job in _grid.jobs(cell, config, study.CLAIMS[:2])]
+    cells = plan.cells(config, tmp_path)
+    jobs = [job for cell in cells for job in plan.jobs(cell, config, study.CLAIMS[:2])]
     done = [job for job in jobs if job.name == "train"][:2]  # expected to take 100 s
     for job in done:
         runs.open_run(job.workdir, job.config)
-        runs.write_json(job.workdir / _state.MARKER, {"seconds": 10.0, "sizes": {}})
-    found = _estimate.estimate([job for job in jobs if job in done or job.name == "train"])
+        runs.write_json(job.workdir / state.MARKER, {"seconds": 10.0, "sizes": {}})
+    found = estimate.estimate([job for job in jobs if job in done or job.name == "train"])
     others = [job for job in jobs if job.name == "train" and job not in done]
     np.testing.assert_allclose(found.seconds, 0.2 * sum(job.cost for job in others))
     assert (found.done, found.left) == (2, len(others))

@@ -12,8 +12,10 @@ import time
 
 import pytest
 
-from experiments import _grid, _pool, _state, study
+from experiments import study
 from lsgeo import runs
+from lsgeo.study import plan
+from lsgeo.study.engine import pool, state
 
 FILES = ("verdicts.json", "results.csv", "twins.json")
 
@@ -32,15 +34,13 @@ def _written(workdir):
 
 def _jobs(config, workdir):
     claims = study._check(config)
-    return [
-        job for cell in _grid.cells(config, workdir) for job in _grid.jobs(cell, config, claims)
-    ]
+    return [job for cell in plan.cells(config, workdir) for job in plan.jobs(cell, config, claims)]
 
 
 def test_a_second_run_starts_nothing_and_leaves_the_page_alone(finished_study, monkeypatch, capsys):
     config, workdir = finished_study
     before = (workdir / "report.html").stat().st_mtime_ns
-    monkeypatch.setattr(_pool, "run_all", lambda *_: pytest.fail("something was started"))
+    monkeypatch.setattr(pool, "run_all", lambda *_: pytest.fail("something was started"))
     study.run(config, workdir, progress=lambda *_: None)
     assert "nothing to do" in capsys.readouterr().out
     assert (workdir / "report.html").stat().st_mtime_ns == before
@@ -50,7 +50,7 @@ def test_a_study_that_was_moved_is_complete_where_it_is_now(copy, finished_study
     config, workdir = copy
     before = _written(finished_study[1])
     (workdir / "verdicts.json").unlink()
-    monkeypatch.setattr(_pool, "run_all", lambda *_: pytest.fail("something was started"))
+    monkeypatch.setattr(pool, "run_all", lambda *_: pytest.fail("something was started"))
     study.run(config, workdir)
     assert _written(workdir) == before
 
@@ -165,18 +165,18 @@ def test_a_study_that_is_killed_in_the_middle_ends_in_the_same_verdicts(finished
 def test_the_state_of_a_run_is_told_from_its_directory(copy):
     config, workdir = copy
     job = next(job for job in _jobs(config, workdir) if job.name == "spectrum")
-    assert _state.state(job).kind == "done" and _state.state(job).seconds > 0
+    assert state.state(job).kind == "done" and state.state(job).seconds > 0
     other = dataclasses.replace(job, config=dataclasses.replace(job.config, num_steps=9))
-    assert _state.state(other).kind == "other" and "`num_steps` is 8" in _state.state(other).text
+    assert state.state(other).kind == "other" and "`num_steps` is 8" in state.state(other).text
     file = job.workdir / "arrays" / "init.npz"
     file.write_bytes(file.read_bytes() + b"x")
-    assert _state.state(job).kind == "damaged"
+    assert state.state(job).kind == "damaged"
     file.unlink()
-    assert _state.state(job).kind == "missing"
+    assert state.state(job).kind == "missing"
     (job.workdir / "config.json").write_text("{")
-    assert _state.state(job).kind == "damaged"
+    assert state.state(job).kind == "damaged"
     shutil.rmtree(job.workdir)
-    assert _state.state(job).kind == "missing"
+    assert state.state(job).kind == "missing"
 
 
 def test_a_result_of_an_earlier_version_that_lacks_a_figure_is_measured_again(copy):
@@ -188,7 +188,7 @@ def test_a_result_of_an_earlier_version_that_lacks_a_figure_is_measured_again(co
     del stored["test_error"]
     run.save("end", stored)
     job = next(job for job in _jobs(config, workdir) if job.workdir == folder)
-    _state.mark(job, 1.0)
+    state.mark(job, 1.0)
     study.run(config, workdir)
     assert _written(workdir) == before
     assert folder.with_name("metric-generalization.damaged").exists()
@@ -206,12 +206,12 @@ def test_what_a_network_without_the_loss_lacks_is_not_waited_for(copy):
     job = next(job for job in _jobs(config, workdir) if job.name == "spectrum")
     late = dataclasses.replace(job.config, checkpoints=("loss_1.0",))
     late = dataclasses.replace(job, name="late", config=late)
-    assert _state.state(late).kind == "missing"
+    assert state.state(late).kind == "missing"
     shutil.rmtree(job.cell.path / "train" / "checkpoints" / "loss_1.0")
-    assert _state.state(late).kind == "nothing"
+    assert state.state(late).kind == "nothing"
     (job.cell.path / "train" / "done.json").unlink()
-    assert _state.state(late).kind == "missing"
-    assert _state.state(job).kind == "done"
+    assert state.state(late).kind == "missing"
+    assert state.state(job).kind == "done"
 
 
 def test_a_training_of_another_version_is_left_out_of_the_verdicts(copy):

@@ -8,7 +8,7 @@ import pytest
 from lsgeo.models.factory import MODELS
 from lsgeo.models.norms import NORMS
 from lsgeo.study import ARMS, CLAIMS
-from lsgeo.study.metrics import METRICS, READINGS
+from lsgeo.study.measures import METRICS, READINGS
 
 SHARES = ("zero_fraction", "negative_fraction", "negative_mass")
 # What is measured without a metric, by reading.

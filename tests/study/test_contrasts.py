@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lsgeo.study import Condition, Interaction
-from lsgeo.study.contrasts import Difference, LogRatio, Within
-from lsgeo.study.depth_contrasts import DepthGrowth
+from lsgeo.study.contrasts.depths import DepthGrowth
+from lsgeo.study.contrasts.paired import Difference, LogRatio, Within
 
 HERE = Condition("MLP", "none", 4, "matched", ("plain", "residual"))
 

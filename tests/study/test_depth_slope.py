@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsgeo.study import Condition
-from lsgeo.study.depth_contrasts import DepthSlope
+from lsgeo.study.contrasts.depths import DepthSlope
 
 WHERE = Condition("mlp", "none", 0, "end", ("plain", "residual"))
 SLOPE = DepthSlope("sigma", low=-1.3, high=-0.7)

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from lsgeo.study import Claim, Design, Hypothesis, decide
-from lsgeo.study.contrasts import LogRatio
+from lsgeo.study.contrasts.paired import LogRatio
 
 NUM_STUDIES = 200
 NAMES = tuple(f"x{i}" for i in range(18))

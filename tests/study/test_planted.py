@@ -6,7 +6,7 @@ import numpy as np
 
 import lsgeo
 from lsgeo.study import Claim, Design, Hypothesis, decide
-from lsgeo.study.contrasts import Difference, LogRatio
+from lsgeo.study.contrasts.paired import Difference, LogRatio
 
 SEEDS = range(5)
 WIDTH, DEPTH, NUM = 3, 3, 12

@@ -15,7 +15,7 @@ from lsgeo.study import (
     seeds_needed,
     splitting_factors,
 )
-from lsgeo.study.contrasts import LogRatio
+from lsgeo.study.contrasts.paired import LogRatio
 
 NOISE = np.array([-0.05, 0.03, 0.0, 0.06, -0.04])
 BOTH = (("plain", "residual"), ("plain", "scaled"))

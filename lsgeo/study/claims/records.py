@@ -1,13 +1,13 @@
 """What a claim is: its words, its hypotheses, what would refute it, and what is published.
 
 A new claim is a new record in this folder and, where no metric measures it yet, a metric in
-`lsgeo.study.metrics`.
+`lsgeo.study.measures`.
 """
 
 import dataclasses
 from collections.abc import Collection
 
-from lsgeo.study.contrasts import Contrast
+from lsgeo.study.contrasts.paired import Contrast
 
 RESIDUAL = (("plain", "residual"),)
 BOTH_SCALES = (("plain", "residual"), ("plain", "scaled"))
@@ -69,7 +69,7 @@ class Hypothesis:
 
     def pairs(self, arms: Collection[str]) -> list[tuple[str, str]]:
         """Its pairs of arms that a family with `arms` has; none where the contrast needs an arm beside."""
-        if not set(getattr(self.contrast, "arms", ())) <= set(arms):
+        if not set(self.contrast.arms) <= set(arms):
             return []
         return [pair for pair in self.arms if set(pair) <= set(arms)]
 

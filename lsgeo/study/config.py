@@ -1,0 +1,210 @@
+"""What a study is asked: its families of networks, its arms, its claims."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from lsgeo.study.arms import parse_arms
+from lsgeo.study.claims import CLAIMS, Claim
+from lsgeo.study.measures import MEASURES
+
+
+@dataclasses.dataclass
+class Family:
+    """One family of networks and how it is trained and measured.
+
+    Attributes:
+      model: a family or a published network of `lsgeo.models`.
+      dataset: name of the data, see `lsgeo.data`.
+      root: folder of the data's files; "" where they are bundled or synthetic.
+      data_options: what only one dataset has, "option=value, ...".
+      norms: normalisations, each the same in all arms; () takes the model's default.
+      arms: names of `lsgeo.study.ARMS`, separated by commas, the one without skips first; "" takes the study's.
+      activation: "" is the family's default.
+      initializer: of the arms that have none of their own; "" is the family's default.
+      options: what only one family has, "option=value, ...".
+      depths: depths of the twins; () leaves the family out.
+      width: units, or channels of the first stage; 0 is the model's default.
+      num_train: training examples; 0 takes all.
+      batch_size: 0 is the full batch.
+      eval_batch_size: examples per part of a measurement on all of them; 0 is one part.
+      eval_every: steps between two measurements of the training loss (mini-batches).
+      optimizer: of all runs.
+      learning_rate: common to all arms where the geometry is measured; small, so that it shows the
+        network and not the optimiser.
+      recipe: published recipe of the training that is measured, a name of `lsgeo.training.PAPER_RECIPES`, in
+        place of `optimizer`, `learning_rate`, `batch_size` and `max_steps`; "" is none.
+      max_steps: updates at most.
+      end_loss: training ends at this training loss.
+      learning_rates: grid for the speed of training; each arm is judged at its own best.
+      speed_steps: updates at most in the grid.
+      num_examples: examples that curvature, surfaces and metrics are measured on; 0 takes all.
+      num_probes: start vectors of the density.
+      num_steps: Lanczos steps per probe.
+      trace_matvecs: products for the trace.
+      resolution: points per axis of a surface.
+      planes: random planes per network.
+      surface_range: half the width of a surface, in filter norms.
+      without: instruments and metrics that are too dear here: "surface", "speed", names of metrics.
+      cost: seconds that one training takes on one core, for estimates.
+    """
+
+    model: str = "mlp"
+    dataset: str = "digits"
+    root: str = ""
+    data_options: str = ""
+    norms: tuple[str, ...] = ("layer",)
+    arms: str = ""
+    activation: str = ""
+    initializer: str = ""
+    options: str = ""
+    depths: tuple[int, ...] = ()
+    width: int = 16
+    num_train: int = 400
+    batch_size: int = 0
+    eval_batch_size: int = 0
+    eval_every: int = 50
+    optimizer: str = "momentum"
+    learning_rate: float = 0.003
+    recipe: str = ""
+    max_steps: int = 1500
+    end_loss: float = 0.05
+    learning_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
+    speed_steps: int = 200
+    num_examples: int = 0
+    num_probes: int = 4
+    num_steps: int = 48
+    trace_matvecs: int = 60
+    resolution: int = 15
+    planes: int = 2
+    surface_range: float = 1.0
+    without: tuple[str, ...] = ()
+    cost: float = 2.0
+
+
+@dataclasses.dataclass
+class Config:
+    """A study of twins.
+
+    Attributes:
+      mlp: residual MLPs and their plain twins.
+      resnet: CIFAR-style ResNets.
+      densenet: networks with concatenation in place of a sum.
+      vit: vision transformers.
+      synthetic: MLPs on synthetic data.
+      types: networks with many types of skips.
+      types_synthetic: the same on synthetic data.
+      claims: what the study answers, "C1,C5"; "" is all.
+      arms: what is compared: names of `lsgeo.study.ARMS` (plain, residual, scaled, identity-biased,
+        learnable, ...), separated by commas; the first must be "plain".
+      num_seeds: pairs of twins per family, norm and depth.
+      matched_loss: training loss at which twins are compared.
+      confidence: coverage of the intervals, and the probability that none of the primary findings is wrong.
+      workers: processes; 0 takes one per core or accelerator.
+      only: claims that are to be answered now, "C2,C5"; the others keep what they have. "" is all.
+      shard: "k/n" fills the k-th of n parts of the grid (k = 1 to n) and writes no page: one for each machine.
+      dry_run: whether to print what would run, how long, with how much memory and disk, and end.
+    """
+
+    mlp: Family = dataclasses.field(default_factory=Family)
+    resnet: Family = dataclasses.field(default_factory=Family)
+    densenet: Family = dataclasses.field(default_factory=Family)
+    vit: Family = dataclasses.field(default_factory=Family)
+    synthetic: Family = dataclasses.field(default_factory=Family)
+    types: Family = dataclasses.field(default_factory=Family)
+    types_synthetic: Family = dataclasses.field(default_factory=Family)
+    claims: str = ""
+    arms: str = "plain,residual"
+    num_seeds: int = 5
+    matched_loss: float = 0.5
+    confidence: float = 0.95
+    workers: int = 0
+    only: str = ""
+    shard: str = ""
+    dry_run: bool = False
+
+    def families(self) -> dict[str, Family]:
+        """The families that have a depth, by the name that the page gives them."""
+        named = {
+            "MLP": self.mlp,
+            "ResNet": self.resnet,
+            "DenseNet": self.densenet,
+            "ViT": self.vit,
+            "Synthetic": self.synthetic,
+            "Types": self.types,
+            "TypesSynthetic": self.types_synthetic,
+        }
+        return {name: family for name, family in named.items() if family.depths}
+
+    def arms_of(self, family: Family) -> tuple[str, ...]:
+        """Names of the arms of a family, the one without skips first."""
+        return parse_arms(family.arms or self.arms)
+
+    def studied(self) -> tuple[Claim, ...]:
+        """The claims of the study."""
+        return _claims("claims", self.claims, CLAIMS)
+
+    def asked(self) -> tuple[Claim, ...]:
+        """Those of them that are to be answered now."""
+        return _claims("only", self.only, self.studied())
+
+    def recorded(self) -> "Config":
+        """Without what leaves the result alone: processes, parts, and what is answered now."""
+        return dataclasses.replace(self, workers=0, only="", shard="", dry_run=False)
+
+
+INSTRUMENTS = tuple(name for name in MEASURES if name != "train")
+
+
+def check(config: Config) -> None:
+    """Raises a ValueError that names the first field of a study that cannot be."""
+    if config.num_seeds < 1:
+        raise ValueError(f"`num_seeds` must be at least 1; got {config.num_seeds}.")
+    if config.workers < 0:
+        raise ValueError(f"`workers` must be 0 or more; got {config.workers}.")
+    if not config.matched_loss > 0:
+        raise ValueError(f"`matched_loss` must be positive; got {config.matched_loss}.")
+    if not 0 < config.confidence < 1:
+        raise ValueError(f"`confidence` must lie between 0 and 1; got {config.confidence}.")
+    if not config.families():
+        raise ValueError("`depths` are empty in every family: there is no network to study.")
+    for name, family in config.families().items():
+        if config.arms_of(family)[0] != "plain":
+            raise ValueError(
+                f"`arms` must begin with plain, which the others are compared with; got "
+                f"{family.arms or config.arms!r} for {name}."
+            )
+        if config.matched_loss < family.end_loss:
+            raise ValueError(
+                f"`matched_loss` {config.matched_loss} lies below the `end_loss` {family.end_loss} of {name}, "
+                "where training ends: no network would get there."
+            )
+        for field in ("norms", "depths", "learning_rates"):
+            if len(set(getattr(family, field))) < len(getattr(family, field)):
+                raise ValueError(
+                    f"`{field}` of {name} holds a value twice: {getattr(family, field)}."
+                )
+        for other in family.without:
+            if other not in INSTRUMENTS:
+                raise ValueError(
+                    f"`without` of {name} holds {other!r}, which is no instrument. Choose from: "
+                    f"{', '.join(INSTRUMENTS)}."
+                )
+    config.asked()
+
+
+def _claims(field: str, text: str, among: Sequence[Claim]) -> tuple[Claim, ...]:
+    names = names_of(text)
+    there = {claim.name: claim for claim in among}
+    for name in names:
+        if name not in there:
+            raise ValueError(
+                f"`{field}` holds {name!r}, which is no claim of this study. Choose from: "
+                f"{', '.join(there)}."
+            )
+    return tuple(claim for claim in among if not names or claim.name in names)
+
+
+def names_of(text: str) -> list[str]:
+    """Names of claims out of "c2, C5"."""
+    return [name.upper() for name in re.split(r"[\s,]+", text) if name]

@@ -1,0 +1,1 @@
+"""Contrasts: how the rows of a study become one number for each seed."""

@@ -1,0 +1,1 @@
+"""Decisions: from numbers to effects, from effects to verdicts."""

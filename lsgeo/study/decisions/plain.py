@@ -1,0 +1,69 @@
+"""Verdicts as plain values, for verdicts.json."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lsgeo.study.arms import ARMS
+from lsgeo.study.decisions.verdicts import Verdict
+
+
+def plain(verdicts: Sequence[Verdict], num_seeds: int, command: str) -> list[dict[str, Any]]:
+    """Verdicts as values that JSON has, each with the command that reproduces it."""
+    return [
+        {
+            "claim": verdict.claim.name,
+            "hypothesis": verdict.hypothesis.name,
+            "statement": verdict.hypothesis.statement,
+            "decides_claim": verdict.decides_claim,
+            "verdict": verdict.decision,
+            "seeds_needed": verdict.seeds_needed,
+            "metric": verdict.hypothesis.metric_name,
+            "columns": list(verdict.hypothesis.contrast.columns),
+            "is_log_ratio": verdict.hypothesis.contrast.is_ratio,
+            "threshold": verdict.hypothesis.threshold,
+            "falsifier": verdict.hypothesis.falsifier,
+            "contested": verdict.claim.contested,
+            "published": [
+                {"text": one.text, "source": one.source, "sign": one.sign}
+                for one in verdict.hypothesis.published
+            ],
+            "findings": [_finding(finding, num_seeds) for finding in verdict.findings],
+            "command": f"{command.split(' --only')[0]} --only={verdict.claim.name}",
+        }
+        for verdict in verdicts
+    ]
+
+
+def _finding(finding, num_seeds):
+    effect, condition = finding.effect, finding.condition
+    return {
+        "family": condition.family,
+        "norm": condition.norm,
+        "depth": condition.depth,
+        "reading": condition.reading,
+        "arms": list(condition.arms),
+        "decision": finding.decision,
+        "effect": _number(effect.value),
+        "lower": _number(effect.lower),
+        "upper": _number(effect.upper),
+        "num_pairs": effect.num_pairs,
+        "num_positive": effect.num_positive,
+        "num_missing": num_seeds - effect.num_pairs,
+        "num_bounds": finding.sample.num_bounds,
+        "p_value": _number(effect.p_value),
+        "adjusted_p": _number(finding.adjusted_p),
+        "sign_p": _number(effect.sign_p),
+        "values": [_number(float(value)) for value in finding.sample.values],
+        "runs": [f"runs/{_folder(condition, arm)}-seed*" for arm in condition.arms],
+    }
+
+
+def _folder(condition, arm):
+    depth = f"depth{condition.depth}" if condition.depth else "depth*"
+    parts = (condition.family, condition.norm, depth, ARMS[arm].folder)
+    return "-".join(part for part in parts if part)
+
+
+def _number(value):
+    return value if math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""The engine: fills the run directories that a plan lacks, and answers."""

@@ -1,0 +1,73 @@
+"""From the runs of a study to its answers: the table, the verdicts, the page."""
+
+from lsgeo import runs
+from lsgeo.study import pairs
+from lsgeo.study.decisions import interplay, plain
+from lsgeo.study.decisions.verdicts import decide
+from lsgeo.study.engine import pool, record
+from lsgeo.study.engine.filling import Filler
+from lsgeo.study.page import write
+from lsgeo.study.plan import Plan
+from lsgeo.study.table import collect, write_csv
+
+INTERPLAY = "C13"  # The claim that analyses of variance belong to.
+
+
+def answer(plan: Plan, filler: Filler, command: str) -> str:
+    """Writes results.csv, verdicts.json, anova.json, twins.json and report.html.
+
+    Args:
+      plan: of the study; what it asks for is there, as far as it could be made.
+      filler: that has made it; it makes anew what turns out to be damaged, and compares the twins.
+      command: that makes the page again.
+
+    Returns:
+      The answer in one paragraph.
+    """
+    rows = _rows(plan, filler)
+    filler.fill(plan.comparisons)
+    costs = record.costs(plan, filler.states)
+    verdicts = _verdicts(plan, rows)
+    found = pairs.load(plan.cells)
+    names = [verdict.claim.name for verdict in verdicts]
+    analyses = interplay.analyses(rows, plan.config) if INTERPLAY in names else []
+    write_csv(plan.root / "results.csv", rows)
+    runs.write_json(plan.root / "anova.json", analyses)
+    values = plain.plain(verdicts, plan.config.num_seeds, command)
+    runs.write_json(plan.root / "verdicts.json", values)
+    runs.write_json(plan.root / "twins.json", [pairs.plain(pair) for pair in found])
+    headline = write.write(
+        plan,
+        rows=rows,
+        pairs=found,
+        verdicts=verdicts,
+        notes={INTERPLAY: [one["text"] for one in analyses]},
+        provenance=runs.load_provenance(plan.root) | costs,
+        problems=filler.problems,
+        command=command,
+    )
+    record.note(plan, filler.states, filler.problems)
+    return headline
+
+
+def unrepaired(problems: list[str]) -> list[str]:
+    """Those problems that are still there."""
+    return [text for text in problems if not text.endswith(pool.REPAIRED)]
+
+
+def _rows(plan, filler):
+    # Without the runs of another configuration or version, also those that other claims need.
+    others = [job.workdir for job in plan.jobs if filler.states(job).kind == "other"]
+    rows, damaged = collect(plan.cells, plan.config.matched_loss, others)
+    if damaged:
+        filler.repair(damaged, plan.asked)
+        rows, _ = collect(plan.cells, plan.config.matched_loss, others)
+    return rows
+
+
+def _verdicts(plan, rows):
+    # All of the study's claims share one level, also where only some of them are answered now.
+    shown = {claim.name for claim in plan.claims} | record.answered(plan.root)
+    confidence = plan.config.confidence
+    verdicts = decide(plan.config.studied(), rows, plan.designs, confidence=confidence)
+    return [verdict for verdict in verdicts if verdict.claim.name in shown]

@@ -1,0 +1,68 @@
+"""Measures: what can be measured of one network, by name. A new one is a file here and a line below."""
+
+from lsgeo.study.measures import curvature, training
+from lsgeo.study.measures.landscape import (
+    connectivity,
+    escape,
+    generalization,
+    sharpness,
+    smoothness,
+    stable_rate,
+    subspace,
+)
+from lsgeo.study.measures.records import READINGS, WHOLE, Column, Measure, columns, registry
+from lsgeo.study.measures.signals import (
+    alignment,
+    conditioning,
+    confusion,
+    gates,
+    gradient_flow,
+    paths,
+    rank,
+    reuse,
+    shortcuts,
+)
+from lsgeo.study.measures.subject import Subject
+
+MEASURES: dict[str, Measure] = registry(
+    (
+        training.TRAIN,
+        training.SPEED,
+        curvature.SPECTRUM,
+        curvature.SADDLES,
+        curvature.SURFACE,
+        alignment.ALIGNMENT,
+        confusion.CONFUSION,
+        connectivity.CONNECTIVITY,
+        escape.ESCAPE,
+        gates.GATES,
+        generalization.GENERALIZATION,
+        sharpness.SHARPNESS,
+        smoothness.SMOOTHNESS,
+        gradient_flow.GRADIENT_FLOW,
+        paths.LESIONS,
+        paths.PATHS,
+        conditioning.CONDITIONING,
+        reuse.REUSE,
+        shortcuts.SHORTCUTS,
+        subspace.SUBSPACE,
+        rank.RANK,
+        stable_rate.STABLE_RATE,
+    )
+)
+# Those that `experiments.measure` takes; the others have an experiment of their own.
+METRICS: dict[str, Measure] = {
+    name: measure for name, measure in MEASURES.items() if measure.measure is not None
+}
+
+__all__ = [
+    "MEASURES",
+    "METRICS",
+    "READINGS",
+    "WHOLE",
+    "Column",
+    "Measure",
+    "Subject",
+    "columns",
+    "registry",
+]

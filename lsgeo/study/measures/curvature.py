@@ -1,0 +1,82 @@
+"""What the experiments on curvature tell: the Hessian's spectrum, the kind of point, random planes."""
+
+import math
+
+import numpy as np
+
+from lsgeo.geometry import stability_limit
+from lsgeo.study.measures.records import Measure, columns
+
+_KEPT = ("loss", "step", "lambda_min", "lambda_max", "trace", "trace_error", "threshold")
+_SHARES = ("zero_fraction", "negative_fraction", "negative_mass")
+_ENDS = ("", "_lower", "_upper")
+
+
+def _spectrum(files, cell, reading):
+    stored = files.at(cell, "spectrum", reading)
+    if stored is None:
+        return {}
+    largest = max(abs(stored["lambda_min"]), abs(stored["lambda_max"]))
+    noise = max(stored["noise"], stored["residuals"][0])
+    return {
+        **{name: stored[name] for name in _KEPT},
+        **{share + end: stored[share + end] for share in _SHARES for end in _ENDS},
+        # Half the interval, and no less than one eigenvalue: a rule that met none has not ruled one out.
+        **{
+            f"{share}_open": max(
+                (stored[f"{share}_upper"] - stored[f"{share}_lower"]) / 2, 1 / stored["size"]
+            )
+            for share in _SHARES
+        },
+        "negative_ratio": max(-stored["lambda_min"], 0.0) / max(stored["lambda_max"], 1e-300),
+        "noise_ratio": noise / largest if largest else 1.0,
+        "converged": bool(np.all(stored["converged"])),
+        "num_matvecs": stored["total_matvecs"],
+        "limit_share": stored["lambda_max"] / _stability_limit(cell.settings),
+    }
+
+
+def _stability_limit(settings):
+    # Near 1 the largest eigenvalue tells the learning rate, not the network.
+    if settings.recipe or settings.optimizer not in ("sgd", "momentum", "nesterov"):
+        return math.nan
+    return stability_limit(settings.optimizer, settings.learning_rate)
+
+
+SPECTRUM = Measure(
+    "spectrum",
+    columns(
+        *_KEPT,
+        *(share + end for share in _SHARES for end in (*_ENDS, "_open")),
+        *("negative_ratio", "noise_ratio", "converged", "num_matvecs", "limit_share"),
+    ),
+    figures=_spectrum,
+    source="see lsgeo.spectral_density, lsgeo.extreme_eigenpairs, lsgeo.trace",
+    cost=1.5,
+)
+
+SADDLES = Measure(
+    "saddles",
+    columns("kind", "gradient_norm", "hg_over_g", "index", readings=("matched",)),
+    source="see lsgeo.classify_critical_point",
+)
+
+
+def _surface(files, cell, reading):
+    summary = files.load(cell, "surface", "summary")
+    if summary is None:
+        return {}
+    points = (cell.settings.resolution - 2) ** 2 * cell.settings.planes
+    return {
+        "non_convex_fraction": float(np.mean(summary["non_convex_fraction"])),
+        "basin_area": float(np.mean(summary["basin_area"])),
+        "surface_resolution": 0.5 / points,
+    }
+
+
+SURFACE = Measure(
+    "surface",
+    columns("non_convex_fraction", "basin_area", "surface_resolution", readings=("matched",)),
+    figures=_surface,
+    source="Li et al. 2018, see lsgeo.surface",
+)

@@ -1,0 +1,191 @@
+"""Verdicts in words."""
+
+import collections
+import math
+from collections.abc import Sequence
+
+from lsgeo import study
+from lsgeo.study.decisions import statistics
+
+SHAPES = {"supported": "●", "contradicted": "✕", "depends on protocol": "◐", "undecided": "◇"}
+READINGS = {
+    "init": "at initialisation",
+    "matched": "at matched loss",
+    "end": "at the end",
+    "": "whole run",
+}
+FACTORS = {
+    "family": "the family of networks",
+    "norm": "normalisation",
+    "depth": "depth",
+    "reading": "the moment of reading",
+    "arms": "the networks compared",
+}
+
+
+def answer(verdicts: Sequence[study.Verdict], num_networks: int) -> str:
+    """The answer of a study in one paragraph, from the primary hypotheses of its claims."""
+    primary = [verdict for verdict in verdicts if verdict.decides_claim]
+    if not primary:
+        return "No claim was measured."
+    found = {
+        decision: [v.claim.name for v in primary if v.decision == decision]
+        for decision in study.VERDICTS
+    }
+    said = {
+        "supported": ("is supported", "are supported"),
+        "contradicted": ("is contradicted", "are contradicted"),
+        "depends on protocol": ("depends on the protocol", "depend on the protocol"),
+        "undecided": ("is undecided", "are undecided"),
+    }
+    parts = [
+        f"{len(names)} {said[decision][len(names) > 1]} ({', '.join(names)})"
+        for decision, names in found.items()
+        if names
+    ]
+    claims = "1 claim" if len(primary) == 1 else f"{len(primary)} claims"
+    return (
+        f"Of {claims} about skip connections, tested on {num_networks} networks that are twins but for "
+        f"their skips, {_listed(parts)}."
+    )
+
+
+def effect(verdict: study.Verdict, finding: study.Finding) -> tuple[str, str]:
+    """An effect and its interval: factors where the contrast is a ratio, else numbers."""
+    show = factor if verdict.hypothesis.contrast.is_ratio else number
+    found = finding.effect
+    if math.isnan(found.value):
+        return "no number", ""
+    return show(found.value), f"[{show(found.lower)}, {show(found.upper)}]"
+
+
+def networks(condition: study.Condition) -> str:
+    """The networks of a condition: family, normalisation and depth."""
+    depth = f"depth {condition.depth}" if condition.depth else "all depths"
+    return ", ".join(
+        [condition.family, *([_norm(condition.norm)] if condition.norm else []), depth]
+    )
+
+
+def where(condition: study.Condition) -> str:
+    """A condition in words."""
+    return f"{networks(condition)}, {READINGS.get(condition.reading, condition.reading)}"
+
+
+def against(condition: study.Condition) -> str:
+    """What networks without skips are compared with; both arms, where it is something else."""
+    without, with_skip = (
+        study.ARMS[arm].phrase if arm in study.ARMS else arm for arm in condition.arms
+    )
+    return with_skip if condition.arms[0] == "plain" else f"{without} against {with_skip}"
+
+
+def tally(verdict: study.Verdict) -> str:
+    """In how many conditions a hypothesis was decided how."""
+    counts = collections.Counter(finding.decision for finding in verdict.findings)
+    parts = [f"{name} in {counts[name]}" for name in study.DECISIONS if counts[name]]
+    return ", ".join(parts) or "no condition"
+
+
+def missing_seeds(verdict: study.Verdict) -> str:
+    """How many more seeds an undecided hypothesis needs, "" where that is no question."""
+    if verdict.decision != "undecided":
+        return ""
+    if not verdict.findings:
+        return "not measured here"
+    pairs = verdict.primary.effect.num_pairs
+    if not pairs:
+        return "no number at its primary condition"
+    if pairs < statistics.FEWEST:
+        return f"needs {_seeds(statistics.FEWEST - pairs)} at least"
+    if verdict.seeds_needed is None:
+        return f"needs more than {statistics.MOST_SEEDS} seeds"
+    return f"needs {_seeds(verdict.seeds_needed - pairs)}"
+
+
+def depends_on(verdict: study.Verdict) -> list[str]:
+    """What decides where a hypothesis holds, one sentence for each factor."""
+    if verdict.decision != "depends on protocol":
+        return []
+    factors = study.splitting_factors(verdict)
+    if not factors:
+        return [
+            "It holds under some conditions and not under others, and no single factor tells them apart."
+        ]
+    return [
+        f"It depends on {FACTORS[name]}: it holds for {_levels(name, holds)}, and not for "
+        f"{_levels(name, fails)}."
+        for name, (holds, fails) in factors.items()
+    ]
+
+
+def comparable(published: Sequence[study.Published]) -> Sequence[study.Published]:
+    """Those that a verdict can agree with; where there is none, the first one."""
+    return [one for one in published if one.sign] or published[:1]
+
+
+def agreement(verdict: study.Verdict, published: study.Published) -> str:
+    """Whether a published number agrees with a verdict."""
+    if published.sign == 0:
+        return "not comparable"
+    if verdict.decision == "undecided":
+        return "undecided here"
+    if verdict.decision == "depends on protocol":
+        return "agrees in part"
+    return "agrees" if (verdict.decision == "supported") == (published.sign > 0) else "disagrees"
+
+
+def number(value: float) -> str:
+    """A number with its sign and two or three digits."""
+    if value == 0:
+        return "0"
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:+.2f}" if 0.1 <= abs(value) < 1000 else f"{value:+.2g}"
+    return text.replace("-", "−")
+
+
+def factor(log_ratio: float) -> str:
+    """The factor whose natural logarithm is given."""
+    if math.isnan(log_ratio):
+        return "–"
+    if log_ratio > math.log(1e6):
+        return "∞" if math.isinf(log_ratio) else f"×10^{log_ratio / math.log(10):.1f}"
+    value = math.exp(log_ratio)
+    if value >= 100:
+        return f"×{value:.0f}"
+    if 0.5 < value < 2:
+        return f"×{value:.2f}"
+    return f"×{value:.2g}" if value == 0 or value >= 1e-3 else f"×{value:.0e}".replace("-", "−")
+
+
+def probability(value: float) -> str:
+    """A probability, as far as it matters."""
+    if math.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def _seeds(more):
+    return f"{more} more seed{'s' if more > 1 else ''}"
+
+
+def _levels(name, levels):
+    say = {
+        "reading": lambda level: READINGS.get(level, level),
+        "norm": _norm,
+        "depth": lambda level: f"depth {level}",
+        # A pair of arms came as its text, "('plain', 'residual')".
+        "arms": lambda level: level.strip("()").replace("'", "").replace(", ", " against "),
+    }.get(name, str)
+    return _listed([say(level) for level in levels])
+
+
+def _norm(name):
+    return "no norm" if name == "none" else f"{name} norm"
+
+
+def _listed(parts):
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,1 @@
+"""Races of learning rates: which are stable, which are fast."""

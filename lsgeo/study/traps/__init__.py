@@ -1,0 +1,1 @@
+"""Traps: bad minima and plateaus that are built into a network."""

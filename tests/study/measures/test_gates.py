@@ -1,0 +1,96 @@
+"""Gates of one network: those that were set are read back, block by block."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lsgeo import models
+from lsgeo.study import metrics
+from lsgeo.study.measures.signals import gates
+
+KEY = jax.random.key(0)
+IMAGES = jax.random.normal(jax.random.key(1), (5, 3), jnp.float32)
+BATCH = {"image": IMAGES, "label": jnp.arange(5) % 2}
+
+
+def measured(skip, change, depth=3):
+    model = models.MLP(depth=depth, width=4, num_classes=2, skip=skip)
+    params = models.init(model, IMAGES, key=KEY)["params"]
+    for block in range(depth):
+        own = params[f"block_{block}"].get("skip", {})
+        own.update(change(block, own))
+    rest = 2, "end", KEY, lambda k: None
+    loss = models.CrossEntropy(model)
+    network = metrics.Subject(model, {}, params, loss, BATCH, BATCH, *rest)
+    found = gates.GATES.measure(network)
+    assert set(found) == set(gates.GATES.columns)
+    return found, network
+
+
+@pytest.mark.parametrize("depth", [3, 12])  # block_10 comes after block_9
+def test_scales_of_the_branches_are_read_back_with_their_slope_over_depth(depth):
+    signs = (-1.0) ** np.arange(depth)
+    values = 0.1 + 0.4 * np.linspace(0, 1, depth)
+    found, _ = measured(
+        "rezero",
+        lambda block, own: {"alpha": jnp.asarray(signs[block] * values[block], jnp.float32)},
+        depth,
+    )
+    np.testing.assert_allclose(found["gate_mean"], 0.3, rtol=1e-6)
+    np.testing.assert_allclose(found["gate_depth_slope"], 0.4, rtol=1e-5)
+    assert np.isnan(found["stream_gain"])
+
+
+def test_a_layer_scale_counts_with_its_mean_size():
+    gamma = jnp.array([0.5, -0.5, 0.1, -0.1], jnp.float32)
+    found, _ = measured("layerscale", lambda block, own: {"gamma": gamma})
+    np.testing.assert_allclose(found["gate_mean"], 0.3, rtol=1e-6)
+    np.testing.assert_allclose(found["gate_depth_slope"], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("skip", ["highway", "exclusive_gate", "shortcut_gate"])
+def test_a_gate_that_sees_nothing_is_the_sigmoid_of_its_bias(skip):
+    def change(block, own):
+        gate = own["gate"]
+        bias = jnp.full_like(gate["bias"], block - 1.0)
+        return {"gate": {"kernel": jnp.zeros_like(gate["kernel"]), "bias": bias}}
+
+    found, _ = measured(skip, change)
+    np.testing.assert_allclose(found["gate_mean"], 0.5, rtol=1e-6)  # sigmoids of -1, 0 and 1
+    np.testing.assert_allclose(found["gate_depth_slope"], np.tanh(0.5), rtol=1e-5)
+
+
+def test_free_mixtures_are_multiplied_as_the_network_applies_them():
+    mixes = [jnp.array([[1.0, 2], [0, 1]]), jnp.array([[1.0, 0], [3, 1]])]
+
+    def change(block, own):
+        return {"mix": mixes[block], "write": jnp.zeros(2)}
+
+    found, network = measured("hyper(streams=2)", change, depth=2)
+    # Both streams start as x, so that without branches they end as the row sums times x.
+    _, state = network.model.apply({"params": network.params}, IMAGES, mutable=["intermediates"])
+    first = IMAGES @ network.params["stem"]["kernel"]
+    last = state["intermediates"]["block_1"]["stream"][0]
+    sums = np.sort(np.mean(np.asarray(last) / np.asarray(first), (1, 2)))
+    np.testing.assert_allclose(sums, [found["stream_row_min"], found["stream_row_max"]], rtol=1e-5)
+    # (A_1 A_2)' = [[7, 3], [2, 1]]
+    expected = {"row_min": 3, "row_max": 10, "column_min": 4, "column_max": 9, "gain": 10}
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[f"stream_{name}"], value, rtol=1e-6)
+
+
+def test_doubly_stochastic_mixtures_keep_the_sums_of_their_product():
+    def change(block, own):
+        return {"res": 2 * jax.random.normal(jax.random.fold_in(KEY, block), own["res"].shape)}
+
+    found, _ = measured("mhc", change, depth=4)
+    for name in ("row_min", "row_max", "column_min", "column_max", "gain"):
+        np.testing.assert_allclose(found[f"stream_{name}"], 1, atol=1e-3)
+    assert np.isnan(found["gate_mean"])
+
+
+@pytest.mark.parametrize("skip", ["none", "identity", "mhc(dynamic=True)"])
+def test_where_nothing_is_learned_or_it_depends_on_the_input_there_is_no_number(skip):
+    found, _ = measured(skip, lambda block, own: {}, depth=1)
+    assert np.all(np.isnan(list(found.values())))
