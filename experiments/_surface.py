@@ -1,7 +1,6 @@
 """What a surface is taken of: the loss under a batch norm policy, and the directions of each plane."""
 
 import dataclasses
-import math
 from typing import Any
 
 import jax
@@ -73,12 +72,6 @@ def layouts(config: Any, network: Network, loss: Any, others: list[Any]) -> list
     if dimensions == 1:
         return [Layout((first,), points, facts)]
     return [Layout((first, _beside(first, network.params, key)), points, facts) for key in keys]
-
-
-def chance_loss(network: Network) -> float:
-    """The loss of a uniform guess; NaN where the loss is of no guess."""
-    guesses = network.config.loss == "cross_entropy"
-    return math.log(network.num_classes) if guesses else math.nan
 
 
 def policy_loss(network: Network, policy: str) -> Any:

@@ -11,7 +11,6 @@ import os
 import jax
 import numpy as np
 
-from experiments import _surface
 from experiments.common.figures import save_figure
 from experiments.common.launch import launch
 from experiments.common.network import load_network
@@ -173,7 +172,7 @@ def _reporter(progress, number, count, arm):
 
 
 def _draw(opened, maps, network):
-    guesses = not math.isnan(_surface.chance_loss(network))
+    guesses = not math.isnan(network.chance_loss)
     figure, axes = plotting.new_figure(width=1.2 + 4.2 * len(maps), height=4.4, columns=len(maps))
     plotting.curvature_maps(
         maps, np.atleast_1d(axes), num_classes=network.num_classes if guesses else None

@@ -15,7 +15,7 @@ import os
 import jax
 import numpy as np
 
-from experiments import _results, _surface, _terrain, train
+from experiments import _results, _terrain, train
 from experiments.common.figures import save_figure
 from experiments.common.launch import launch
 from experiments.common.network import load_network
@@ -205,7 +205,7 @@ def _plane(config, opened, side, k, network, plane):
         surface = geometry.surface(
             network.loss, network.params, network.batch, directions, xs=xs, ys=xs
         )
-        figures = _terrain.measure(surface, config, _surface.chance_loss(network), fields)
+        figures = _terrain.measure(surface, config, network.chance_loss, fields)
         grid = {"xs": xs, "ys": xs, "values": surface.values}
         opened.save(name, {**grid, **figures, "network_sha256": network.sha256})
     return _stored(opened, name, network)

@@ -15,11 +15,11 @@ import pathlib
 
 import numpy as np
 
-from experiments import _surface, train
-from experiments._trajectory import load
+from experiments import train
 from experiments.common.figures import save_figure
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints
+from experiments.common.trajectory import load
 from lsgeo import geometry, plotting, runs, study
 from lsgeo.operators.evaluation import evaluate
 
@@ -180,7 +180,7 @@ def _measure_path(opened, name, config, trajectory, plane):
             ],
             "arm": network.arm,
             "num_classes": network.num_classes,
-            "chance_loss": _surface.chance_loss(network),
+            "chance_loss": network.chance_loss,
             "batch_stats": policy if "batch_stats" in network.constants else "none",
             "network_sha256": trajectory.sha256,
         },

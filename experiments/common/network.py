@@ -1,6 +1,7 @@
 """A trained network as the measurements want it: a loss, parameters and a batch."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,12 @@ class Network:
         """How plots call it."""
         found = study.arm_of(self.model.skip, getattr(self.model, "initializer", ""))
         return found.label if found else "network"
+
+    @property
+    def chance_loss(self) -> float:
+        """The loss of a uniform guess; NaN where the loss is of no guess."""
+        guesses = self.config.loss == "cross_entropy"
+        return math.log(self.num_classes) if guesses else math.nan
 
     @property
     def data(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _surface, _terrain, curvature_map, terrain, train
+from experiments import _terrain, curvature_map, terrain, train
 from experiments.common.launch import defaults, launch
 from experiments.common.network import load_network
 from lsgeo import geometry, plotting, runs
@@ -89,7 +89,7 @@ def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(m
 
 def test_under_squared_error_no_area_is_called_better_than_chance(measured, tmp_path):
     network = load_network(measured.path / "train" / "runs_0", "end", 30)
-    assert _surface.chance_loss(network) == np.log(10)
+    assert network.chance_loss == np.log(10)
     squared = dataclasses.replace(network.config, loss="squared_error")
     network = dataclasses.replace(network, config=squared)
     entry = terrain._plane(CONFIG, runs.open_run(tmp_path, CONFIG), "runs", 0, network, 0)
