@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import _network
+from experiments.common.network import Network
 from lsgeo import geometry, models
 
 ADAPTIVE = ("none", "magnitude")
@@ -29,7 +29,7 @@ class Row:
 class Subject:
     """A network, the key of a stage, and what to spend."""
 
-    network: _network.Network
+    network: Network
     key: jax.Array
     config: Any  # of experiments.sharpness
 
@@ -196,7 +196,7 @@ def singularities(subject: Subject) -> dict[str, Any]:
     }
 
 
-def can_measure(network: _network.Network, stage: str) -> bool:
+def can_measure(network: Network, stage: str) -> bool:
     """Says whether a stage is defined for this network."""
     loss = _loss_of_data(network)
     if stage == "fisher_rao":

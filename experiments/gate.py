@@ -16,7 +16,11 @@ import jax
 import numpy as np
 
 import lsgeo
-from experiments import _figures, _main, _network, _options, train
+from experiments import train
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import load_network, training_config
+from experiments.common.options import create_model
 from lsgeo import models, plotting, runs
 
 POLICIES = ("re-estimated", "frozen")
@@ -88,7 +92,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     if not trained:
         trained = pathlib.Path(workdir) / "train"
         train.run(config.network, trained, progress)
-    network = _network.load(trained, config.checkpoint, config.num_examples)
+    network = load_network(trained, config.checkpoint, config.num_examples)
     gates, entries = np.linspace(0, 1, config.num_gates), []
     for k, gate in enumerate(gates):
         measure = functools.partial(_measure, config, network, gate)
@@ -107,9 +111,9 @@ def _check(config):
         raise ValueError(
             f"Unknown `batch_stats`: {config.batch_stats!r}. Choose one of: {', '.join(POLICIES)}."
         )
-    trained = _network.training_config(config.run) if config.run else config.network
+    trained = training_config(config.run) if config.run else config.network
     dataset = train.load_data(trained)
-    model = _options.create_model(trained, dataset)
+    model = create_model(trained, dataset)
     if "gates" not in models.shapes(model, dataset.train["image"]):
         where = f"`run` {config.run}" if config.run else "`network`"
         raise ValueError(
@@ -177,8 +181,8 @@ def _draw(opened, arm):
             unit=unit,
             trained=float(np.mean(summary["trained_gates"])),
         )
-    _figures.save(opened, "gate", figure)
+    save_figure(opened, "gate", figure)
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/gate.py")
+    launch(run, config_file="configs/gate.py")

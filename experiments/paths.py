@@ -14,7 +14,10 @@ import time
 import jax
 import numpy as np
 
-from experiments import _figures, _main, _measure, _network
+from experiments.common import losses
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import choose_checkpoints, load_network
 from lsgeo import models, plotting, runs
 from lsgeo.geometry import gradient_path_energies, path_length_law
 from lsgeo.plotting.style import new_figure
@@ -63,7 +66,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         raise ValueError(f"`draws` must be at least 1; got {config.draws}.")
     sources = {"run": config.run, "twin": config.twin} if config.twin else {"run": config.run}
     for source in sources.values():
-        _network.choose(source, (config.checkpoint,))
+        choose_checkpoints(source, (config.checkpoint,))
     opened = runs.open_run(workdir, config)
     for done, (name, source) in enumerate(sources.items()):
         if not opened.has(name):
@@ -76,7 +79,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
 def _take_apart(config, source):
     started = time.monotonic()
-    network = _network.load(source, config.checkpoint, config.num_examples)
+    network = load_network(source, config.checkpoint, config.num_examples)
     model, constants = network.model, network.constants
     variables = {"params": network.params, **constants}
     blocks = models.blocks(model, variables, network.batch["image"])
@@ -158,7 +161,7 @@ class _Judge:
         constants = {kind: tree for kind, tree in variables.items() if kind != "params"}
         logits = dataclasses.replace(self._logits, constants=constants)
         without = models.WithoutBlocks(logits, kept)
-        values = _measure.evaluate(without, variables["params"], self._batch)
+        values = losses.evaluate(without, variables["params"], self._batch)
         return tuple(float(value) for value in values)
 
 
@@ -193,8 +196,8 @@ def _draw(opened, names):
         axes[2],
         chance=chance,
     )
-    _figures.save(opened, "paths", figure)
+    save_figure(opened, "paths", figure)
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/paths.py", shorthands=("run", "twin"))
+    launch(run, config_file="configs/paths.py", shorthands=("run", "twin"))

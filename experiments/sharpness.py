@@ -10,8 +10,10 @@ import time
 
 import jax
 
-from experiments import _figures, _main, _network
 from experiments._sharpness import STAGES, Row, Subject, can_measure, rows_of
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import choose_checkpoints, load_network
 from lsgeo import plotting, runs
 
 
@@ -87,7 +89,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     stages = config.stages or tuple(STAGES)
     total = len(points) * len(stages)
     for i, (name, prefix, path) in enumerate(points):
-        network = _network.load(path, name, config.num_examples)
+        network = load_network(path, name, config.num_examples)
         for j, stage in enumerate(stages):
             if progress is not None:
                 progress(i * len(stages) + j, total, f"{stage} of {name}, {network.arm}")
@@ -114,10 +116,10 @@ def load_rows(sharpness_run: runs.Run, checkpoint: str, prefix: str = "") -> lis
 
 
 def _names(config):
-    names = _network.choose(config.run, tuple(config.checkpoints))
+    names = choose_checkpoints(config.run, tuple(config.checkpoints))
     if not config.twin:
         return names
-    both = [n for n in names if n in _network.choose(config.twin, tuple(config.checkpoints))]
+    both = [n for n in names if n in choose_checkpoints(config.twin, tuple(config.checkpoints))]
     if not both:
         raise ValueError(
             f"`run` {config.run} and `twin` {config.twin} have no checkpoint in common; compare them at "
@@ -165,7 +167,7 @@ def _draw(opened, name, prefixes, stages):
         return
     figure, ax = plotting.new_figure(height=1.2 + 0.28 * max(map(len, arms.values())))
     plotting.sharpness_battery(arms, ax)
-    _figures.save(opened, f"sharpness_{name}", figure)
+    save_figure(opened, f"sharpness_{name}", figure)
 
 
 def _report(opened, points, stages):
@@ -178,4 +180,4 @@ def _report(opened, points, stages):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/sharpness.py")
+    launch(run, config_file="configs/sharpness.py")

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _main, _network, _surface, _trajectory
+from experiments import _surface
 from experiments._surface_files import Rows, draw, summarize
 from experiments._surface_files import load_lines as load_lines
 from experiments._surface_files import load_surfaces as load_surfaces
+from experiments.common import trajectory
+from experiments.common.launch import launch
+from experiments.common.network import load_network
 from lsgeo import geometry, runs
 from lsgeo.operators.evaluation import evaluate
 
@@ -132,12 +135,10 @@ def _measure(opened, prefix, config, network, loss, others, shas, axes, report):
             on_row=rows.add,
             progress=report(k),
         )
-    statistics = summarize(
-        opened, prefix, _surface.chance_loss(network), _surface.is_sample(config)
-    )
+    statistics = summarize(opened, prefix, network.chance_loss, _surface.is_sample(config))
     facts = {
         "centre_loss": float(evaluate(loss, network.params, network.batch)),
-        "chance_loss": _surface.chance_loss(network),
+        "chance_loss": network.chance_loss,
         "checkpoint_step": network.step,
         "num_examples": len(network.batch["image"]),
         "num_classes": network.num_classes,
@@ -148,7 +149,7 @@ def _measure(opened, prefix, config, network, loss, others, shas, axes, report):
 
 
 def _load(config, path):
-    return _network.load(path, config.checkpoint, config.num_examples)
+    return load_network(path, config.checkpoint, config.num_examples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +161,7 @@ class _Others:
 
 def _others(config, path):
     if config.directions == "pca":
-        found = _trajectory.load(path, config.num_examples)
+        found = trajectory.load(path, config.num_examples)
         return _Others(found.points, [found.sha256])
     paths = {"other": [config.other], "three": [config.other, config.third]}
     networks = [_load(config, one) for one in paths.get(config.directions, [])]
@@ -237,4 +238,4 @@ def _report(progress, index, sides, axes, config):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/surface.py")
+    launch(run, config_file="configs/surface.py")

@@ -15,7 +15,10 @@ import os
 import jax
 import numpy as np
 
-from experiments import _figures, _main, _network, _surface, _terrain, train
+from experiments import _terrain, train
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import load_network
 from lsgeo import geometry, runs
 from lsgeo.geometry import terrain
 from lsgeo.study import table
@@ -124,9 +127,9 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     rows = _terrain.table(groups, config.windows, jax.random.key(config.seed), cut)
     opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
     table.write_csv(opened.path / "table.csv", rows)
-    _figures.save(opened, "terrain", _terrain.scalars_figure(groups, rows, config.windows))
+    save_figure(opened, "terrain", _terrain.scalars_figure(groups, rows, config.windows))
     planes = {arm: [entries for _, entries in networks] for arm, networks in arms.items()}
-    _figures.save(opened, "minima", _terrain.minima_figure(planes))
+    save_figure(opened, "minima", _terrain.minima_figure(planes))
     if progress is not None:
         _report(rows, opened)
     return opened
@@ -176,7 +179,7 @@ def _train(config, opened, progress):
 
 def _load(config, paths):
     sides = {
-        side: [_network.load(path, config.checkpoint, config.num_examples) for path in part]
+        side: [load_network(path, config.checkpoint, config.num_examples) for path in part]
         for side, part in paths.items()
     }
     kinds = {side: sorted({network.arm for network in part}) for side, part in sides.items()}
@@ -203,7 +206,7 @@ def _plane(config, opened, side, k, network, plane):
         surface = geometry.surface(
             network.loss, network.params, network.batch, directions, xs=xs, ys=xs
         )
-        figures = _terrain.measure(surface, config, _surface.chance_loss(network), fields)
+        figures = _terrain.measure(surface, config, network.chance_loss, fields)
         grid = {"xs": xs, "ys": xs, "values": surface.values}
         opened.save(name, {**grid, **figures, "network_sha256": network.sha256})
     return _stored(opened, name, network)
@@ -249,4 +252,4 @@ def _report(rows, opened):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/terrain.py")
+    launch(run, config_file="configs/terrain.py")

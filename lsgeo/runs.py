@@ -112,6 +112,14 @@ class Run:
             found = dict(compute())
             mark = {FINGERPRINT: fingerprint} if fingerprint else {}
             self.save(name, {"seconds": time.monotonic() - started, **found, **mark})
+        return self.load_of(name, fingerprint)
+
+    def load_of(self, name: str, fingerprint: str) -> dict[str, Any]:
+        """Reads what `save` wrote of something with this fingerprint; "" takes any.
+
+        Raises:
+          ValueError: as load; if what is there was measured of something else.
+        """
         stored = self.load(name)
         if fingerprint and stored.get(FINGERPRINT) != fingerprint:
             raise ValueError(

@@ -6,7 +6,7 @@ import json
 import math
 import os
 
-from experiments import _network
+from experiments.common.network import load_network
 from lsgeo import runs, study
 
 
@@ -44,7 +44,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
 def _compare(config):
     sides = config.run, config.reference
-    networks = [_network.load(side, "init", config.num_examples) for side in sides]
+    networks = [load_network(side, "init", config.num_examples) for side in sides]
     starts = [
         study.Start(arm, network.predict, network.params)
         for arm, network in zip(config.arms, networks, strict=True)
@@ -58,6 +58,6 @@ def _compare(config):
 
 def _loss(run, config):
     try:
-        return _network.load(run, config.checkpoint, config.num_examples).value()
+        return load_network(run, config.checkpoint, config.num_examples).value()
     except ValueError:  # It never got there.
         return math.nan
