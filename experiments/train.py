@@ -109,6 +109,7 @@ def _summary(config, result, measure, dataset):
         "levels": np.asarray(recipe.levels, np.float64),
         "reached": np.asarray(result.reached, np.int64),
         "num_parameters": models.count_parameters(result.params),
+        "num_classes": dataset.num_classes or 0,
         **measured,
     }
 

@@ -25,7 +25,6 @@ BELOW: dict[str, set[str]] = {
     "training": GROUND | {"runs"},
     "plotting": set(),
     "exports": GROUND | {"geometry", "runs"},
-    "report": {"study"},
     "study": GROUND
     | {"runs", "operators", "spectra", "matching", "signals", "geometry"}
     | {"models", "data", "training", "plotting"},

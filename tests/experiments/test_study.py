@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -12,10 +13,14 @@ import pytest
 
 from configs import study_full, study_quick, study_standard, study_tiny
 from experiments import study
+from experiments.common.data import load_data
 from experiments.common.network import load_network
 from lsgeo import runs, training, trees
-from lsgeo.study import CLAIMS, VERDICTS, plan
-from lsgeo.study.engine import estimate
+from lsgeo.study import CLAIMS, VERDICTS, conditions
+from lsgeo.study.config import check
+from lsgeo.study.engine.estimate import estimate
+from lsgeo.study.engine.state import States
+from lsgeo.study.plan import make_plan, networks
 
 
 def test_tiny_study_writes_a_verdict_for_every_hypothesis_of_its_claims(finished_study):
@@ -99,7 +104,7 @@ def test_what_twins_have_in_common_is_measured_on_the_networks_that_were_trained
 
 def test_runs_start_with_the_weights_of_their_description(finished_study):
     config, workdir = finished_study
-    for cell in plan.cells(config, workdir):
+    for cell in networks(config, workdir):
         stored = training.load_checkpoint(cell.path / "train", "init")["params"]
         network = load_network(cell.path / "train", "init")
         start = cell.twins.starts(network.batch, network.num_classes)[cell.arm.name]
@@ -167,19 +172,16 @@ def test_a_grid_with_a_network_that_cannot_exist_is_refused_by_name(tmp_path, ch
 @pytest.mark.parametrize("tier", [study_quick, study_standard, study_full])
 def test_every_network_of_a_tier_can_be_built_and_every_claim_that_it_asks_has_a_condition(tier):
     config = tier.get_config()
-    claims = study._check(config)
-    cells = plan.cells(config, "nowhere")
-    plan.check(cells)
-    assert len({cell.path for cell in cells}) == len(cells)
-    jobs = [job for cell in cells for job in plan.jobs(cell, config, claims)]
-    assert len({job.workdir for job in jobs}) == len(jobs)
-    designs = plan.designs(config)
-    for claim in claims:
-        assert study.study.conditions(claim.hypotheses[0], designs), claim.name
+    check(config)
+    plan = make_plan(config, pathlib.Path("nowhere"), study.INSTRUMENTS)
+    assert len({cell.path for cell in plan.cells}) == len(plan.cells)
+    assert len({job.workdir for job in plan.jobs}) == len(plan.jobs)
+    for claim in plan.claims:
+        assert conditions(claim.hypotheses[0], plan.designs), claim.name
     if tier is study_standard:
-        assert claims == CLAIMS
+        assert plan.claims == CLAIMS
     if tier is study_quick:
-        assert len(claims) >= 6
+        assert len(plan.claims) >= 6
 
 
 def test_a_family_that_a_hypothesis_names_is_one_of_a_study():
@@ -200,13 +202,11 @@ def test_a_dry_run_counts_what_is_left_and_writes_nothing(finished_study, tmp_pa
 
 def test_an_estimate_adds_up_the_runs_that_are_missing(finished_study, tmp_path):
     config, workdir = finished_study
-    claims = study._check(config)
     there, missing = (
-        [job for cell in plan.cells(config, root) for job in plan.jobs(cell, config, claims)]
-        for root in (workdir, tmp_path)
+        make_plan(config, root, study.INSTRUMENTS).asked for root in (workdir, tmp_path)
     )
-    assert estimate.estimate(there).seconds == 0
-    found = estimate.estimate(missing)
+    assert estimate(there, States(), load_data).seconds == 0
+    found = estimate(missing, States(), load_data)
     np.testing.assert_allclose(found.seconds, sum(job.cost for job in missing))
     assert found.networks == 4 and found.done == 0
     stored = training.load_checkpoint(there[0].workdir, "init")["params"]

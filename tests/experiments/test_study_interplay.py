@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
+import pathlib
 
 import numpy as np
 import pytest
 
 from configs import study_standard
-from experiments import _needs
+from experiments.study import INSTRUMENTS
 from lsgeo import study
 from lsgeo.study import plan
 from lsgeo.study.decisions import interplay
@@ -48,14 +49,14 @@ def _by_design(found):
 
 def test_an_interplay_that_is_planted_is_found_and_one_that_is_not_is_not():
     names = ("MLP", "ResNet", "ViT")
-    for interplay in (0.0, 2.0):
-        found = _by_design(interplay.analyses(rows(interplay=interplay), CONFIG))
+    for planted in (0.0, 2.0):
+        found = _by_design(interplay.analyses(rows(interplay=planted), CONFIG))
         whole = found[("arm", "norm", "family"), names, "matched"]["terms"]
         assert whole["arm"]["p"] < 1e-6
-        assert (whole["arm x norm"]["p"] < 1e-6) == (interplay > 0)
+        assert (whole["arm x norm"]["p"] < 1e-6) == (planted > 0)
         assert whole["arm x norm x family"]["p"] > 1e-3
         mlp = found[("arm", "norm", "family"), ("MLP",), "init"]["terms"]
-        assert (mlp["arm x norm"]["p"] < 1e-6) == (interplay > 0)
+        assert (mlp["arm x norm"]["p"] < 1e-6) == (planted > 0)
 
 
 def test_a_cell_whose_networks_all_failed_is_named_and_the_other_mixers_are_analysed():
@@ -70,25 +71,28 @@ def test_a_cell_whose_networks_all_failed_is_named_and_the_other_mixers_are_anal
 
 @pytest.mark.parametrize(("family", "norm"), [("ViT", "layer"), ("MLP", "layer"), ("ViT", "none")])
 def test_both_sides_of_an_interaction_are_measured_when_it_alone_is_asked_for(family, norm):
-    claims = [claim for claim in study.CLAIMS if claim.name == "C13"]
-    cells = [
-        cell
-        for cell in plan.cells(CONFIG, "nowhere")
-        if (cell.family, cell.norm, cell.arm.name, cell.seed) == (family, norm, "residual", 0)
-    ]
-    assert cells
-    for cell in cells:
-        assert "spectrum" in [job.name for job in plan.jobs(cell, CONFIG, claims)]
-    settings = CONFIG.families()["Synthetic"]
-    needed = _needs.needed("Synthetic", settings, "none", "residual", cell.twins.arms, claims)
-    assert "rank" not in needed
+    alone = dataclasses.replace(CONFIG, only="C13", num_seeds=1)
+    jobs = plan.make_plan(alone, pathlib.Path("nowhere"), INSTRUMENTS).asked
+    found = {
+        job.name
+        for job in jobs
+        if (job.cell.family, job.cell.norm, job.cell.arm.name) == (family, norm, "residual")
+    }
+    assert "spectrum" in found
+    others = {job.name for job in jobs if job.cell.family == "Synthetic"}
+    assert others and "metric-rank" not in others
 
 
 def test_the_other_family_of_an_interaction_is_measured_for_it_alone():
     (claim,) = (claim for claim in study.CLAIMS if claim.name == "C13")
     across = [h for h in claim.hypotheses if getattr(h.contrast, "family", "")]
     alone = dataclasses.replace(claim, hypotheses=tuple(across))
-    vit = CONFIG.families()["ViT"]
-    arms = ("plain", "residual", "scaled")
-    assert "spectrum" in _needs.needed("ViT", vit, "layer", "plain", arms, [alone])
-    assert _needs.needed("Other", vit, "layer", "plain", arms, [alone]) == []
+    wanted = plan._wanted([alone], plan._designs(CONFIG))
+    assert "lambda_max" in wanted["ViT", "layer", "plain"]
+    assert {family for family, *_ in wanted} == {
+        "MLP",
+        "Synthetic",
+        "Types",
+        "TypesSynthetic",
+        "ViT",
+    }

@@ -9,10 +9,13 @@ import pytest
 
 from experiments.study import Config
 from lsgeo import runs, study
-from lsgeo.study import plan
 from lsgeo.study.config import Family
 from lsgeo.study.contrasts.paired import Difference, LogRatio
-from lsgeo.study.page import networks, pictures, write
+from lsgeo.study.page import networks as page_networks
+from lsgeo.study.page import pictures
+from lsgeo.study.page import write as page
+from lsgeo.study.plan import Plan
+from lsgeo.study.plan import networks as cells_of
 
 CONFIG = Config(
     mlp=Family(depths=(2, 4), norms=("layer",)),
@@ -27,7 +30,7 @@ CLAIM = study.Claim("C1", "Sharpness", "Skips flatten", (HYPOTHESIS,), "Twins.",
 
 
 def fill(root):
-    for cell in plan.cells(CONFIG, root):
+    for cell in cells_of(CONFIG, root):
         reached = not (cell.arm.name == "plain" and cell.depth == 4 and cell.seed > 0)
         _train(cell, reached)
         _spectra(cell, reached)
@@ -67,17 +70,21 @@ def _spectra(cell, reached):
 
 def write(root, rows=(), problems=()):
     design = study.Design(
-        "MLP", "mlp", "layer", (2, 4), ("plain", "residual"), frozenset(HYPOTHESIS.contrast.columns)
+        "MLP",
+        "mlp",
+        "layer",
+        (2, 4),
+        ("plain", "residual"),
+        frozenset({"lambda_max"} if rows else ()),
     )
-    verdicts = study.decide([CLAIM], rows, [design] if rows else [])
-    answer = write.write(
-        root / "report.html",
-        cells=plan.cells(CONFIG, root),
+    verdicts = study.decide([CLAIM], rows, [design])
+    plan = Plan(CONFIG, root, (CLAIM,), cells_of(CONFIG, root), (), (), (), (design,))
+    answer = page.write(
+        plan,
         rows=rows,
-        contracts=[],
+        pairs=[],
         verdicts=verdicts,
         notes={"C2": ["A further result."]},
-        config=CONFIG,
         provenance={"versions": {"jax": "0.10"}, "device_kind": "cpu", "argv": ["a", "b"]},
         problems=problems,
         command="python -m experiments.study --workdir=runs/x --only=C2",
@@ -142,7 +149,7 @@ def test_the_explorer_holds_every_network_with_its_seeds_deepest_twins_first(wri
 
 def test_damaged_and_missing_runs_leave_a_page_of_what_is_there(tmp_path):
     root = fill(tmp_path)
-    damaged, missing = plan.cells(CONFIG, root)[:2]
+    damaged, missing = cells_of(CONFIG, root)[:2]
     (damaged.path / "spectrum" / "arrays" / "init.npz").write_bytes(b"no zip")
     (damaged.path / "train" / "metrics.jsonl").write_text("{broken\n{}\n")
     (missing.path / "train" / "arrays" / "summary.npz").unlink()
@@ -156,7 +163,7 @@ def test_damaged_and_missing_runs_leave_a_page_of_what_is_there(tmp_path):
 def test_an_untrained_study_has_a_page_without_an_explorer(tmp_path):
     answer, page = write(tmp_path)
     assert "0 networks" in answer and "explorer-data" not in page
-    assert networks.explorer(plan.cells(CONFIG, tmp_path), 0.5) is None
+    assert page_networks.explorer(cells_of(CONFIG, tmp_path), 0.5) is None
 
 
 def test_the_forest_has_a_panel_for_ratios_and_one_for_differences():

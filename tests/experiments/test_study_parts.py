@@ -2,53 +2,27 @@
 
 import dataclasses
 import os
+import pathlib
 import shlex
-import sys
 
 import pytest
 
 from configs import study_tiny
-from experiments import _needs, _records, study
-from lsgeo.study import CLAIMS
-from lsgeo.study.config import Family
-from lsgeo.study.engine import pool
-
-ARMS = ("plain", "residual", "scaled")
+from lsgeo.study.config import Config, Family, check
+from lsgeo.study.engine import pool, record
+from lsgeo.study.plan import Plan
 
 
-@pytest.mark.parametrize(
-    ("name", "model", "norm", "needed"),
-    [
-        ("MLP", "mlp", "none", True),
-        ("MLP", "mlp", "layer", True),
-        ("ViT", "vit", "none", True),
-        ("ViT", "vit", "layer", True),
-        ("ResNet", "resnet", "layer", False),
-    ],
-)
-def test_both_sides_of_an_interaction_are_measured_where_it_alone_is_asked(
-    name, model, norm, needed
-):
-    (claim,) = (claim for claim in CLAIMS if claim.name == "C13")
-    found = _needs.needed(name, Family(model=model), norm, "plain", ARMS, [claim])
-    assert ("spectrum" in found) is needed
-
-
-@pytest.mark.parametrize("text", ["c2,c5", "C2 C5", " C5 , c2 "])
-def test_claims_are_found_in_any_case_with_spaces_or_commas(text):
-    assert [claim.name for claim in study._claims("only", text, CLAIMS)] == ["C2", "C5"]
-
-
-def test_the_command_can_be_pasted_into_a_shell(monkeypatch, tmp_path):
-    said = ["--config", "configs/study_full.py", "--config.vit.options=heads=3, patch=4"]
-    monkeypatch.setattr(
-        sys, "argv", ["/x/study.py", *said, "--config.workers=3", "--only", "C2 C5"]
-    )
-    found = shlex.split(_records.command(tmp_path / "full", ["C2", "C5"]))
-    assert found == [
+def test_the_command_can_be_pasted_into_a_shell():
+    said = [
         *("python", "-m", "experiments.study", "--config=configs/study_full.py"),
-        *("--config.vit.options=heads=3, patch=4", "--workdir=runs/full", "--only=C2,C5"),
+        "--config.vit.options=heads=3, patch=4",
     ]
+    config = Config(only="C2 C5", mlp=Family(depths=(2,)))
+    plan = Plan(config, pathlib.Path("/x/full"), (), (), (), (), (), ())
+    more = ["--config.workers=3", "--config.only=C2 C5", "--config.dry_run=True"]
+    found = shlex.split(record.command(plan, shlex.join([*said, *more])))
+    assert found == [*said, "--workdir=runs/full", "--only=C2,C5"]
 
 
 @pytest.mark.parametrize(
@@ -84,4 +58,4 @@ def test_a_family_that_cannot_be_compared_is_refused(changes, text):
     config = study_tiny.get_config()
     config = dataclasses.replace(config, mlp=dataclasses.replace(config.mlp, **changes))
     with pytest.raises(ValueError, match=text):
-        study._check(config)
+        check(config)

@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 
 from configs import study_tiny
-from lsgeo import runs, study
-from lsgeo.study import plan, table
-from lsgeo.study.engine import estimate, state
+from experiments import study
+from experiments.common.data import load_data
+from lsgeo import runs
+from lsgeo.study import table
+from lsgeo.study.engine import state
+from lsgeo.study.engine.estimate import estimate
+from lsgeo.study.engine.state import States
+from lsgeo.study.plan import make_plan, networks
 
 RATE = 0.03  # of the trainings that are measured
 CONFIG = study_tiny.get_config()
@@ -25,13 +30,19 @@ def summary(reached):
     figures = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
     numbers = {name: 0.5 for name in figures}
     levels = {"levels": np.array([1.0]), "reached": np.array([reached])}
-    return {"status": "trained", "step": 60, "num_parameters": 7, **numbers, **levels}
+    return {
+        "status": "trained",
+        "step": 60,
+        "num_parameters": 7,
+        "num_classes": 10,
+        **numbers,
+        **levels,
+    }
 
 
 def training(cell, losses=(), speeds=None):
     """Writes a training and its races: losses every 10 steps, steps to the loss by rate."""
-    job = next(job for job in plan.jobs(cell, CONFIG, study.CLAIMS) if job.name == "train")
-    opened = runs.open_run(job.workdir, job.config)
+    opened = runs.open_run(cell.path / "train", CONFIG)
     opened.save("summary", summary(40))
     for place, loss in enumerate(losses):
         opened.log({"step": 10 * place, "loss": loss})
@@ -48,7 +59,7 @@ def whole_runs(cells, losses=(), speeds=None):
 
 
 def plain(root):
-    return [cell for cell in plan.cells(CONFIG, root) if cell.arm.name == "plain"]
+    return [cell for cell in networks(CONFIG, root) if cell.arm.name == "plain"]
 
 
 def test_steps_are_those_at_the_rate_of_the_lowest_median_and_bounds_where_the_loss_was_not_reached(
@@ -108,13 +119,14 @@ def test_the_largest_eigenvalue_is_laid_beside_the_limit_of_the_heavy_ball(tmp_p
 def test_what_is_left_is_estimated_by_what_the_finished_runs_have_taken(tmp_path):
     settings = dataclasses.replace(CONFIG.mlp, cost=50.0)
     config = dataclasses.replace(CONFIG, mlp=settings)
-    cells = plan.cells(config, tmp_path)
-    jobs = [job for cell in cells for job in plan.jobs(cell, config, study.CLAIMS[:2])]
+    jobs = make_plan(config, tmp_path, study.INSTRUMENTS).asked
     done = [job for job in jobs if job.name == "train"][:2]  # expected to take 100 s
     for job in done:
         runs.open_run(job.workdir, job.config)
         runs.write_json(job.workdir / state.MARKER, {"seconds": 10.0, "sizes": {}})
-    found = estimate.estimate([job for job in jobs if job in done or job.name == "train"])
+    found = estimate(
+        [job for job in jobs if job in done or job.name == "train"], States(), load_data
+    )
     others = [job for job in jobs if job.name == "train" and job not in done]
     np.testing.assert_allclose(found.seconds, 0.2 * sum(job.cost for job in others))
     assert (found.done, found.left) == (2, len(others))

@@ -14,8 +14,8 @@ import pytest
 
 from experiments import study
 from lsgeo import runs
-from lsgeo.study import plan
 from lsgeo.study.engine import pool, state
+from lsgeo.study.plan import make_plan
 
 FILES = ("verdicts.json", "results.csv", "twins.json")
 
@@ -33,8 +33,7 @@ def _written(workdir):
 
 
 def _jobs(config, workdir):
-    claims = study._check(config)
-    return [job for cell in plan.cells(config, workdir) for job in plan.jobs(cell, config, claims)]
+    return make_plan(config, workdir, study.INSTRUMENTS).asked
 
 
 def test_a_second_run_starts_nothing_and_leaves_the_page_alone(finished_study, monkeypatch, capsys):
@@ -205,7 +204,7 @@ def test_what_a_network_without_the_loss_lacks_is_not_waited_for(copy):
     config, workdir = copy
     job = next(job for job in _jobs(config, workdir) if job.name == "spectrum")
     late = dataclasses.replace(job.config, checkpoints=("loss_1.0",))
-    late = dataclasses.replace(job, name="late", config=late)
+    late = dataclasses.replace(job, name="late", config=late, reads=late.checkpoints)
     assert state.state(late).kind == "missing"
     shutil.rmtree(job.cell.path / "train" / "checkpoints" / "loss_1.0")
     assert state.state(late).kind == "nothing"
