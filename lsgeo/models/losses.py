@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.models.variables import in_dtype_of
 
 PyTree = Any
 Batch = dict[str, jax.Array]
@@ -51,8 +52,9 @@ class Logits:
         variables = {"params": params, **self.constants}
         mutable = ["batch_stats"] if self.train else []
         rngs = None if key is None else {"dropout": key}
+        images = in_dtype_of(params, batch["image"])
         logits, _ = self.model.apply(
-            variables, batch["image"], train=self.train, mutable=mutable, rngs=rngs
+            variables, images, train=self.train, mutable=mutable, rngs=rngs
         )
         return logits
 
@@ -115,8 +117,9 @@ def cross_entropy(outputs: jax.Array, batch: Batch, *, smoothing: float = 0.0) -
         targets = (1 - smoothing) * _targets(outputs, batch) + smoothing / outputs.shape[-1]
         return -(targets * jax.nn.log_softmax(outputs)).sum(-1).mean()
     # A mask, not a gather: the gather's transpose is a scatter, which is slow on every backend.
-    classes = jnp.arange(outputs.shape[-1]).reshape((1,) * (outputs.ndim - 1) + (-1,))
-    true_class = batch["label"][..., None] == classes
+    label = jnp.asarray(batch["label"])[..., None]
+    classes = jnp.arange(outputs.shape[-1], dtype=label.dtype)
+    true_class = label == classes.reshape((1,) * (outputs.ndim - 1) + (-1,))
     return -jnp.where(true_class, jax.nn.log_softmax(outputs), 0).sum(-1).mean()
 
 
@@ -132,7 +135,8 @@ def squared_error(outputs: jax.Array, batch: Batch) -> jax.Array:
 
 def accuracy(outputs: jax.Array, batch: Batch) -> jax.Array:
     """Share of the examples whose largest output [N, classes] is at the label's place."""
-    return (outputs.argmax(-1) == batch["label"]).mean(dtype=outputs.dtype)
+    label = jnp.asarray(batch["label"])
+    return (jnp.argmax(outputs, -1).astype(label.dtype) == label).mean(dtype=outputs.dtype)
 
 
 def check_labels(labels: np.ndarray, num_classes: int) -> None:
@@ -158,5 +162,5 @@ def check_labels(labels: np.ndarray, num_classes: int) -> None:
 
 def _targets(outputs, batch):
     if "target" in batch:
-        return batch["target"]
+        return batch["target"].astype(outputs.dtype)
     return jax.nn.one_hot(batch["label"], outputs.shape[-1], dtype=outputs.dtype)

@@ -8,6 +8,9 @@ import math
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
+
+from lsgeo import trees
 
 EPSILON = 1e-5
 MOMENTUM = 0.9
@@ -35,17 +38,23 @@ class Norm(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Normalises activations [N, ..., C]; "none" gives them back unchanged."""
+        # Statistics of bfloat16 are of no use, and float64 keeps its own.
+        wide = trees.common_dtype(x.dtype, jnp.float32)
         shared = {
             "epsilon": self.epsilon,
+            "param_dtype": wide,
+            "force_float32_reductions": False,
             "scale_init": nn.initializers.constant(self.scale),
             "name": self.kind,
         }
         if self.kind == "batch":
-            return nn.BatchNorm(not train, momentum=self.momentum, **shared)(x)
-        if self.kind == "layer":
-            return nn.LayerNorm(**shared)(x)
-        if self.kind == "group":
-            return nn.GroupNorm(math.gcd(_GROUPS, x.shape[-1]), **shared)(x)
-        if self.kind == "rms":
-            return nn.RMSNorm(**shared)(x)
-        return x
+            norm = nn.BatchNorm(not train, momentum=self.momentum, **shared)
+        elif self.kind == "layer":
+            norm = nn.LayerNorm(**shared)
+        elif self.kind == "group":
+            norm = nn.GroupNorm(math.gcd(_GROUPS, x.shape[-1]), **shared)
+        elif self.kind == "rms":
+            norm = nn.RMSNorm(**shared)
+        else:
+            return x
+        return norm(x.astype(wide)).astype(x.dtype)

@@ -8,10 +8,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from lsgeo import trees
 from lsgeo.models import depth
 
 PyTree = Any
+_MOMENTS = ("mean", "var")
 
 
 def init(
@@ -27,10 +30,10 @@ def init(
       images: floating array [N, ...], or tokens [N, T] for a model that takes those; only the example's
         shape and the dtype matter.
       key: typed random key.
-      dtype: of every leaf; by default that of `images`, and float32 with tokens.
+      dtype: of every parameter; by default that of `images`, and float32 with tokens.
 
     Returns:
-      {"params": ...} and, with batch norm, "batch_stats".
+      {"params": ...} and, with batch norm, "batch_stats", which are float32 at least.
 
     Raises:
       ValueError: if `images` is not a floating array, or for tokens not of whole numbers.
@@ -41,15 +44,20 @@ def init(
             f"`images` must be a floating array, whose dtype the parameters take; got {images.dtype}. "
             "Convert it first, e.g. with astype(np.float32)."
         )
-    dtype = dtype or (jnp.float32 if tokens else images.dtype)
+    dtype = np.dtype(dtype or (jnp.float32 if tokens else images.dtype))
     # Not under jit: XLA takes seconds for the samplers of each model in one program, but one by one
     # they are compiled once for each shape, for all models.
-    example = jnp.zeros((1, *images.shape[1:]), images.dtype if tokens else jnp.float32)
+    example = jnp.zeros((1, *images.shape[1:]), _drawn_for(images))
     single = model.clone(scan=False) if getattr(model, "scan", False) else model
     variables = dict(single.init(key, example))
     if single is not model:
         variables = depth.stack(variables, shapes(model, images))
-    return jax.tree.map(lambda leaf: leaf.astype(dtype), variables)
+    wide = trees.common_dtype(dtype, jnp.float32)
+    kinds = {name: wide if name == "batch_stats" else dtype for name in variables}
+    return {
+        name: jax.tree.map(lambda leaf, to=kinds[name]: leaf.astype(to), tree)
+        for name, tree in variables.items()
+    }
 
 
 def shapes(model: nn.Module, images: Any) -> dict[str, PyTree]:
@@ -64,9 +72,20 @@ def shapes(model: nn.Module, images: Any) -> dict[str, PyTree]:
     >>> models.count_parameters(models.shapes(models.create("vit-b-16"), image)["params"])
     86567656
     """
-    example = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
-    variables = dict(jax.eval_shape(lambda x: model.init(jax.random.key(0), x), example))
-    return variables
+    example = jax.ShapeDtypeStruct((1, *images.shape[1:]), _drawn_for(images))
+    return dict(jax.eval_shape(lambda x: model.init(jax.random.key(0), x), example))
+
+
+def _drawn_for(images):
+    # Initial weights are float32.
+    return jnp.float32 if jnp.issubdtype(images.dtype, jnp.floating) else images.dtype
+
+
+def in_dtype_of(params: PyTree, images: jax.Array) -> jax.Array:
+    """Returns images in the dtype of a network's parameters, and tokens as they are."""
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        return images
+    return jnp.asarray(images, trees.common_dtype(*jax.tree.leaves(params)))
 
 
 def set_gates(constants: dict[str, PyTree], value: float | jax.Array) -> dict[str, PyTree]:
@@ -108,6 +127,7 @@ def activations(
       gives the names of its unrolled twin.
     """
     mutable = ["intermediates", *(["batch_stats"] if train else [])]
+    images = in_dtype_of(variables["params"], images)
     logits, updated = model.apply(variables, images, train=train, mutable=mutable)
     tree = depth.unstack({"all": updated["intermediates"]})["all"]
     found = {}
@@ -167,6 +187,7 @@ def reestimate_batch_stats(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _reestimate(model, variables, images):
+    images = in_dtype_of(variables["params"], images)
     _, updated = model.apply(variables, images, train=True, mutable=["batch_stats"])
     return updated
 
@@ -194,25 +215,28 @@ def _moments(model, variables, images, count, train):
         outputs = call(*args, **kwargs)
         norm = context.module
         if isinstance(norm, nn.BatchNorm) and context.method_name == "__call__":
-            inputs = args[0].astype(jnp.promote_types(args[0].dtype, jnp.float32))
+            inputs = args[0]  # at least float32, see `norms.Norm`
             axes = tuple(range(inputs.ndim - 1))
             norm.put_variable("batch_stats", "mean", inputs.mean(axes))
             norm.put_variable("batch_stats", "var", (inputs**2).mean(axes))
         return outputs
 
+    images = in_dtype_of(variables["params"], images)
     with nn.intercept_methods(keep):
         _, updated = model.apply(variables, images, train=train, mutable=["batch_stats"])
-    return jax.tree.map(lambda leaf: leaf * count, updated["batch_stats"])
+    return jax.tree.map(lambda leaf: leaf * jnp.asarray(count, leaf.dtype), updated["batch_stats"])
 
 
 @jax.jit
 def _statistics(total, count, like):
     def one_norm(moments):
-        mean = moments["mean"] / count
-        return {"mean": mean, "var": jnp.maximum(moments["var"] / count - mean**2, 0)}
+        mean, square = (
+            moments[name] / jnp.asarray(count, moments[name].dtype) for name in _MOMENTS
+        )
+        return {"mean": mean, "var": jnp.maximum(square - mean**2, 0)}
 
     def is_norm(tree):
-        return isinstance(tree, dict) and set(tree) == {"mean", "var"}
+        return isinstance(tree, dict) and set(tree) == set(_MOMENTS)
 
     statistics = jax.tree.map(one_norm, total, is_leaf=is_norm)
     return jax.tree.map(lambda leaf, old: leaf.astype(old.dtype), statistics, like)

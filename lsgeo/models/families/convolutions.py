@@ -39,6 +39,12 @@ def max_pool(x: jax.Array) -> jax.Array:
     return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
 
 
+def avg_pool(x: jax.Array) -> jax.Array:
+    """The mean of each square of 2 by 2 pixels; [N, H, W, C]."""
+    # Flax's divides by a NumPy whole number, of another dtype than the images.
+    return nn.pooling.pool(x, 0.0, jax.lax.add, (2, 2), (2, 2), "VALID") / 4
+
+
 def on_images(function: Function, x: jax.Array) -> jax.Array:
     """Applies a function of images [N, H, W, C] to an array with any leading axes [..., H, W, C]."""
     if x.ndim == 4:

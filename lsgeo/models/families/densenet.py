@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo.models import depth, initializers, norms
+from lsgeo.models.families import convolutions
 
 SKIPS = ("dense", "none")
 # A branch that starts at zero would stay there: its features reach the network through ReLUs alone.
@@ -56,7 +57,7 @@ class Transition(nn.Module):
         """Maps [N, H, W, C] to [N, H // 2, W // 2, channels]."""
         x = norms.Norm(self.norm, self.momentum, name="norm")(x, train)
         x = _conv(self, self.channels, 1, "shortcut", name="conv")(nn.relu(x))
-        return nn.avg_pool(x, (2, 2), (2, 2))
+        return convolutions.avg_pool(x)
 
 
 class DenseNet(nn.Module):

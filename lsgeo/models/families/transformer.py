@@ -77,10 +77,10 @@ class ViT(nn.Module):
         """Maps images [N, H, W, C] to logits [N, num_classes]."""
         stem = nn.Dense(self.width, kernel_init=_kernel(self, "stem"), name="stem")
         x = stem(patches.cut(images, self.patch))
-        first = self.param("class_token", _small, (self.width,))
+        first = self.param("class_token", _small, (self.width,), jnp.float32)
         first = jnp.broadcast_to(first.astype(x.dtype), (x.shape[0], 1, self.width))
         x = jnp.concatenate([first, x], 1)
-        x = x + self.param("positions", _small, x.shape[1:])[None]
+        x = x + self.param("positions", _small, x.shape[1:], jnp.float32)[None]
         x = tokens.run(self, x, train, names=_NAMES, mix=_attention(self, causal=False))
         head = nn.Dense(self.num_classes, kernel_init=_kernel(self, "head"), name="head")
         return head(x[:, 0])
@@ -145,7 +145,7 @@ class Decoder(nn.Module):
                 "longer context, or cut the input."
             )
         embed = nn.Embed(self.num_classes, self.width, embedding_init=_small, name="embed")
-        positions = self.param("positions", _small, (self.context, self.width))
+        positions = self.param("positions", _small, (self.context, self.width), jnp.float32)
         x = embed(images) + positions[None, :length]
         x = tokens.run(self, x, train, names=_NAMES, mix=_attention(self, causal=True))
         return nn.Dense(self.num_classes, kernel_init=_kernel(self, "head"), name="head")(x)

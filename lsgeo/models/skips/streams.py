@@ -55,7 +55,9 @@ class Hyper(Skip):
         return x if n > 1 else x[0]
 
     def _moving(self, name, x, size):
-        kernel = self.param(f"{name}_kernel", nn.initializers.zeros, (x.shape[-1], size))
+        kernel = self.param(
+            f"{name}_kernel", nn.initializers.zeros, (x.shape[-1], size), jnp.float32
+        )
         normal = x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + _EPSILON)
         return jnp.moveaxis(jnp.tanh(jnp.einsum("...c,ck->...k", normal, kernel)), 0, -2)
 
@@ -115,7 +117,7 @@ class ManifoldHyper(Skip):
 
     def _moving(self, name, x, size):
         shape = (x.shape[0], x.shape[-1], size)
-        kernel = self.param(f"{name}_kernel", nn.initializers.zeros, shape)
+        kernel = self.param(f"{name}_kernel", nn.initializers.zeros, shape, jnp.float32)
         normal = x * jax.lax.rsqrt(jnp.square(x).mean((0, -1), keepdims=True) + _EPSILON)
         return self.param(f"{name}_gate", _gain) * jnp.einsum("i...c,ick->...k", normal, kernel)
 
