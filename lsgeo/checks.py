@@ -10,12 +10,17 @@ from lsgeo import trees
 
 def check_key(key: Any, name: str = "key") -> None:
     """Raises a ValueError unless `key` is one typed random key."""
-    typed = isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if not typed or key.shape != ():
+    if not (isinstance(key, jax.Array) and is_key(key)) or key.shape != ():
         raise ValueError(
             f"`{name}` must be one typed random key; got {type(key).__name__}"
             f"{getattr(key, 'shape', '')}. Pass jax.random.key(seed)."
         )
+
+
+def is_key(value: Any) -> bool:
+    """Says whether an array is one of typed random keys."""
+    dtype = getattr(value, "dtype", np.float32)
+    return jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
 
 
 def check_count(value: Any, name: str, minimum: int = 1) -> None:

@@ -202,7 +202,7 @@ CASES = {
     ),
     "directions by a raw key": (
         lambda: lsgeo.filter_normalized_directions(PARAMS, key=7),
-        "`key` must be one typed key",
+        "`key` must be one typed random key",
     ),
     "directions of integers": (
         lambda: lsgeo.filter_normalized_directions({"w": jnp.arange(3)}, key=KEY),

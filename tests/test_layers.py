@@ -6,13 +6,14 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = {"trees", "checks", "draws", "interval"}
+GROUND = {"trees", "checks", "draws", "interval", "memory"}
 # What each room of lsgeo may import beside itself. Geometry needs no model, only loss(params, batch).
 BELOW: dict[str, set[str]] = {
     "trees": set(),
     "checks": {"trees"},
     "draws": {"trees", "checks"},
     "interval": {"trees", "checks"},
+    "memory": set(),
     "provenance": set(),
     "runs": {"provenance"},
     "operators": GROUND,

@@ -6,6 +6,8 @@ import math
 import jax
 import jax.numpy as jnp
 
+from lsgeo.checks import check_key
+
 
 def augment(
     images: jax.Array,
@@ -38,7 +40,7 @@ def augment(
       ValueError: for images of another rank, an unknown mode, a padding that the images are too small to
         reflect, or a key that is not typed.
     """
-    _check_key(key)
+    check_key(key)
     if images.ndim != 4:
         raise ValueError(f"`images` must be [N, H, W, C]; got {list(images.shape)}.")
     if mode not in ("constant", "reflect"):
@@ -98,7 +100,7 @@ def mixup(
     Raises:
       ValueError: if `alpha` is not positive, or the key is not typed.
     """
-    _check_key(key)
+    check_key(key)
     if not 0 < alpha < math.inf:
         raise ValueError(f"`alpha` must be positive; got {alpha}.")
     share_key, order_key = jax.random.split(key)
@@ -108,11 +110,3 @@ def mixup(
     target = jax.nn.one_hot(batch["label"], num_classes, dtype=image.dtype)
     mix = lambda values: share * values + (1 - share) * values[order]  # noqa: E731
     return {"image": mix(image), "target": mix(target)}
-
-
-def _check_key(key):
-    typed = isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if not typed or key.shape != ():
-        raise ValueError(
-            f"`key` must be one typed random key; got {type(key).__name__}. Make one with jax.random.key(seed)."
-        )

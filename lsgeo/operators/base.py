@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,16 @@ from lsgeo.operators import _arguments, _selection
 
 MAX_DENSE_BYTES = 2**31
 MAX_BATCHED_SIZE = 2**20
+
+
+class Keeps(NamedTuple):
+    """What an operator keeps on the device, and what one product runs there."""
+
+    arrays: list[Any]  # between products
+    programs: list[
+        tuple[Any, tuple]
+    ]  # compiled functions with their arguments, one after the other
+    batch_bytes: int = 0  # of the largest batch that is sent for a product
 
 
 class LinearOperator(abc.ABC):
@@ -42,6 +52,21 @@ class LinearOperator(abc.ABC):
     @property
     def traceable(self) -> bool:
         return True
+
+    def keeps(self) -> Keeps:
+        """What the operator keeps and runs, which a memory plan counts.
+
+        An operator whose products run on the host says so itself; one made from such operators adds theirs.
+        """
+        if self.traceable:
+            vector = jax.ShapeDtypeStruct(self.shape[:1], self.dtype)
+            return Keeps(jax.tree.leaves(self), [(_flat_product, (self, vector))])
+        arrays, programs, largest = [], [], 0
+        for part in jax.tree.leaves(self, is_leaf=lambda x: x is not self and _is_operator(x)):
+            kept = part.keeps() if _is_operator(part) else Keeps([part], [])
+            arrays, programs = arrays + kept.arrays, programs + kept.programs
+            largest = max(largest, kept.batch_bytes)
+        return Keeps(arrays, programs, largest)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -169,6 +194,10 @@ _row = jax.jit(lambda vs, i: vs[i])
 _stack = jax.jit(jnp.stack)
 _ravel = jax.jit(trees.ravel, static_argnums=0)
 _unravel = jax.jit(trees.unravel, static_argnums=0)
+
+
+def _is_operator(value):
+    return isinstance(value, LinearOperator)
 
 
 def operator_class(*, meta: tuple[str, ...] = ()):

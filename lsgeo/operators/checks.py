@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.checks import is_key
 from lsgeo.operators.base import LinearOperator
 
 CAUSES = (
@@ -133,8 +134,7 @@ def _equal(a, b):
 
 def _constants(closed: Any) -> Iterator[np.ndarray]:
     for constant in closed.consts:
-        is_key = jnp.issubdtype(getattr(constant, "dtype", np.float32), jax.dtypes.prng_key)
-        yield np.asarray(jax.random.key_data(constant) if is_key else constant)
+        yield np.asarray(jax.random.key_data(constant) if is_key(constant) else constant)
     yield from _inner_constants(closed.jaxpr)
 
 

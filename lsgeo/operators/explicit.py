@@ -10,7 +10,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.operators import checks
-from lsgeo.operators.base import LinearOperator, operator_class
+from lsgeo.operators.base import Keeps, LinearOperator, operator_class
 
 
 @operator_class(meta=("space",))
@@ -36,6 +36,10 @@ class Function(LinearOperator):
     @property
     def traceable(self):
         return False
+
+    def keeps(self):
+        # What a Python function holds is its own.
+        return Keeps([self.noise], [])
 
     def matvec(self, v):
         return self.function(v)

@@ -197,8 +197,8 @@ def test_unknown_options_are_refused_by_name():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"key": 0}, r"`key` must be one typed key"),
-        ({"key": jax.random.split(jax.random.key(0))}, r"`key` must be one typed key"),
+        ({"key": 0}, r"`key` must be one typed random key"),
+        ({"key": jax.random.split(jax.random.key(0))}, r"`key` must be one typed random key"),
         ({"count": 0}, r"`count` must be at least 1; got 0"),
         ({"params": {}}, r"`params` must hold at least one array"),
         ({"params": {"steps": jnp.arange(3)}}, r"`params` must be real floating.*\['steps'\]"),

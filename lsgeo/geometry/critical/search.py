@@ -91,10 +91,7 @@ class Landscape:
 
     def hessian(self, x: jax.Array) -> LinearOperator:
         params = trees.unravel(self.space, x)
-        if self.mode == "linearized":
-            product = modes.linearize(self.loss, params, self.batch)[2]
-        else:
-            product = modes.product_of(self.mode, self.loss, params, self.batch)
+        _, product = modes.MODES[self.mode].at(self.loss, params, self.batch)
         return unchecked(product, self.space, self.mode)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from lsgeo import trees
+from lsgeo.checks import check_count, check_key
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.curvature.hessian import check_one_source
@@ -87,15 +88,9 @@ def _check_arguments(likelihood, key, num_samples):
             f"`key` and `num_samples` come together; got key={key!r}, num_samples={num_samples!r}. "
             "Leave both out for the exact expectation."
         )
-    if key is None:
-        return
-    typed = isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if not typed or key.shape != ():
-        raise ValueError(
-            f"`key` must be one typed random key; got {type(key).__name__}. Pass jax.random.key(seed)."
-        )
-    if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples < 1:
-        raise ValueError(f"`num_samples` must be an integer of at least 1; got {num_samples!r}.")
+    if key is not None:
+        check_key(key)
+        check_count(num_samples, "num_samples")
 
 
 def check_outputs(predict: Callable, params: Any, batch: Any, likelihood: str) -> None:

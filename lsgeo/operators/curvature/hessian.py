@@ -1,5 +1,6 @@
 """The Hessian of a loss as a linear operator."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -76,17 +77,14 @@ def hessian(
     if weights is not None:
         ex.check_mean(loss, params, batch)
         loss, batch = Partial(ex.weighted_loss, loss), ex.whole(batch, space.dtype, weights)
-    if mode == "auto":
-        mode = modes.choose(loss, params, batch)
-    if mode == "linearized":
-        value, _, product = modes.linearize(loss, params, batch)
-    else:
-        modes.check_forward_rule(mode, loss, params, batch)
-        value = ex.value_of(loss, params, batch)
-        product = modes.product_of(mode, loss, params, batch)
+    chosen = modes.choose(mode, loss, params, batch)
+    value, product = chosen.at(loss, params, batch)
     checks.check_value(value)
-    op = checked(product, space, mode=mode, unit=modes.noise_unit(mode, space))
-    return modes.with_truncation_error(op, "product") if mode == "finite-difference" else op
+    op = checked(product, space, mode=chosen.name, unit=chosen.unit(space))
+    if chosen.coarse is None:
+        return op
+    coarse = unchecked(chosen.coarse.at(loss, params, batch)[1], space)
+    return modes.with_truncation_error(op, coarse)
 
 
 def value_gradient_hessian(
@@ -141,28 +139,25 @@ def _traced(loss, params, batch, batches, weights, mode):
     if batches is not None or weights is not None:
         raise ValueError("inside `jit`, `hessian` takes neither `batches` nor `weights`.")
     space = trees.space_of(params)
-    if mode in ("auto", "linearized"):
-        return unchecked(modes.linearize(loss, params, batch)[2], space)
-    return unchecked(modes.product_of(mode, loss, params, batch), space, mode)
+    chosen = modes.first(mode)
+    return unchecked(chosen.at(loss, params, batch)[1], space, chosen.name)
 
 
 def _streamed(loss, params, space, data, weights, mode):
-    mode = _checked_streaming(loss, params, data.first(), mode)
-    plain = modes.product_of(mode, loss, params)
-    weighted = modes.product_of(mode, Partial(ex.weighted_loss, loss), params)
-    unit = modes.noise_unit(mode, space)
-    op = streaming.streamed(plain, weighted, space, data, weights=weights, mode=mode, unit=unit)
-    if mode != "finite-difference":
-        return op
-    return modes.with_truncation_error(op, "plain", "weighted")
-
-
-def _checked_streaming(loss, params, first, mode):
+    first = data.first()
     checks.check_loss(loss, params, first)
     checks.check_value(ex.value_of(loss, params, first))
     ex.check_mean(loss, params, first)
-    if mode == "auto":
-        return modes.choose_streamed(loss, params, first)
-    mode = "forward-over-reverse" if mode == "linearized" else mode
-    modes.check_forward_rule(mode, loss, params, first)
-    return mode
+    chosen = modes.choose(mode, loss, params, first, streamed=True)
+
+    def products(mode):
+        losses = loss, Partial(ex.weighted_loss, loss)
+        return [mode.recomputing(one, params) for one in losses]
+
+    op = streaming.streamed(
+        *products(chosen), space, data, weights=weights, mode=chosen.name, unit=chosen.unit(space)
+    )
+    if chosen.coarse is None:
+        return op
+    plain, weighted = products(chosen.coarse)
+    return modes.with_truncation_error(op, dataclasses.replace(op, plain=plain, weighted=weighted))

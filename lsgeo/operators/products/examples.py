@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.checks import is_key
 from lsgeo.operators import checks
 
 
@@ -44,7 +45,7 @@ def padded(batch: Any, weights: np.ndarray, start: int, size: int) -> Examples:
         filled = np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
         return (
             jax.random.wrap_key_data(filled, impl=jax.random.key_impl(leaf))
-            if _is_key(leaf)
+            if is_key(leaf)
             else filled
         )
 
@@ -71,12 +72,7 @@ def num_examples(batch: Any) -> int:
 
 def on_host(leaf: Any) -> np.ndarray:
     """Returns an array of a batch as a NumPy array; of random keys, their data."""
-    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
-
-
-def _is_key(leaf: Any) -> bool:
-    dtype = getattr(leaf, "dtype", None)
-    return dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
 
 
 def normalized(weights: Any, num: int) -> np.ndarray:

@@ -6,8 +6,6 @@ derivative of the gradient but carries an error of about eps^(2/3).
 """
 
 import dataclasses
-import math
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,91 +14,103 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from lsgeo import trees
+from lsgeo import memory, trees
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.products import examples as ex
 
-MODES = (
-    "auto",
-    "linearized",
-    "forward-over-reverse",
-    "reverse-over-reverse",
-    "finite-difference",
-)
+AUTO = "auto"
 # Of the free memory: the rest is for the intermediates of one product and for a Krylov basis.
 LINEARIZATION_SHARE = 0.5
 # What JAX raises where a primitive or a custom rule has no forward derivative.
-NO_RULE = (TypeError, ValueError, NotImplementedError)
+_NO_RULE = (TypeError, ValueError, NotImplementedError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """One way to multiply with a Hessian."""
+
+    name: str
+    recomputed: Callable  # (loss, params, batch, v) -> H v
+    keeps: bool = False  # a linearisation, whose products are these without recomputing
+    following: str | None = None  # what "auto" takes where this one cannot be had
+    # Where products have an error by construction: the mode whose error is four times as large.
+    coarse: "Mode | None" = None
+
+    def at(self, loss: Callable, params: Any, batch: Any) -> tuple[jax.Array, Partial]:
+        """Returns the loss and the Hessian's `product(v)`."""
+        if self.keeps:
+            value, _, product = linearize(loss, params, batch)
+            return value, product
+        return ex.value_of(loss, params, batch), self.recomputing(loss, params, batch)
+
+    def recomputing(self, loss: Callable, params: Any, *batch: Any) -> Partial:
+        """Returns `product(batch, v)`, or `product(v)` at a given batch, that keeps nothing."""
+        return Partial(self.recomputed, loss, params, *batch)
+
+    def unit(self, space: trees.Space) -> float | None:
+        """Returns the error that products have at best; None for that of the arithmetic."""
+        return space.eps ** (2 / 3) if self.coarse else None
+
+    def bytes_kept(self, loss: Callable, params: Any, batch: Any) -> int:
+        """Returns the bytes of what is kept, by an abstract evaluation whose trace the products then use."""
+        if not self.keeps:
+            jax.eval_shape(self.recomputed, loss, params, batch, params)
+            return 0
+        kept = _linearize.eval_shape(loss, params, batch)[2]
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
 
 
 def check_mode(mode: str) -> None:
     """Raises a ValueError unless `mode` is known."""
-    if mode not in MODES:
-        raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {mode!r}.")
+    if mode != AUTO and mode not in MODES:
+        raise ValueError(f"`mode` must be one of {', '.join([AUTO, *MODES])}; got {mode!r}.")
 
 
-def choose(loss: Callable, params: Any, batch: Any) -> str:
-    """Resolves "auto" for data that are used again and again.
+def first(name: str) -> Mode:
+    """Returns the mode of a name; for "auto" the first that it tries."""
+    return MODES["linearized" if name == AUTO else name]
 
-    The re-used linearisation if it fits into half of the free memory, else forward over reverse; the finite
-    difference for a gradient without a forward derivative. The size comes from an abstract evaluation whose
-    trace the linearisation then uses, so choosing costs nothing.
+
+def choose(name: str, loss: Callable, params: Any, batch: Any, *, streamed: bool = False) -> Mode:
+    """Returns the mode of a name; for "auto" the first that works and fits into memory.
+
+    Data that are `streamed` pass by, so that nothing can be kept.
+
+    Raises:
+      ValueError: if the gradient has no derivative of the kind that the mode takes.
     """
-    try:
-        product = _linearize.eval_shape(loss, params, batch)[2]
-    except NO_RULE:
-        _check_gradient(loss, params, batch)
-        return "finite-difference"
-    needed = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(product))
-    fits = needed <= LINEARIZATION_SHARE * free_bytes()
-    return "linearized" if fits else "forward-over-reverse"
+    mode = first(name)
+    if streamed and mode.keeps:
+        mode = MODES[mode.following]
+    while True:
+        try:
+            needed = mode.bytes_kept(loss, params, batch)
+        except _NO_RULE as error:
+            refused = _no_forward_rule(loss, params, batch, error)
+            if name != AUTO:
+                raise refused from error
+        else:
+            free = memory.device_free() if needed else None
+            if name != AUTO or memory.fits(needed, free, LINEARIZATION_SHARE):
+                return mode
+        mode = MODES[mode.following]
 
 
-def choose_streamed(loss: Callable, params: Any, batch: Any) -> str:
-    """Resolves "auto" for data that pass by: a linearisation could not be kept."""
-    try:
-        jax.eval_shape(forward_over_reverse, loss, params, batch, params)
-    except NO_RULE:
-        _check_gradient(loss, params, batch)
-        return "finite-difference"
-    return "forward-over-reverse"
-
-
-def noise_unit(mode: str, space: trees.Space) -> float | None:
-    """Returns the error that products of this mode have at best; None for that of the arithmetic."""
-    return space.eps ** (2 / 3) if mode == "finite-difference" else None
-
-
-def with_truncation_error(op: LinearOperator, *products: str) -> LinearOperator:
+def with_truncation_error(op: LinearOperator, coarse: LinearOperator) -> LinearOperator:
     """Raises the noise of a finite difference to its truncation error.
 
     The difference of two steps, one twice the other, is three times that error (Richardson 1911). It is
     taken along the curvature, where the error is largest, after three steps of power iteration.
 
     Args:
-      op: a Hessian in the mode "finite-difference".
-      products: the fields of `op` that hold such a product.
+      op: a Hessian from finite differences.
+      coarse: the same one from steps twice as long.
     """
-    doubled = {name: Partial(_coarse_difference, *getattr(op, name).args) for name in products}
-    coarse = dataclasses.replace(op, **doubled)
     w = jnp.asarray(np.random.default_rng(1).standard_normal(op.space.size), op.dtype)
     for _ in range(3):
         w = _unit(op.flat_product(w))
-    fine = op.flat_product(w)
-    error = _relative_gap(coarse.flat_product(w), fine) / 3
+    error = _relative_gap(coarse.flat_product(w), op.flat_product(w)) / 3
     return dataclasses.replace(op, noise=jnp.maximum(op.noise, error))
-
-
-def free_bytes() -> float:
-    """Returns the memory that the default device can still give; infinite where it does not say."""
-    device = jax.local_devices()[0]
-    if device.platform != "cpu":
-        stats = device.memory_stats() or {}
-        limit = stats.get("bytes_limit", math.inf)
-        return limit - stats.get("bytes_in_use", 0)
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return math.inf
 
 
 def linearize(loss: Callable, params: Any, batch: Any) -> tuple[jax.Array, Any, Partial]:
@@ -111,24 +121,7 @@ def linearize(loss: Callable, params: Any, batch: Any) -> tuple[jax.Array, Any, 
     """
     try:
         return _linearize(loss, params, batch)
-    except NO_RULE as error:
-        raise _no_forward_rule(loss, params, batch, error) from error
-
-
-def product_of(mode: str, loss: Callable, params: Any, *batch: Any) -> Partial:
-    """Returns `product(batch, v)` of a mode that recomputes, or `product(v)` at a given batch.
-
-    "linearized" becomes forward over reverse, which is the same arithmetic.
-    """
-    return Partial(_RECOMPUTING.get(mode, forward_over_reverse), loss, params, *batch)
-
-
-def check_forward_rule(mode: str, loss: Callable, params: Any, batch: Any) -> None:
-    """Raises a ValueError if `mode` recomputes by a derivative that the gradient does not have."""
-    product = product_of(mode, loss, params)
-    try:
-        jax.eval_shape(product, batch, params)
-    except NO_RULE as error:
+    except _NO_RULE as error:
         raise _no_forward_rule(loss, params, batch, error) from error
 
 
@@ -147,7 +140,7 @@ def _linearize(loss, params, batch):
 
 # Compiled parts, so that a trace made for a check serves the product as well.
 @jax.jit
-def forward_over_reverse(loss: Callable, params: Any, batch: Any, v: Any) -> Any:
+def _forward_over_reverse(loss: Callable, params: Any, batch: Any, v: Any) -> Any:
     """Differentiates the gradient along v, recomputing it (Pearlmutter 1994)."""
     with jax.default_matmul_precision("highest"):
         return jax.jvp(lambda p: jax.grad(loss)(p, batch), (params,), (v,))[1]
@@ -212,8 +205,13 @@ def _no_forward_rule(loss, params, batch, error):
     )
 
 
-_RECOMPUTING = {
-    "forward-over-reverse": forward_over_reverse,
-    "reverse-over-reverse": _reverse_over_reverse,
-    "finite-difference": _finite_difference,
+_COARSE = Mode("finite-difference", _coarse_difference)
+MODES = {
+    mode.name: mode
+    for mode in (
+        Mode("linearized", _forward_over_reverse, keeps=True, following="forward-over-reverse"),
+        Mode("forward-over-reverse", _forward_over_reverse, following="finite-difference"),
+        Mode("reverse-over-reverse", _reverse_over_reverse),
+        Mode("finite-difference", _finite_difference, coarse=_COARSE),
+    )
 }

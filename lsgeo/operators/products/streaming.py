@@ -13,7 +13,7 @@ from jax.tree_util import Partial
 
 from lsgeo import trees
 from lsgeo.operators import checks
-from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.base import Keeps, LinearOperator
 from lsgeo.operators.products import examples as ex
 
 _END = object()
@@ -127,6 +127,15 @@ class Streamed(LinearOperator):
             jax.block_until_ready(before)
         return total
 
+    def keeps(self):
+        product, part, share = max(self._parts(), key=lambda found: _bytes(found[1]))
+        like = self.space.like
+        return Keeps(
+            jax.tree.leaves((self.plain, self.weighted, self.weights, self.noise)),
+            [(_accumulate, (like, share, product, part, like))],
+            _bytes(part),
+        )
+
     def _parts(self):
         if self.weights is None and self.plain is not None and len(set(self.batches.counts)) <= 2:
             yield from ((self.plain, batch, share) for batch, share in self.batches)
@@ -163,6 +172,10 @@ def streamed(
     eps = jnp.asarray(space.eps, space.dtype)
     op = Streamed(plain, weighted, space, batches, weights, eps, mode)
     return dataclasses.replace(op, noise=checks.measure_noise(op, unit, source=source))
+
+
+def _bytes(part):
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(part))
 
 
 @jax.jit

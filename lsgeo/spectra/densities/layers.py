@@ -1,10 +1,9 @@
 """Every layer's spectrum in one sweep."""
 
-import hashlib
-
 import jax
 
 from lsgeo.checks import check_key
+from lsgeo.draws import named
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
 from lsgeo.spectra.densities.density import SpectralDensity
@@ -51,13 +50,9 @@ def layer_spectra(
     return {
         path: spectral_density(
             op.restrict(path),
-            key=jax.random.fold_in(key, _number(path)),
+            key=named(key, path),
             num_probes=num_probes,
             num_steps=num_steps,
         )
         for path in sorted(paths)
     }
-
-
-def _number(path):
-    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:4], "big")

@@ -11,7 +11,7 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
 from lsgeo.spectra.densities.density import SpectralDensity
-from lsgeo.spectra.krylov import _resume, lanczos, memory
+from lsgeo.spectra.krylov import _resume, lanczos, planning
 from lsgeo.spectra.krylov.basis import check_place
 
 
@@ -68,7 +68,7 @@ def spectral_density(
     check_count(save_every, "save_every")
     check_place(basis)
     steps = min(num_steps, op.shape[0])
-    place = memory.place(op, steps + 1, basis, none=True)
+    place = planning.place(op, steps + 1, basis, none=True)
     saved = _resume.Nothing()
     if state_file is not None:
         saved = _resume.StateFile(state_file, op, key, steps, place)

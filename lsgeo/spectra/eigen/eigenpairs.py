@@ -14,7 +14,7 @@ from lsgeo.checks import check_count, check_fraction, check_key
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import NonFiniteProduct, check_operator
 from lsgeo.spectra.eigen._search import Search
-from lsgeo.spectra.krylov import lanczos, memory
+from lsgeo.spectra.krylov import lanczos, planning
 from lsgeo.spectra.krylov.basis import check_place
 
 BASIS_BYTES = 2**29
@@ -112,7 +112,7 @@ def extreme_eigenpairs(
     first = None if start is None else _start_vector(op, start, key)
     if n <= max(smallest if basis_size is None else size, wanted):
         return _whole_spectrum(op, top, bottom)
-    place = memory.place(op, size + 1, basis)
+    place = planning.place(op, size + 1, basis)
     found = Search(op, key, top, bottom, tol, size, limit, place, first)
     return _checked(op, found.run(), tol, found)
 

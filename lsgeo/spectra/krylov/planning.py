@@ -1,17 +1,14 @@
 """What a run will take in memory, before it starts."""
 
 import dataclasses
-import pathlib
-from typing import Any
 
 import jax
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import memory, trees
 from lsgeo.checks import check_count
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
-from lsgeo.operators.products.streaming import Batches
 from lsgeo.spectra.krylov.basis import check_place
 
 SHARE = 0.8  # of the free memory that a basis may take
@@ -76,15 +73,14 @@ def memory_plan(op: LinearOperator, *, num_steps: int = 64, basis: str = "auto")
     rows = min(num_steps, op.shape[0]) + 1
     choice = place(op, rows, basis, none=True)
     row = op.shape[0] * op.dtype.itemsize
-    arrays, batches = _held(op)
-    data = max((_bytes(jax.tree.leaves(b)) for source in batches for b in source.source), default=0)
+    kept = op.keeps()
     return MemoryPlan(
         basis=0 if choice == "none" else rows * row,
-        linearisation=_bytes(arrays),
-        data=data,
-        workspace=VECTORS * row + _product_bytes(op),
-        device_free=device_free(),
-        host_free=host_free(),
+        linearisation=_bytes(kept.arrays),
+        data=kept.batch_bytes,
+        workspace=VECTORS * row + max((_temporaries(*p) for p in kept.programs), default=0),
+        device_free=memory.device_free(),
+        host_free=memory.host_free(),
         choice=choice,
     )
 
@@ -98,9 +94,9 @@ def place(op: LinearOperator, rows: int, basis: str, none: bool = False) -> str:
     if basis != "auto":
         return basis
     needed = (rows + VECTORS) * op.shape[0] * op.dtype.itemsize
-    if needed <= SMALL or _fits(needed, device_free()):
+    if needed <= SMALL or memory.fits(needed, memory.device_free(), SHARE):
         return "device"
-    if jax.default_backend() != "cpu" and _fits(needed, host_free()):
+    if jax.default_backend() != "cpu" and memory.fits(needed, memory.host_free(), SHARE):
         return "host"
     if none:
         return "none"
@@ -110,75 +106,13 @@ def place(op: LinearOperator, rows: int, basis: str, none: bool = False) -> str:
     )
 
 
-def device_free() -> int | None:
-    """Bytes that are free on the default device."""
-    device = jax.devices()[0]
-    if device.platform == "cpu":
-        return host_free()
-    stats = device.memory_stats() or {}
-    if "bytes_limit" not in stats:
-        return None
-    return stats["bytes_limit"] - stats["bytes_in_use"]
-
-
-def host_free() -> int | None:
-    """Bytes that are free in the host's memory, within the limit of the control group."""
-    free = []
-    for line in _read("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            free.append(1024 * int(line.split()[1]))
-    group = pathlib.Path("/sys/fs/cgroup")
-    limit, used = _read(group / "memory.max").strip(), _read(group / "memory.current").strip()
-    if limit.isdigit() and used.isdigit():
-        free.append(int(limit) - int(used))
-    return min(free, default=None)
-
-
-def _read(path):
-    try:
-        return pathlib.Path(path).read_text()
-    except OSError:
-        return ""
-
-
-def _fits(needed, free):
-    return free is None or needed <= SHARE * free
-
-
-def _held(node: Any) -> tuple[list[Any], list[Batches]]:
-    """Finds the arrays and the streamed batches within an operator."""
-    if isinstance(node, Batches):
-        return [], [node]
-    if hasattr(node, "nbytes"):
-        return [node], []
-    children = jax.tree.leaves(node)
-    if len(children) == 1 and children[0] is node:
-        children = []
-        if dataclasses.is_dataclass(node):
-            children = [getattr(node, field.name) for field in dataclasses.fields(node)]
-    arrays, batches = [], []
-    for child in children:
-        more_arrays, more_batches = _held(child)
-        arrays += more_arrays
-        batches += more_batches
-    return arrays, batches
-
-
 def _bytes(arrays):
     return sum({id(a): int(a.nbytes) for a in arrays if hasattr(a, "nbytes")}.values())
 
 
-def _product_bytes(op):
-    """The compiler's figure for one product; a Python function's own memory is unknown."""
-    vector = jax.ShapeDtypeStruct(op.shape[:1], op.dtype)
-    if op.traceable:
-        lowered = jax.jit(lambda o, v: o._flat_matvec(v)).lower(op, vector)
-    else:
-        batches, product = getattr(op, "batches", None), getattr(op, "product", None)
-        if batches is None or product is None:
-            return 0
-        lowered = jax.jit(product).lower(batches.first(), op.space.like)
-    analysis = lowered.compile().memory_analysis()
+def _temporaries(program, arguments):
+    """The compiler's figure."""
+    analysis = program.lower(*arguments).compile().memory_analysis()
     return 0 if analysis is None else int(analysis.temp_size_in_bytes)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import lsgeo
-from lsgeo.spectra.krylov import lanczos, memory
+from lsgeo import memory
+from lsgeo.spectra.krylov import lanczos, planning
 
 KEY = jax.random.key(0)
 
@@ -56,7 +57,7 @@ def test_prediction_is_within_a_fifth_of_what_lives(streamed):
 
 
 def _plan(monkeypatch, device, host, backend="gpu"):
-    monkeypatch.setattr(memory, "SMALL", 0)
+    monkeypatch.setattr(planning, "SMALL", 0)
     monkeypatch.setattr(memory, "device_free", lambda: device)
     monkeypatch.setattr(memory, "host_free", lambda: host)
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
@@ -91,6 +92,20 @@ def test_density_takes_the_planned_place_and_eigenpairs_refuse_to_have_none(monk
         lsgeo.extreme_eigenpairs(op, key=KEY)
 
 
-def test_free_memory_of_this_machine_is_known():
-    assert 2**20 < memory.host_free() < 2**50
-    assert memory.device_free() > 2**20
+def _temporaries(op):
+    plan = lsgeo.memory_plan(op, num_steps=5)
+    return plan.workspace - 6 * op.shape[0] * op.dtype.itemsize
+
+
+@pytest.mark.parametrize("derive", [lambda op: op, lambda op: (2.0 * op + op).restrict(["a", "b"])])
+def test_a_streamed_product_takes_the_temporaries_of_its_largest_batch(derive):
+    params, batches = _problem()
+    params = dict(zip("abc", params, strict=True))
+    loss = lambda p, x: _loss(p.values(), x)  # noqa: E731
+    # The same product of a batch that is held, which is compiled alone.
+    held = lsgeo.hessian(loss, params, batches[0], mode="forward-over-reverse")
+    expected = _temporaries(held)
+    assert expected > batches[0].nbytes
+    streamed = derive(lsgeo.hessian(loss, params, batches=batches[::-1]))
+    assert 0.8 * expected <= _temporaries(streamed) <= 1.5 * expected
+    assert lsgeo.memory_plan(streamed).data == batches[0].nbytes
