@@ -1,5 +1,6 @@
 """Slices of a loss along directions, and the directions."""
 
+from lsgeo.draws import random_direction
 from lsgeo.geometry.surfaces.directions import (
     filter_normalized_directions,
     normalize_direction,
@@ -34,6 +35,7 @@ __all__ = [
     "plane_through",
     "principal_plane",
     "project",
+    "random_direction",
     "random_directions",
     "random_walk_shares",
     "slice_along",
