@@ -10,7 +10,7 @@ FIELDS = ("depth", "width", "skip", "norm", "activation", "initializer")
 STUDIED = ("skip", "norm", "activation", "initializer")
 
 
-def create_model(config, dataset: data.Dataset):
+def create_model(config: Any, dataset: data.Dataset) -> Any:
     """Creates the model of a configuration.
 
     Raises:
@@ -28,7 +28,7 @@ def create_model(config, dataset: data.Dataset):
     return models.create(config.model, num_classes=dataset.num_outputs, **options)
 
 
-def model_options(config, **fields) -> dict[str, Any]:
+def model_options(config: Any, **fields: Any) -> dict[str, Any]:
     """Reads the model's options out of a configuration: its fields, `options`, and further `fields`.
 
     Raises:
