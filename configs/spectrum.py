@@ -9,8 +9,7 @@ Expected: a bulk at zero and about ten outliers, one per class, at and after los
 Run time: about 2 min on two CPU cores.
 """
 
-from experiments._instruments import INSTRUMENTS
-from experiments.spectrum import Config
+from experiments.spectrum import INSTRUMENTS, Config
 
 
 def get_config() -> Config:

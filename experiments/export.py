@@ -8,7 +8,7 @@ import math
 import os
 import pathlib
 
-from experiments import _surface, surface
+from experiments import surface
 from experiments.common.launch import launch
 from lsgeo import exports, runs
 
@@ -100,7 +100,7 @@ def _planes(config):
 def _write_page(path, planes, config):
     opened = runs.Run(pathlib.Path(config.run))
     chance = opened.load("summary")["chance_loss"] if opened.has("summary") else math.nan
-    unit = _surface.UNITS[runs.load_config(config.run).get("directions", "filter")]
+    unit = surface.UNITS[runs.load_config(config.run).get("directions", "filter")]
     exports.write_html(path, dict(planes), level=chance if chance > 0 else None, unit=unit)
 
 

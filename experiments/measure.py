@@ -6,16 +6,17 @@ python -m experiments.measure --config=configs/measure.py --config.run=runs/trai
 import dataclasses
 import functools
 import os
-import time
-import zlib
 
 import jax
 import jax.numpy as jnp
 
 from experiments import train
+from experiments.common.data import load_data
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints, load_network
-from lsgeo import runs, study, training
+from experiments.common.results import entries
+from experiments.common.steps import Steps
+from lsgeo import draws, runs, study, training
 
 FURTHER_SEEDS = 1000  # Networks from other initial weights have the seeds seed + 1000 k.
 
@@ -60,27 +61,20 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         raise ValueError(
             f"Unknown `metric`: {config.metric!r}. Choose one of: {', '.join(study.METRICS)}."
         )
-    names = [
-        name
-        for name in choose_checkpoints(config.run, tuple(config.checkpoints))
-        if reading_of(name) in metric.readings
-    ]
+    there = choose_checkpoints(config.run, tuple(config.checkpoints))
+    names = [name for name in there if reading_of(name) in metric.readings]
     if not names:
         raise ValueError(
             f"`metric` {metric.name} is read at {', '.join(metric.readings)}, and none of `checkpoints` "
             f"{', '.join(config.checkpoints) or '(any)'} of {config.run} is one of these."
         )
-    opened = runs.open_run(workdir, config)
-    for done, name in enumerate(names):
-        if progress is not None:
-            progress(done, len(names), f"{metric.name} of {name}")
-        if not opened.has(name):
-            _measure(config, metric, name, opened)
-    if progress is not None:
-        progress(len(names), len(names), metric.name)
-        for name in names:
-            found = opened.load(name)
-            print(f"{name}: " + ", ".join(f"{c} {found[c]:.4g}" for c in metric.names))
+    opened, step, found = runs.open_run(workdir, config), Steps(progress, len(names)), {}
+    for name in names:
+        measure = functools.partial(_measure, config, metric, name, opened)
+        found[name] = opened.stage(name, "", measure)
+        step(f"{metric.name} of {name}")
+    for name, entry in found.items() if progress is not None else ():
+        print(f"{name}: " + ", ".join(f"{c} {entry[c]:.4g}" for c in metric.names))
     return opened
 
 
@@ -90,39 +84,23 @@ def reading_of(checkpoint: str) -> str:
 
 
 def _measure(config, metric, name, opened):
-    started = time.monotonic()
     network = load_network(config.run, name, config.num_examples)
     if not metric.suits(network.model):
         raise ValueError(
             f"`metric` {metric.name} cannot be taken of {network.config.model} with the options of "
             f"{config.run}."
         )
-    data = train.load_data(network.config)
-    key = jax.random.fold_in(jax.random.key(config.seed), zlib.crc32(metric.name.encode()))
     subject = study.Subject(
-        model=network.model,
-        constants=network.constants,
-        params=network.params,
-        loss=network.loss,
-        batch=network.batch,
-        test={name: jnp.asarray(part) for name, part in data.test.items()},
-        num_classes=network.num_classes,
+        **entries(network, ("model", "constants", "params", "loss", "batch", "num_classes")),
+        test=jax.tree.map(jnp.asarray, load_data(network.config).test),
         reading=reading_of(name),
-        key=key,
+        key=draws.named(jax.random.key(config.seed), metric.name),
         retrained=functools.partial(_retrained, config, network.config, name, opened),
     )
     found = metric.measure(subject)
     if set(found) != set(metric.names):
         raise RuntimeError(f"{metric.name} returned {sorted(found)}, not {metric.names}.")
-    opened.save(
-        name,
-        {
-            **found,
-            "reading": reading_of(name),
-            "step": network.step,
-            "seconds": time.monotonic() - started,
-        },
-    )
+    return {**found, "reading": reading_of(name), "step": network.step}
 
 
 def _retrained(config, trained, checkpoint, opened, number):

@@ -4,15 +4,22 @@ python -m experiments.saddles --config=configs/saddles.py --config.run=runs/trai
 """
 
 import dataclasses
+import functools
 import os
-import time
 
 import jax
 
 import lsgeo
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints, load_network
+from experiments.common.results import entries
+from experiments.common.steps import Steps
 from lsgeo import runs
+
+TOLERANCES = ("gradient_tol", "flat_tol", "curvature_tol", "failure_probability")
+FIGURES = ("kind", "loss", "gradient_norm", "newton_gain", "kernel_share", "hg_over_g", "flatness")
+INDEX = ("index", "index_lower", "index_upper", "num_matvecs")
+BOUNDS = ("value", "residual", "lower_bound", "upper_end", "upper_bound", "noise")
 
 
 @dataclasses.dataclass
@@ -58,46 +65,27 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
     """
     names = choose_checkpoints(config.run, tuple(config.checkpoints))
-    opened = runs.open_run(workdir, config)
-    for done, name in enumerate(names):
-        if not opened.has(name):
-            opened.save(name, _measure(config, name))
-        if progress is not None:
-            progress(done + 1, len(names), f"{name}: {opened.load(name)['message']}")
+    opened, step = runs.open_run(workdir, config), Steps(progress, len(names))
+    for name in names:
+        network = load_network(config.run, name, config.num_examples)
+        classify = functools.partial(_classify, config, network)
+        step(f"{name}: {opened.stage(name, network.sha256, classify)['message']}")
     return opened
 
 
-def _measure(config, name):
-    started = time.monotonic()
-    network = load_network(config.run, name, config.num_examples)
+def _classify(config, network):
     point = lsgeo.classify_critical_point(
         network.loss,
         network.params,
         network.batch,
         key=jax.random.key(config.seed),
-        gradient_tol=config.gradient_tol,
-        flat_tol=config.flat_tol,
-        curvature_tol=config.curvature_tol,
-        failure_probability=config.failure_probability,
+        **{name: getattr(config, name) for name in TOLERANCES},
     )
-    figures = (
-        "kind",
-        "loss",
-        "gradient_norm",
-        "newton_gain",
-        "kernel_share",
-        "hg_over_g",
-        "flatness",
-    )
-    index = ("index", "index_lower", "index_upper", "num_matvecs")
-    bounds = ("value", "residual", "lower_bound", "upper_end", "upper_bound", "noise")
     return {
-        **{field: getattr(point, field) for field in figures + index},
-        **{field: getattr(point.curvature, field) for field in bounds},
+        **entries(point, FIGURES + INDEX),
+        **entries(point.curvature, BOUNDS),
         "message": str(point),
         "step": network.step,
-        "network_sha256": network.sha256,
-        "seconds": time.monotonic() - started,
     }
 
 

@@ -6,7 +6,6 @@ python -m experiments.train --config=configs/train.py --workdir=runs/train
 import functools
 import math
 import os
-import time
 
 import jax
 import jax.numpy as jnp
@@ -44,8 +43,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     Raises:
       ValueError: for a bad field, or a directory of another configuration.
     """
-    recipe = config.recipe()
-    dataset = load_data(config)
+    recipe, dataset = config.recipe(), load_data(config)
     check_task(config, dataset)
     recipe.check_size(len(dataset.train["image"]))
     model = create_model(config, dataset)
@@ -56,9 +54,13 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         "random": models.is_random(model),
     }
     opened = runs.open_run(workdir, config, provenance={"data_sha256": dataset.sha256})
-    if opened.has("summary"):
-        return opened
-    started = time.monotonic()
+    train = functools.partial(_train, config, opened, dataset, model, changes, progress)
+    opened.stage("summary", "", train)
+    training.delete_states(opened.path)
+    return opened
+
+
+def _train(config, opened, dataset, model, changes, progress):
     weights_key, order_key = jax.random.split(jax.random.key(config.seed))
     batch = jax.tree.map(jnp.asarray, dataset.train)
     variables = models.init(model, batch["image"], key=weights_key)
@@ -71,7 +73,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         losses.data_loss(config, model, variables, train=True),
         params,
         batch,
-        recipe,
+        config.recipe(),
         key=order_key,
         evaluate=(lambda p: measure(p, batch)[0]) if measured else None,
         constants=constants,
@@ -80,11 +82,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         tensorboard=config.tensorboard,
         **changes,
     )
-    summary = _summary(config, result, measure, dataset)
-    seconds = time.monotonic() - started
-    opened.save("summary", {**summary, "seconds": seconds, "data_sha256": dataset.sha256})
-    training.delete_states(opened.path)
-    return opened
+    return _summary(config, result, measure, dataset)
 
 
 def _summary(config, result, measure, dataset):
@@ -111,6 +109,7 @@ def _summary(config, result, measure, dataset):
         "num_parameters": models.count_parameters(result.params),
         "num_classes": dataset.num_classes or 0,
         **measured,
+        "data_sha256": dataset.sha256,
     }
 
 

@@ -6,40 +6,38 @@ python -m experiments.train_smoke --config=configs/train_smoke.py --workdir=runs
 import dataclasses
 import os
 import pathlib
+from typing import Any
 
 from experiments import train
 from experiments.common import tokens
 from experiments.common.launch import launch
+from experiments.common.steps import Steps
 from lsgeo import runs
+
+_but = dataclasses.replace
 
 # What all rows share. On a CPU convolutions must be small: 8 x 8 pixels, few examples, 8 channels.
 _DENSE = train.Config(num_train=400, num_test=50, optimizer="adam", learning_rate=0.003)
-_DENSE = dataclasses.replace(_DENSE, max_steps=600, stop_loss=0.03, loss_levels=(), eval_every=100)
-_DENSE = dataclasses.replace(_DENSE, checkpoints=False, save_every=0)
-_CONVOLUTIONAL = dataclasses.replace(
+_DENSE = _but(_DENSE, max_steps=600, stop_loss=0.03, loss_levels=(), eval_every=100)
+_DENSE = _but(_DENSE, checkpoints=False, save_every=0)
+_CONVOLUTIONAL = _but(
     _DENSE, num_train=100, model="resnet", depth=8, width=8, learning_rate=0.01, max_steps=200
 )
-
-
-def _row(base, **fields):
-    return dataclasses.replace(base, **fields)
-
-
 ROWS: dict[str, train.Config] = {
-    "mlp": _row(_DENSE, depth=8, width=32, norm="layer"),
-    "mlp, two layers": _row(_DENSE, depth=4, width=32, norm="layer", options="block='two_layer'"),
-    "highway": _row(_DENSE, model="highway", depth=8, width=32),
-    "resnet": _row(_CONVOLUTIONAL),
-    "pre-activation resnet": _row(_CONVOLUTIONAL, options="preactivation=True"),
-    "wide resnet": _row(
+    "mlp": _but(_DENSE, depth=8, width=32, norm="layer"),
+    "mlp, two layers": _but(_DENSE, depth=4, width=32, norm="layer", options="block='two_layer'"),
+    "highway": _but(_DENSE, model="highway", depth=8, width=32),
+    "resnet": _CONVOLUTIONAL,
+    "pre-activation resnet": _but(_CONVOLUTIONAL, options="preactivation=True"),
+    "wide resnet": _but(
         _CONVOLUTIONAL,
         depth=10,
         options="preactivation=True, widen=2, shortcut='b', shared_activation='changed'",
     ),
-    "densenet": _row(_CONVOLUTIONAL, model="densenet", depth=13, options="growth=6"),
-    "vit": _row(_DENSE, model="vit", num_train=200, depth=2, width=32),
+    "densenet": _but(_CONVOLUTIONAL, model="densenet", depth=13, options="growth=6"),
+    "vit": _but(_DENSE, model="vit", num_train=200, depth=2, width=32),
     # A pixel that does not follow from those before it has a loss that no training removes: 0.05 in all.
-    "decoder": _row(
+    "decoder": _but(
         _DENSE,
         model="decoder",
         dataset=tokens.NAME,
@@ -49,7 +47,7 @@ ROWS: dict[str, train.Config] = {
         stop_loss=0.12,
         max_steps=1500,
     ),
-    "mixer": _row(_DENSE, model="mixer", num_train=200, depth=2, width=32),
+    "mixer": _but(_DENSE, model="mixer", num_train=200, depth=2, width=32),
 }
 
 
@@ -87,17 +85,15 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
                 f"Unknown name in `families`: {name!r}. Choose from: {'; '.join(ROWS)}."
             )
     opened = runs.open_run(workdir, config)
-    found = []
-    for done, name in enumerate(names):
-        if progress is not None:
-            progress(done, len(names), name)
+    found, step = [], Steps(progress, len(names))
+    for name in names:
         folder = pathlib.Path(workdir) / name.replace(", ", "-").replace(" ", "-")
         found.append(train.run(ROWS[name], folder).load("summary"))
+        step(name)
     kept = ("num_parameters", "step", "seconds", "train_accuracy")
     columns = {key: [summary[key] for summary in found] for key in kept}
     opened.save("summary", {"family": names, **columns})
     if progress is not None:
-        progress(len(names), len(names), f"{sum(columns['seconds']):.0f} s in all")
         print("\n".join(table(opened.load("summary"))))
     short = [
         f"{name} ({accuracy:.1%})"
@@ -109,7 +105,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     return opened
 
 
-def table(summary: dict) -> list[str]:
+def table(summary: dict[str, Any]) -> list[str]:
     """The lines of the table of a summary."""
     lines = [f"{'family':24}{'parameters':>12}{'steps':>8}{'seconds':>9}{'accuracy':>10}"]
     columns = ("family", "num_parameters", "step", "seconds", "train_accuracy")

@@ -25,8 +25,14 @@ def here() -> dict[str, Any]:
         "git_commit": _git("rev-parse", "HEAD"),
         "git_changes": _git("status", "--porcelain"),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "argv": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],
+        "argv": [program(), *sys.argv[1:]],
     }
+
+
+def program() -> str:
+    """What this process runs: the module after `python -m`, or the name of a script."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name.removesuffix(".__main__") if spec else pathlib.Path(sys.argv[0]).name
 
 
 def _version(package):

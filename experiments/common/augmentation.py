@@ -1,6 +1,10 @@
 """What a training configuration does to its mini-batches, as functions that equal configurations share."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
 
 from lsgeo import data
 
@@ -8,7 +12,7 @@ MODES = {"none": "", "crop-flip": "constant", "reflect-flip": "reflect"}
 
 
 @functools.cache
-def augment(name: str):
+def augment(name: str) -> Callable[..., jax.Array] | None:
     """Returns the change of images that a name stands for, or None.
 
     Raises:
@@ -22,7 +26,7 @@ def augment(name: str):
 
 
 @functools.cache
-def mix(alpha: float, num_classes: int):
+def mix(alpha: float, num_classes: int) -> Callable[..., Any] | None:
     """Returns the mixup of a batch with Beta(alpha, alpha), or None for 0.
 
     Raises:

@@ -2,13 +2,16 @@
 
 import dataclasses
 import inspect
+import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from absl import app, flags, logging
 from ml_collections import config_flags
+
+from lsgeo import provenance
 
 
 def launch(
@@ -23,68 +26,71 @@ def launch(
     A ValueError ends the program with its text on stderr and status 1, without a trace.
 
     Args:
-      run: run(config, workdir, progress=...) of an experiment.
+      run: run(config, workdir, progress=...) of an experiment. One with a parameter `command` too gets what was
+        said of the configuration: "python -m experiments.NAME --config=FILE --config.FIELD=VALUE ...".
       config_file: default of --config.
-      shorthands: fields of the configuration that have a flag of their own: --FIELD=VALUE.
+      shorthands: fields of the configuration that have a flag of their own: --FIELD=VALUE, as in --dry-run.
       needs_workdir: whether --workdir must be given; else run gets None without it.
     """
+    # The flags of fields exist only once a configuration is read, so that absl's own help lacks them.
     if {"--help", "-h", "-help", "--helpshort"} & set(sys.argv[1:]):
         print(_help(run, config_file, needs_workdir))
         return
-    _join_words(shorthands)
     config = _or_one_sentence(
         lambda: config_flags.DEFINE_config_file("config", config_file, "Path of the configuration.")
     )
     workdir = flags.DEFINE_string("workdir", None, "Directory of this run.", required=needs_workdir)
-
-    defaults = inspect.signature(run).parameters["config"].annotation()
-    short = {name: _shorthand(name, defaults) for name in shorthands}
+    parameters = inspect.signature(run).parameters
+    short = {name: _shorthand(name, parameters["config"].annotation()) for name in shorthands}
 
     def main(argv):
         if len(argv) > 1:
             raise app.UsageError(f"Unexpected arguments: {' '.join(argv[1:])}")
         logging.set_verbosity(logging.WARNING)
+        said = {"command": _command(run)} if "command" in parameters else {}
         for name, flag in short.items():
             if flag.value is not None:
                 setattr(config.value, name, flag.value)
         try:
-            run(config.value, workdir.value, progress=Progress())
+            run(config.value, workdir.value, progress=Progress(), **said)
         except (ValueError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
 
-    app.run(main, flags_parser=_parse_flags)
+    app.run(main, flags_parser=lambda argv: _or_one_sentence(lambda: flags.FLAGS(argv)))
 
 
-def _join_words(shorthands):
-    # --dry-run for the field dry_run: a flag has the field's name, people write a hyphen.
-    for name in shorthands:
-        spoken = f"--{name.replace('_', '-')}"
-        for place, word in enumerate(sys.argv):
-            if word.split("=")[0] == spoken:
-                sys.argv[place] = f"--{name}{word.removeprefix(spoken)}"
+def _command(run):
+    flag = flags.FLAGS["config"]
+    name = provenance.program() if run.__module__ == "__main__" else run.__module__
+    fields = config_flags.get_override_values(flag).items()
+    words = [f"--config={config_flags.get_config_filename(flag)}"]
+    words += [f"--config.{field}={value}" for field, value in fields]
+    return shlex.join(["python", "-m", name, *words])
 
 
 def _shorthand(name, config):
+    # People write a hyphen where the field has none.
     define = flags.DEFINE_bool if isinstance(getattr(config, name), bool) else flags.DEFINE_string
+    spoken = name.replace("_", "-")
+    if spoken != name:
+        define(spoken, None, f"Same as --config.{name}.")
+        return flags.DEFINE_alias(name, spoken)
     return define(name, None, f"Same as --config.{name}.")
 
 
 def _help(run, config_file, needs_workdir):
-    config = inspect.signature(run).parameters["config"].annotation
+    config = inspect.signature(run).parameters["config"].annotation()
     where = "(required); a killed run continues there" if needs_workdir else "(optional)"
-    fields = [f"  --config.{name}={value!r}" for name, value in defaults(config())]
-    fields += [
-        f"  --config.{name}.FIELD, as --config.{first}.FIELD" for name, first in _alike(config())
-    ]
     return "\n".join(
         [
             inspect.getdoc(inspect.getmodule(run)),
             f"\nFlags:\n  --workdir=DIR  directory of this run {where}",
             f"  --config=FILE  a configuration; by default {config_file}",
             "\nFields of the configuration, with the defaults of its type:",
-            *fields,
-            *(f"\n{inspect.getdoc(kind)}" for kind in _kinds(config())),
+            *(f"  --config.{name}={value!r}" for name, value in defaults(config)),
+            *(f"  --config.{name}.FIELD, as --config.{one}.FIELD" for name, one in _alike(config)),
+            *(f"\n{inspect.getdoc(kind)}" for kind in _kinds(config)),
         ]
     )
 
@@ -96,8 +102,8 @@ def _kinds(config):
     return dict.fromkeys(kind for kind in found if dataclasses.is_dataclass(kind))
 
 
-def defaults(config, prefix=""):
-    # Of parts of one type the first; the others have the same fields.
+def defaults(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of a configuration and of its parts, with their values; of parts of one type the first's."""
     alike = dict(_alike(config))
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -115,10 +121,6 @@ def _alike(config):
             if kind in first:
                 yield field.name, first[kind]
             first.setdefault(kind, field.name)
-
-
-def _parse_flags(argv):
-    return _or_one_sentence(lambda: flags.FLAGS(argv))
 
 
 def _or_one_sentence(parse):

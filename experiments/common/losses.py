@@ -1,6 +1,8 @@
 """The loss of a training configuration, measured on all examples at once or in parts."""
 
+import dataclasses
 import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -10,7 +12,9 @@ from lsgeo import models
 from lsgeo.training import Description
 
 
-def data_loss(config, model, constants, train=False):
+def data_loss(
+    config: Description, model: Any, constants: dict[str, Any], train: bool = False
+) -> Any:
     """Creates the loss of a configuration, without weight decay.
 
     Raises:
@@ -34,7 +38,14 @@ def create_loss(config: Description, model: Any, constants: dict[str, Any]) -> A
     return config.recipe().objective(data_loss(config, model, constants))
 
 
-def parts(batch, size):
+def reestimated(loss: Any, params: Any, batch: Any) -> Any:
+    """A loss of `data_loss` with the batch statistics that these parameters have on these examples."""
+    variables = {"params": params, **loss.constants}
+    stats = models.reestimate_batch_stats(loss.model, variables, batch["image"])
+    return dataclasses.replace(loss, constants={**loss.constants, **stats})
+
+
+def parts(batch: dict[str, jax.Array], size: int) -> Iterator[dict[str, jax.Array]]:
     """Splits a batch into parts of `size` examples and a last smaller one; 0 is one part."""
     count = len(batch["image"])
     size = size or count
@@ -43,7 +54,9 @@ def parts(batch, size):
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
-def evaluate(predict, params, batch, loss="cross_entropy", smoothing=0.0):
+def evaluate(
+    predict: Any, params: Any, batch: Any, loss: str = "cross_entropy", smoothing: float = 0.0
+) -> tuple[jax.Array, jax.Array | float]:
     """Loss and accuracy of a batch."""
     logits = predict(params, batch)
     if "label" not in batch:  # A regression has no accuracy.
@@ -54,7 +67,13 @@ def evaluate(predict, params, batch, loss="cross_entropy", smoothing=0.0):
     return value, models.accuracy(logits, batch)
 
 
-def measure(config, model, constants, params, batch):
+def measure(
+    config: Description,
+    model: Any,
+    constants: Callable[[Any], dict[str, Any]],
+    params: Any,
+    batch: dict[str, jax.Array],
+) -> list[float]:
     """Loss and accuracy of all examples, in parts weighted by their sizes; constants(params)."""
     predict = models.Logits(model, constants(params))
     count = len(batch["image"])
@@ -66,7 +85,13 @@ def measure(config, model, constants, params, batch):
     return totals
 
 
-def constants(config, model, variables, batch, params):
+def constants(
+    config: Description,
+    model: Any,
+    variables: dict[str, Any],
+    batch: dict[str, jax.Array],
+    params: Any,
+) -> dict[str, Any]:
     """Batch statistics of all training images ("re-estimated"); {} without batch norm."""
     images = [part["image"] for part in parts(batch, config.eval_batch_size)]
     stats = models.reestimate_batch_stats(

@@ -1,12 +1,14 @@
 """The model of a configuration."""
 
+from typing import Any
+
 from lsgeo import data, models
 
 # What a comparison changes in a published network.
 STUDIED = ("skip", "norm", "activation", "initializer")
 
 
-def create_model(config, dataset: data.Dataset):
+def create_model(config: Any, dataset: data.Dataset) -> Any:
     """Creates the model of a configuration.
 
     Raises:

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments import _paths, connectivity, train
+from experiments import connectivity, train
+from experiments.connectivity import _paths
 from lsgeo import runs, training
 
 
@@ -81,7 +82,7 @@ def test_second_run_measures_nothing_and_other_weights_are_refused(config, finis
     assert before == {path.name: path.stat().st_mtime_ns for path in arrays.iterdir()}
     opened = runs.Run(finished.path)
     kept = opened.load("line")
-    opened.save("line", {**kept, "networks": "others"})
+    opened.save("line", {**kept, "network_sha256": "others"})
     with pytest.raises(ValueError, match="holds line of other weights"):
         connectivity.run(config, finished.path)
     opened.save("line", kept)

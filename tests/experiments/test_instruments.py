@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+import lsgeo
 from configs.spectrum import get_config
 from experiments import spectrum
-from experiments._instruments import INSTRUMENTS
+from experiments.spectrum import INSTRUMENTS
 from tests.experiments.test_spectrum import dense_eigenvalues
 
 
@@ -60,7 +61,7 @@ def test_every_leaf_has_the_spectrum_of_its_own_block(measured):
 
 
 def test_nothing_is_measured_twice(measured, monkeypatch):
-    monkeypatch.setattr(spectrum.lsgeo, "spectral_density", None)
+    monkeypatch.setattr(lsgeo, "spectral_density", None)
     files = sorted((measured.path / "arrays").iterdir())
     before = [file.stat().st_mtime_ns for file in files]
     spectrum.run(configuration(), measured.path)

@@ -7,10 +7,9 @@ import pytest
 
 from experiments.common.launch import defaults, launch
 
-EXPERIMENTS = [
-    path.stem
-    for path in sorted((pathlib.Path(__file__).parents[2] / "experiments").glob("[a-z]*.py"))
-]
+FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
+PLACES = [*FOLDER.glob("[a-z]*.py"), *(path.parent for path in FOLDER.glob("*/__main__.py"))]
+EXPERIMENTS = sorted(path.stem for path in PLACES)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -8,8 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _surface, surface, train
+from experiments import surface, train
 from experiments.common.network import load_network
+from experiments.surface import _layouts
+from experiments.surface._side import Side
 from lsgeo import plotting, runs, training
 
 
@@ -155,10 +157,10 @@ def test_a_plane_through_three_networks_has_them_at_its_points(config, network, 
 def test_the_plane_of_a_trajectory_of_three_holds_all_of_them_at_their_points(config, network):
     run = str(network(snapshot_steps=(1,)))
     config = dataclasses.replace(config, run=run, directions="pca")
-    loaded, found = load_network(run, "init"), surface._others(config, run)
-    (layout,) = _surface.layouts(config, loaded, loaded.loss, found.params)
+    loaded, found = load_network(run, "init"), Side(config, run, "").others
+    (layout,) = _layouts.layouts(config, loaded, loaded.loss, found)
     np.testing.assert_allclose(np.linalg.norm(layout.points, axis=1).max(), 1)
-    for (x, y), params in zip(layout.points[1:], found.params, strict=True):
+    for (x, y), params in zip(layout.points[1:], found, strict=True):
         moved = jax.tree.map(
             lambda w, a, b, x=x, y=y: w + x * a + y * b, loaded.params, *layout.directions
         )
@@ -188,7 +190,7 @@ def test_planes_of_eigenvectors_hold_the_kth_highest_and_lowest_and_lines_take_t
         order = [*kept[::-1][:top], *kept[:bottom]]
         return order, _Pairs(kept, 0 * kept)
 
-    monkeypatch.setattr(_surface.geometry, "eigenvector_directions", pairs)
+    monkeypatch.setattr(_layouts.geometry, "eigenvector_directions", pairs)
     loaded = load_network(config.run, "end")
     for dimensions, planes, expected in (
         (2, 2, [(8, -3), (7, -2)]),
@@ -197,7 +199,7 @@ def test_planes_of_eigenvectors_hold_the_kth_highest_and_lowest_and_lines_take_t
         changed = dataclasses.replace(
             config, directions="eigenvectors", dimensions=dimensions, planes=planes
         )
-        found = _surface.layouts(changed, loaded, loaded.loss, [])
+        found = _layouts.layouts(changed, loaded, loaded.loss, [])
         assert [one.directions for one in found] == expected
         assert [tuple(one.facts["eigenvalues"]) for one in found] == expected
 
@@ -211,7 +213,7 @@ class _Pairs:
 def test_second_directions_of_the_gradient_are_random_at_right_angles_and_as_long(config):
     loaded = load_network(config.run, "end")
     config = dataclasses.replace(config, directions="gradient")
-    one, other = _surface.layouts(config, loaded, loaded.loss, [])
+    one, other = _layouts.layouts(config, loaded, loaded.loss, [])
     for layout in (one, other):
         along, aside = (_flat(direction) for direction in layout.directions)
         assert np.linalg.norm(along) == pytest.approx(1, rel=1e-5)
@@ -228,8 +230,8 @@ def test_re_estimated_statistics_are_those_of_the_point_and_frozen_ones_are_not(
     loaded = load_network(config.run, "end")
     moved = jax.tree.map(lambda leaf: 3 * leaf, loaded.params)
     found = {
-        policy: float(_surface.policy_loss(loaded, policy)(moved, loaded.batch))
-        for policy in _surface.POLICIES
+        policy: float(_layouts.policy_loss(loaded, policy)(moved, loaded.batch))
+        for policy in _layouts.POLICIES
     }
     np.testing.assert_allclose(found["re-estimated"], found["batch"], rtol=1e-5)
     assert abs(found["frozen"] - found["batch"]) > 1e-2 * found["batch"]
@@ -239,8 +241,8 @@ def test_re_estimated_statistics_are_those_of_the_point_and_frozen_ones_are_not(
 def test_a_batch_norm_policy_is_refused_without_batch_norm(config, policy):
     loaded = dataclasses.replace(load_network(config.run, "end"), constants={})
     with pytest.raises(ValueError, match=rf"`batch_stats` is '{policy}', but this network has no"):
-        _surface.policy_loss(loaded, policy)
-    assert _surface.policy_loss(loaded, "frozen") is not None
+        _layouts.policy_loss(loaded, policy)
+    assert _layouts.policy_loss(loaded, "frozen") is not None
 
 
 def test_a_network_of_another_architecture_is_refused(config):
@@ -248,7 +250,7 @@ def test_a_network_of_another_architecture_is_refused(config):
     wide = jax.tree.map(lambda leaf: np.zeros([2 * n for n in leaf.shape]), loaded.params)
     config = dataclasses.replace(config, directions="other")
     with pytest.raises(ValueError, match="`params` and `other` must be parameters of one network"):
-        _surface.layouts(config, loaded, loaded.loss, [wide])
+        _layouts.layouts(config, loaded, loaded.loss, [wide])
 
 
 @pytest.mark.parametrize(

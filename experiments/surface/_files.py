@@ -1,48 +1,13 @@
-"""The files of a surface run: rows as they come, what is counted on them, and the figures."""
+"""The planes and lines of a run on disk, what is counted on them, and the figures."""
 
 import math
 
 import numpy as np
 from scipy import stats
 
-from experiments import _surface
 from experiments.common.figures import save_figure
+from experiments.surface._layouts import UNITS, num_planes
 from lsgeo import geometry, plotting, runs
-
-
-class Rows:
-    """The rows of one plane, or line, on disk, from the first on; rewritten whole with every new row."""
-
-    def __init__(self, opened, prefix, number, axes, networks, layout):
-        self._run, self._flat = opened, len(axes) == 1
-        self._name = f"{prefix}{'line' if self._flat else 'plane'}_{number}"
-        self._facts = {
-            **dict(zip(("xs", "ys"), axes, strict=False)),
-            "network_sha256": networks,
-            "points": layout.points,
-            **layout.facts,
-        }
-        self._rows = []
-        if opened.has(self._name):
-            stored = opened.load(self._name)
-            if stored["network_sha256"] != networks:
-                raise ValueError(
-                    f"`workdir` {opened.path} holds {self._name} of other weights: the training run was "
-                    "repeated since. Use another --workdir, or delete that directory."
-                )
-            self._rows = [stored["values"]] if self._flat else list(stored["values"])
-
-    @property
-    def finished(self):
-        """Rows that are there, by their number."""
-        return dict(enumerate(self._rows))
-
-    def add(self, row, values):
-        """Stores a row; they come in order."""
-        del row
-        self._rows.append(values)
-        stacked = values if self._flat else np.stack(self._rows)
-        self._run.save(self._name, {**self._facts, "values": stacked})
 
 
 def load_surfaces(run_of_surfaces: runs.Run, prefix: str = "") -> list[geometry.Surface]:
@@ -108,7 +73,7 @@ def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
     """Draws every plane of both networks side by side, or all lines in one figure."""
     summaries = {prefix: opened.load(f"{prefix}summary") for prefix in prefixes}
     arms = {prefix: str(summary["arm"]) for prefix, summary in summaries.items()}
-    unit = _surface.UNITS[config.directions]
+    unit = UNITS[config.directions]
     chance = summaries[""]["chance_loss"]
     num_classes = None if math.isnan(chance) else summaries[""]["num_classes"]
     if config.dimensions == 1:
@@ -118,7 +83,7 @@ def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
         save_figure(opened, "lines", figure)
         return
     planes = {arms[prefix]: load_surfaces(opened, prefix) for prefix in prefixes}
-    for k in range(_surface.num_planes(config)):
+    for k in range(num_planes(config)):
         columns = len(prefixes)
         figure, axes = plotting.new_figure(width=3.0 + 2.2 * columns, height=3.9, columns=columns)
         plotting.surface_pair(

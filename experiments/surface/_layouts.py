@@ -6,8 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.common import losses
 from experiments.common.network import Network
-from lsgeo import geometry, models, trees
+from lsgeo import geometry, trees
 
 # What a step of 1 along the first direction is.
 UNITS = {
@@ -100,11 +101,8 @@ class Reestimated:
 
     data_loss: Any
 
-    def __call__(self, params, batch):
-        loss = self.data_loss
-        variables = {"params": params, **loss.constants}
-        stats = models.reestimate_batch_stats(loss.model, variables, batch["image"])
-        return dataclasses.replace(loss, constants={**loss.constants, **stats})(params, batch)
+    def __call__(self, params: Any, batch: Any) -> jax.Array:
+        return losses.reestimated(self.data_loss, params, batch)(params, batch)
 
 
 def _in_batch(loss):

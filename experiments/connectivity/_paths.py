@@ -1,8 +1,9 @@
 """Paths between two networks on disk, and their figure."""
 
-import dataclasses
+from typing import Any
 
 from experiments.common.figures import save_figure
+from experiments.common.results import entries, restored
 from lsgeo import geometry, plotting, runs
 
 PATHS = {
@@ -12,31 +13,22 @@ PATHS = {
     "curve_matched": "fitted curve, units matched",
     "band_matched": "elastic band, units matched",
 }
+DERIVED = ("above_mean", "above_chord", "resolution", "peak", "detour")
 
 
 def load_barrier(opened: runs.Run, name: str) -> geometry.Barrier:
     """Reads the loss along a path of `PATHS`."""
-    arrays = opened.load(name)
-    fields = [field.name for field in dataclasses.fields(geometry.Barrier)]
-    return geometry.Barrier(*(arrays[field] for field in fields))
+    return restored(geometry.Barrier, opened.load(name))
 
 
 def load_curvature(opened: runs.Run) -> geometry.CurveCurvature:
     """Reads the curvature along the matched curve."""
-    arrays = opened.load("curvature")
-    fields = [field.name for field in dataclasses.fields(geometry.CurveCurvature)]
-    return geometry.CurveCurvature(*(arrays[field] for field in fields))
+    return restored(geometry.CurveCurvature, opened.load("curvature"))
 
 
-def fields(result) -> dict:
-    """A result's fields as entries of `Run.save`."""
-    return {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-
-
-def of_barrier(barrier: geometry.Barrier) -> dict:
+def of_barrier(barrier: geometry.Barrier) -> dict[str, Any]:
     """A barrier's fields and figures as entries of `Run.save`."""
-    derived = ("above_mean", "above_chord", "resolution", "peak", "detour")
-    return {**fields(barrier), **{name: getattr(barrier, name) for name in derived}}
+    return {**entries(barrier), **entries(barrier, DERIVED)}
 
 
 def draw(opened: runs.Run, arm: str) -> None:

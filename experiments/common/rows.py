@@ -1,0 +1,53 @@
+"""A grid that is measured row by row, on disk from the first row on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lsgeo import runs
+
+
+class Rows:
+    """The rows of one file; it is written whole with every new one."""
+
+    def __init__(
+        self,
+        opened: runs.Run,
+        name: str,
+        fingerprint: str,
+        facts: Mapping[str, Any],
+        *,
+        entry: str = "values",
+        single: bool = False,
+    ):
+        """Reads the rows that are there.
+
+        Args:
+          opened: the run.
+          name: of the file.
+          fingerprint: of what is measured, as in `Run.stage`.
+          facts: what the file holds beside the rows.
+          entry: what it calls them.
+          single: whether there is one row alone, stored without an axis for rows.
+
+        Raises:
+          ValueError: if the rows that are there were measured of something else.
+        """
+        self._save = lambda rows: opened.save(name, {**self._facts, entry: rows})
+        self._facts, self._single = {**facts, runs.FINGERPRINT: fingerprint}, single
+        self._rows = []
+        if opened.has(name):
+            stored = opened.load_of(name, fingerprint)[entry]
+            self._rows = [stored] if single else list(stored)
+
+    @property
+    def finished(self) -> dict[int, np.ndarray]:
+        """Rows that are there, by their number."""
+        return dict(enumerate(self._rows))
+
+    def add(self, row: int, values: np.ndarray) -> None:
+        """Stores a row; they come in order."""
+        del row
+        self._rows.append(values)
+        self._save(values if self._single else np.stack(self._rows))

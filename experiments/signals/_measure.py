@@ -1,0 +1,92 @@
+"""What is measured of one network at initialisation, and the figure of all."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.common.figures import save_figure
+from experiments.common.network import ARMS
+from lsgeo import data, models, plotting, runs
+from lsgeo.geometry import input_gradients, jacobian_spectrum
+from lsgeo.signals import gradient_norms
+
+PANELS = {
+    "gradient_ratio": ("gradient norm, first / last block", "ratio"),
+    "input_gradient_correlation": ("input-gradient correlation", "cosine"),
+    "moment_ratio": ("spread of Jacobian", "moment ratio"),
+    "change": ("last block's change / stream", "ratio"),
+}
+
+
+def measure(config: Any, model: Any, dataset: data.Dataset) -> dict[str, np.ndarray]:
+    """Every quantity of `PANELS`, the loss and the gradient norms, one value for each seed."""
+    batch = jax.tree.map(jnp.asarray, dataset.train)
+    seeds = range(config.seed, config.seed + config.num_seeds)
+    entries = [_signals(model, batch, jax.random.key(seed)) for seed in seeds]
+    return {name: np.stack([entry[name] for entry in entries]) for name in entries[0]}
+
+
+def _signals(model, batch, key):
+    images = batch["image"]
+    variables = models.init(model, images, key=key)
+    params = variables.pop("params")
+    stats = models.reestimate_batch_stats(model, {"params": params, **variables}, images)
+    constants = {**variables, **stats}
+    norms = gradient_norms(models.CrossEntropy(model, constants), [params], batch)
+    blocks = [name for name in norms.names if "block_" in name and name.endswith("kernel")]
+    blocks.sort(key=models.block_place)
+    logits = models.Logits(model, constants)
+    before, after = _last_change(_activations(model, {"params": params, **constants}, images))
+    jacobian = jacobian_spectrum(_one_logits(logits, params, images), images[0])
+    gradients = input_gradients(_first_logit(logits, params), images)
+    return {
+        "gradient_ratio": norms.ratio(blocks[0], blocks[-1])[0],
+        "input_gradient_correlation": gradients.correlation,
+        "moment_ratio": jacobian.moment_ratio,
+        "change": float(jnp.linalg.norm(after - before) / jnp.linalg.norm(after)),
+        "loss": norms.loss[0],
+        "kernels": np.array([norms.norms[0, norms.names.index(name)] for name in blocks]),
+    }
+
+
+def _last_change(found):
+    # Below and above the last block that keeps the stream's shape.
+    streams = sorted((name for name in found if name.endswith("/stream")), key=models.block_place)
+    for below, above in zip(streams[-2::-1], streams[:0:-1], strict=True):
+        if found[below].shape == found[above].shape:
+            return found[below], found[above]
+    raise ValueError(
+        "`model` has no block behind the first that keeps the stream's shape, whose change could be "
+        "measured. Take a deeper network, or another family."
+    )
+
+
+@jax.jit
+def _apply(logits, params, images):
+    return logits(params, {"image": images})
+
+
+def _first_logit(logits, params):
+    return lambda images: _apply(logits, params, images)[:, 0]
+
+
+def _one_logits(logits, params, images):
+    return lambda image: _apply(logits, params, image[None])[0]
+
+
+def _activations(model, variables, images):
+    return jax.jit(models.activations, static_argnums=0)(model, variables, images)
+
+
+def draw(config: Any, opened: runs.Run) -> None:
+    """Draws figures/signals.svg, one panel for each quantity of `PANELS`."""
+    figure, axes = plotting.new_figure(width=9.6, height=6.6, columns=2, rows=2)
+    for ax, (metric, (label, unit)) in zip(axes.ravel(), PANELS.items(), strict=True):
+        values = {
+            ARMS[skip]: {depth: opened.load(f"{skip}_{depth}")[metric] for depth in config.depths}
+            for skip in config.skips
+        }
+        plotting.metric_by_depth(values, ax, label=label, unit=unit)
+    save_figure(opened, "signals", figure)

@@ -1,0 +1,114 @@
+"""Measures the Hessian spectrum of a training run's checkpoints, or of anyone's own model.
+
+python -m experiments.spectrum --config=configs/spectrum.py --config.run=runs/train --workdir=runs/spectrum
+python -m experiments.spectrum --problem=package.module:function --workdir=runs/mine
+
+The function takes no argument and returns (loss, params, data); see `experiments.common.problem.load_problem`.
+"""
+
+import dataclasses
+import os
+
+from experiments.common.network import choose_checkpoints
+from experiments.common.problem import load_problem
+from experiments.common.steps import Steps, report
+from experiments.spectrum import _results
+from experiments.spectrum._instruments import INSTRUMENTS as INSTRUMENTS
+from experiments.spectrum._point import Point
+from experiments.spectrum._point import load_density as load_density
+from lsgeo import runs
+
+
+@dataclasses.dataclass
+class Config:
+    """Spectra of the checkpoints of one training run, or of one problem.
+
+    Attributes:
+      run: directory of a run of experiments.train.
+      problem: package.module:function that returns (loss, params, data), instead of a run.
+      checkpoints: names such as "init", "loss_0.5", "end"; () takes all. One that the run never
+        reached is left out.
+      num_examples: training examples of the loss, the first ones; 0 takes all.
+      num_probes: random start vectors of the density.
+      num_steps: Lanczos steps per probe.
+      top: highest eigenvalues.
+      bottom: lowest eigenvalues.
+      tol: bound on their residuals, relative to the largest |lambda|.
+      trace_matvecs: products spent on the trace, and as many on the Frobenius norm.
+      near_zero: eigenvalues within near_zero * max |lambda| count as zero; what fewer steps than about
+        5 / sqrt(near_zero) cannot resolve shows in the intervals.
+      instruments: what else is measured: "certificate" (negative curvature, index), "bulk" (random-matrix
+        law, outliers), "chebyshev" (an independent density), "norms" (Frobenius, share within layers),
+        "alignment" (gradient and top vectors, their layers), "layers" (the spectrum of every leaf).
+      figure: whether figures/density.svg is drawn.
+      seed: probes; twins are measured with the same ones.
+    """
+
+    run: str = ""
+    problem: str = ""
+    checkpoints: tuple[str, ...] = ()
+    num_examples: int = 0
+    num_probes: int = 8
+    num_steps: int = 64
+    top: int = 1
+    bottom: int = 1
+    tol: float = 1e-3
+    trace_matvecs: int = 90
+    near_zero: float = 1e-2
+    instruments: tuple[str, ...] = ()
+    figure: bool = True
+    seed: int = 0
+
+
+def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+    """Measures each checkpoint into arrays/CHECKPOINT.npz; what is there is left alone.
+
+    Args:
+      config: Config.
+      workdir: the run's directory.
+      progress: progress(done, total, text).
+
+    Returns:
+      The Run. An entry has nodes and weights [num_probes, num_steps], size, noise, values, residuals,
+      converged, trace, lambda_min, lambda_max, fractions of eigenvalues that are near zero or negative
+      and the negative mass, each with its standard error and the ends of its 95 % interval, loss, step,
+      num_matvecs, seconds. Instruments have files of their own, arrays/CHECKPOINT_INSTRUMENT.npz; with two
+      checkpoints or more "comparison" holds the Wasserstein-1 distance of each to the one before.
+
+    Raises:
+      ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
+    """
+    if not 0 < config.near_zero < 1:
+        raise ValueError(f"`near_zero` must lie between 0 and 1; got {config.near_zero}.")
+    for name in config.instruments:
+        if name not in INSTRUMENTS:
+            raise ValueError(
+                f"Unknown name in `instruments`: {name!r}. Choose from: {', '.join(INSTRUMENTS)}."
+            )
+    names = _names(config)
+    opened = runs.open_run(workdir, config)
+    stages = ("", *config.instruments)
+    step = Steps(progress, len(names) * len(stages))
+    for name in names:
+        point = Point(config, name, opened)
+        for stage in stages:
+            point.measure(stage)
+            step(f"{stage or 'spectrum'} of {name}")
+    if len(names) > 1:
+        opened.stage("comparison", "", lambda: _results.compare(opened, names))
+    if config.figure:
+        _results.draw(opened, names)
+    report(progress, opened, _results.lines(opened, names, config.instruments))
+    return opened
+
+
+def _names(config):
+    if config.run and config.problem:
+        raise ValueError("Give either `run` or `problem`, not both.")
+    if not config.problem:
+        return choose_checkpoints(config.run, tuple(config.checkpoints))
+    for name in ("checkpoints", "num_examples"):
+        if getattr(config, name):
+            raise ValueError(f"`{name}` belongs to a `run`; a `problem` brings its own data.")
+    load_problem(config.problem)  # before anything is written
+    return ["problem"]
