@@ -1,5 +1,6 @@
 """The claims, in order."""
 
+from lsgeo.study.claims._checks import check_claims
 from lsgeo.study.claims.connectivity import C14
 from lsgeo.study.claims.curvature import C2, C4
 from lsgeo.study.claims.features import C8, C9, C11
@@ -14,5 +15,6 @@ CLAIMS: tuple[Claim, ...] = (
     *(C1, C2, C3, C4, C5, C6, C7, C8, C9),
     *(C10, C11, C12, C13, C14, C15, C16, C17, C18),
 )
+check_claims(CLAIMS)
 
-__all__ = ["CLAIMS", "Claim", "Hypothesis", "Published"]
+__all__ = ["CLAIMS", "Claim", "Hypothesis", "Published", "check_claims"]

@@ -1,6 +1,6 @@
 """What a claim is: its words, its hypotheses, what would refute it, and what is published.
 
-A new claim is a new record in this folder and, where no metric measures it yet, a metric in
+A new claim is a new record in this folder and, where no measure fills its columns yet, one in
 `lsgeo.study.measures`.
 """
 
