@@ -22,7 +22,7 @@ from lsgeo.study.engine import pool, record
 from lsgeo.study.engine.answers import answer, unrepaired
 from lsgeo.study.engine.estimate import estimate
 from lsgeo.study.engine.filling import Filler, shard
-from lsgeo.study.engine.state import States
+from lsgeo.study.engine.jobs import States
 from lsgeo.study.plan import make_plan
 
 

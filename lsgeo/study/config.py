@@ -140,6 +140,14 @@ class Config:
         """Names of the arms of a family, the one without skips first."""
         return parse_arms(family.arms or self.arms)
 
+    def blocks(self) -> list[tuple[str, Family, str, tuple[str, ...]]]:
+        """The families by name, with each of their norms, and their arms."""
+        return [
+            (name, family, norm, self.arms_of(family))
+            for name, family in self.families().items()
+            for norm in family.norms or ("",)
+        ]
+
     def studied(self) -> tuple[Claim, ...]:
         """The claims of the study."""
         return _claims("claims", self.claims, CLAIMS)

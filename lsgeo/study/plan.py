@@ -172,11 +172,10 @@ def make_plan(config: Config, root: pathlib.Path, instruments: Mapping[str, Inst
 def networks(config: Config, root: pathlib.Path) -> tuple[Cell, ...]:
     """The networks of a study."""
     return tuple(
-        Cell(name, family, norm, depth, _twins(config, family, norm, depth, seed), ARMS[arm], root)
-        for name, family in config.families().items()
-        for norm in family.norms or ("",)
+        Cell(name, family, norm, depth, _twins(family, norm, depth, arms, seed), ARMS[arm], root)
+        for name, family, norm, arms in config.blocks()
         for depth in family.depths
-        for arm in config.arms_of(family)
+        for arm in arms
         for seed in range(config.num_seeds)
     )
 
@@ -187,11 +186,11 @@ def kind_of(model: str) -> str:
     return published.family if published else model
 
 
-def _twins(config, settings, norm, depth, seed):
+def _twins(settings, norm, depth, arms, seed):
     return Twins(
         settings.model,
         models.options_of(settings, depth=depth, norm=norm),
-        arms=config.arms_of(settings),
+        arms=arms,
         seed=seed,
         dataset=settings.dataset,
         num_train=settings.num_train,
@@ -206,7 +205,7 @@ def _designs(config):
             kind_of(family.model),
             norm,
             tuple(sorted(family.depths)),
-            config.arms_of(family),
+            arms,
             frozenset(
                 column
                 for measure in MEASURES.values()
@@ -214,8 +213,7 @@ def _designs(config):
                 for column in measure.names
             ),
         )
-        for name, family in config.families().items()
-        for norm in family.norms or ("",)
+        for name, family, norm, arms in config.blocks()
     )
 
 

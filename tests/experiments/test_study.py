@@ -19,7 +19,7 @@ from lsgeo import runs, training, trees
 from lsgeo.study import CLAIMS, VERDICTS, conditions
 from lsgeo.study.config import check
 from lsgeo.study.engine.estimate import estimate
-from lsgeo.study.engine.state import States
+from lsgeo.study.engine.jobs import States
 from lsgeo.study.plan import make_plan, networks
 
 

@@ -11,9 +11,8 @@ from experiments import study
 from experiments.common.data import load_data
 from lsgeo import runs
 from lsgeo.study import table
-from lsgeo.study.engine import state
 from lsgeo.study.engine.estimate import estimate
-from lsgeo.study.engine.state import States
+from lsgeo.study.engine.jobs import MARKER, States
 from lsgeo.study.plan import make_plan, networks
 
 RATE = 0.03  # of the trainings that are measured
@@ -123,7 +122,7 @@ def test_what_is_left_is_estimated_by_what_the_finished_runs_have_taken(tmp_path
     done = [job for job in jobs if job.name == "train"][:2]  # expected to take 100 s
     for job in done:
         runs.open_run(job.workdir, job.config)
-        runs.write_json(job.workdir / state.MARKER, {"seconds": 10.0, "sizes": {}})
+        runs.write_json(job.workdir / MARKER, {"seconds": 10.0, "sizes": {}})
     found = estimate(
         [job for job in jobs if job in done or job.name == "train"], States(), load_data
     )

@@ -14,7 +14,7 @@ import pytest
 
 from experiments import study
 from lsgeo import runs
-from lsgeo.study.engine import pool, state
+from lsgeo.study.engine import jobs, pool
 from lsgeo.study.plan import make_plan
 
 FILES = ("verdicts.json", "results.csv", "twins.json")
@@ -164,18 +164,18 @@ def test_a_study_that_is_killed_in_the_middle_ends_in_the_same_verdicts(finished
 def test_the_state_of_a_run_is_told_from_its_directory(copy):
     config, workdir = copy
     job = next(job for job in _jobs(config, workdir) if job.name == "spectrum")
-    assert state.state(job).kind == "done" and state.state(job).seconds > 0
+    assert jobs.state(job).kind == "done" and jobs.state(job).seconds > 0
     other = dataclasses.replace(job, config=dataclasses.replace(job.config, num_steps=9))
-    assert state.state(other).kind == "other" and "`num_steps` is 8" in state.state(other).text
+    assert jobs.state(other).kind == "other" and "`num_steps` is 8" in jobs.state(other).text
     file = job.workdir / "arrays" / "init.npz"
     file.write_bytes(file.read_bytes() + b"x")
-    assert state.state(job).kind == "damaged"
+    assert jobs.state(job).kind == "damaged"
     file.unlink()
-    assert state.state(job).kind == "missing"
+    assert jobs.state(job).kind == "missing"
     (job.workdir / "config.json").write_text("{")
-    assert state.state(job).kind == "damaged"
+    assert jobs.state(job).kind == "damaged"
     shutil.rmtree(job.workdir)
-    assert state.state(job).kind == "missing"
+    assert jobs.state(job).kind == "missing"
 
 
 def test_a_result_of_an_earlier_version_that_lacks_a_figure_is_measured_again(copy):
@@ -187,7 +187,7 @@ def test_a_result_of_an_earlier_version_that_lacks_a_figure_is_measured_again(co
     del stored["test_error"]
     run.save("end", stored)
     job = next(job for job in _jobs(config, workdir) if job.workdir == folder)
-    state.mark(job, 1.0)
+    jobs.mark(job, 1.0)
     study.run(config, workdir)
     assert _written(workdir) == before
     assert folder.with_name("metric-generalization.damaged").exists()
@@ -205,12 +205,12 @@ def test_what_a_network_without_the_loss_lacks_is_not_waited_for(copy):
     job = next(job for job in _jobs(config, workdir) if job.name == "spectrum")
     late = dataclasses.replace(job.config, checkpoints=("loss_1.0",))
     late = dataclasses.replace(job, name="late", config=late, reads=late.checkpoints)
-    assert state.state(late).kind == "missing"
+    assert jobs.state(late).kind == "missing"
     shutil.rmtree(job.cell.path / "train" / "checkpoints" / "loss_1.0")
-    assert state.state(late).kind == "nothing"
+    assert jobs.state(late).kind == "nothing"
     (job.cell.path / "train" / "done.json").unlink()
-    assert state.state(late).kind == "missing"
-    assert state.state(job).kind == "done"
+    assert jobs.state(late).kind == "missing"
+    assert jobs.state(job).kind == "done"
 
 
 def test_a_training_of_another_version_is_left_out_of_the_verdicts(copy):

@@ -24,15 +24,17 @@ def check_claims(claims: Iterable[Claim]) -> None:
     for hypothesis in (hypothesis for claim in claims for hypothesis in claim.hypotheses):
         name = hypothesis.name
         if name in seen:
-            raise ValueError(f"`name` {name!r} is that of two hypotheses. Give each its own letter.")
+            raise ValueError(
+                f"`name` {name!r} is that of two hypotheses. Give each its own letter."
+            )
         seen.add(name)
         for column in hypothesis.contrast.columns:
             for reading in hypothesis.readings:
                 if (column, reading) not in filled:
                     raise ValueError(
                         f"`contrast` of {name} reads the column {column!r} at "
-                        f"{reading or 'the whole run'}, which no measure fills there. Measures and their columns "
-                        "stand in lsgeo/study/measures."
+                        f"{reading or 'the whole run'}, which no measure fills there. Measures and their "
+                        "columns stand in lsgeo/study/measures."
                     )
         for arm in {*(arm for pair in hypothesis.arms for arm in pair), *hypothesis.contrast.arms}:
             if arm not in ARMS:

@@ -3,57 +3,51 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lsgeo.study.config import Config
 from lsgeo.study.contrasts.interactions import anova
 from lsgeo.study.contrasts.paired import Row
-from lsgeo.study.plan import kind_of
+from lsgeo.study.decisions.verdicts import Design
 
 COLUMN = "lambda_max"
 ARMS = ("plain", "residual")
 READINGS = ("init", "matched")
 
 
-def analyses(rows: Sequence[Row], config: Config) -> list[dict[str, Any]]:
+def analyses(rows: Sequence[Row], designs: Sequence[Design]) -> list[dict[str, Any]]:
     """Analyses log lambda_max over the families that have different mixers, at their largest depths.
 
     Args:
       rows: of a study.
-      config: of the study.
+      designs: of the study.
 
     Returns:
       One mapping for each reading and design: reading, factors with their levels, text (the result in one line,
       or why there is none), and of each term F, degrees of freedom, p and partial eta squared.
     """
-    families = _mixers(config)
-    norms = [norm for norm in ("none", "layer", "batch") if _all_have(families.values(), norm)]
-    designs = []
-    if len(families) > 1:
-        levels = {"arm": ARMS, "norm": norms, "family": tuple(families)}
-        designs.append({name: found for name, found in levels.items() if len(found) > 1})
-    for name, family in families.items():
-        if len(family.norms) > 1:
-            designs.append({"arm": ARMS, "norm": tuple(family.norms), "family": (name,)})
-    return [
-        _analysis(rows, families, design, reading) for design in designs for reading in READINGS
-    ]
+    norms = _mixers(designs)
+    depths = {design.family: design.depths[-1] for design in designs if design.family in norms}
+    common = [n for n in ("none", "layer", "batch") if all(n in found for found in norms.values())]
+    crossed = []
+    if len(norms) > 1:
+        levels = {"arm": ARMS, "norm": common, "family": tuple(norms)}
+        crossed.append({name: found for name, found in levels.items() if len(found) > 1})
+    for name, found in norms.items():
+        if len(found) > 1:
+            crossed.append({"arm": ARMS, "norm": tuple(found), "family": (name,)})
+    return [_analysis(rows, depths, design, reading) for design in crossed for reading in READINGS]
 
 
-def _mixers(config):
-    # The first family of each kind of model that has both arms.
-    found = {}
-    for name, family in config.families().items():
-        kinds = [kind_of(other.model) for other in found.values()]
-        if kind_of(family.model) not in kinds and set(ARMS) <= set(config.arms_of(family)):
-            found[name] = family
-    return found
+def _mixers(designs):
+    # Norms of the first family of each kind of model that has both arms.
+    first: dict[str, str] = {}
+    norms: dict[str, list[str]] = {}
+    for design in designs:
+        if set(ARMS) <= set(design.arms):
+            if first.setdefault(design.model, design.family) == design.family:
+                norms.setdefault(design.family, []).append(design.norm)
+    return norms
 
 
-def _all_have(families, norm):
-    return all(norm in family.norms for family in families)
-
-
-def _analysis(rows, families, design, reading):
-    depths = {name: max(families[name].depths) for name in families}
+def _analysis(rows, depths, design, reading):
     kept = [row for row in rows if depths.get(row["family"]) == row["depth"]]
     one = design["family"] if len(design.get("family", ())) == 1 else ()
     if one:

@@ -4,8 +4,9 @@ from lsgeo import runs
 from lsgeo.study import pairs
 from lsgeo.study.decisions import interplay, plain
 from lsgeo.study.decisions.verdicts import decide
-from lsgeo.study.engine import pool, record
+from lsgeo.study.engine import record
 from lsgeo.study.engine.filling import Filler
+from lsgeo.study.engine.jobs import REPAIRED
 from lsgeo.study.page import write
 from lsgeo.study.plan import Plan
 from lsgeo.study.table import collect, write_csv
@@ -30,7 +31,7 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
     verdicts = _verdicts(plan, rows)
     found = pairs.load(plan.cells)
     names = [verdict.claim.name for verdict in verdicts]
-    analyses = interplay.analyses(rows, plan.config) if INTERPLAY in names else []
+    analyses = interplay.analyses(rows, plan.designs) if INTERPLAY in names else []
     write_csv(plan.root / "results.csv", rows)
     runs.write_json(plan.root / "anova.json", analyses)
     values = plain.plain(verdicts, plan.config.num_seeds, command)
@@ -52,7 +53,7 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
 
 def unrepaired(problems: list[str]) -> list[str]:
     """Those problems that are still there."""
-    return [text for text in problems if not text.endswith(pool.REPAIRED)]
+    return [text for text in problems if not text.endswith(REPAIRED)]
 
 
 def _rows(plan, filler):

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from lsgeo import data, models
-from lsgeo.study.engine.state import States
+from lsgeo.study.engine.jobs import States
 from lsgeo.study.plan import Job
 
 PROCESS_BYTES = 0.7e9  # A Python process with JAX and its compiled programs.

@@ -10,7 +10,7 @@ import tqdm
 
 from lsgeo import runs
 from lsgeo.study.engine import pool
-from lsgeo.study.engine.state import States, set_aside
+from lsgeo.study.engine.jobs import States, aside_text, set_aside
 from lsgeo.study.plan import Cell, Job
 
 
@@ -86,7 +86,7 @@ class Filler:
             place = next((parent for parent in error.path.parents if parent in places), None)
             if place is not None and place.exists() and place not in asides:
                 asides[place] = set_aside(place)
-            aside = f" {pool.aside_text(asides[place])}" if place in asides else ""
+            aside = f" {aside_text(asides[place])}" if place in asides else ""
             self.problems.append(f"{error}{aside}")
         self.states.forget()
         self.fill(jobs)

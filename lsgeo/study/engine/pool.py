@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
-import pathlib
 import queue
 import threading
 import time
@@ -17,16 +16,13 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-from lsgeo import runs
-from lsgeo.study.engine.state import is_possible, mark, set_aside, state, take_over
+from lsgeo.study.engine.jobs import make
 from lsgeo.study.plan import Job
 
 # One thread per process: two small networks side by side are faster than one on two threads, and every
 # process rounds alike.
 WORKER_FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
-REPAIRED = "computed again."
-ENDS = (ValueError, jax.errors.JaxRuntimeError)  # What ends one run, such as want of device memory.
 
 _messages = None
 
@@ -155,7 +151,7 @@ def _run_group(group, on_event):
     for job in group:
         on_event("start", job, "")
         with _alone(job.cell.path):
-            text = _run(job, group)
+            text = make(job, group)
         on_event("done", job, text)
 
 
@@ -172,52 +168,3 @@ def _alone(path):
     finally:
         if place is not None:
             os.close(place)
-
-
-def _run(job, group):
-    found = state(job)
-    if found.is_settled or found.kind == "other":
-        return found.text
-    if found.kind == "damaged":
-        return _again(job, group, job.workdir, found.text)
-    try:
-        _measure(job)
-    except runs.DamagedFileError as error:
-        return _again(job, group, _run_directory(job, error.path), str(error))
-    except ENDS as error:
-        return str(error)
-    return ""
-
-
-def _again(job, group, place, text):
-    broken = [other for other in group if other.workdir == place]
-    if not broken:
-        return text
-    aside = set_aside(place)
-    try:
-        for one in (*(other for other in broken if other is not job), job):
-            _measure(one)
-    except ENDS as error:
-        return str(error)
-    return f"{text} {aside_text(aside)}"
-
-
-def aside_text(aside: pathlib.Path) -> str:
-    """Says that a damaged directory was renamed and its run repeated."""
-    return f"Its run was set aside as {aside.name} and {REPAIRED}"
-
-
-def _run_directory(job, path):
-    # The run's directory, one below the cell's, that a damaged file lies in.
-    for parent in path.parents:
-        if parent.parent == job.cell.path:
-            return parent
-    return None
-
-
-def _measure(job):
-    started = time.monotonic()
-    if is_possible(job):
-        take_over(job)
-        job.run(job.config, job.workdir)
-        mark(job, time.monotonic() - started)

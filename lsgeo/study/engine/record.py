@@ -10,7 +10,7 @@ from typing import Any
 
 from lsgeo import runs
 from lsgeo.study.config import names_of
-from lsgeo.study.engine.state import MARKER, States
+from lsgeo.study.engine.jobs import MARKER, States
 from lsgeo.study.plan import Plan
 
 CURRENT = "current.json"

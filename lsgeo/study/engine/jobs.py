@@ -1,14 +1,20 @@
-"""What is there of a run of a study: whether it is done, damaged, or another configuration's."""
+"""The runs of a study: what is there of one, and how it is made, or made anew."""
 
 import dataclasses
 import json
 import os
 import pathlib
+import time
+from collections.abc import Sequence
+
+import jax
 
 from lsgeo import runs, training
 from lsgeo.study.plan import Job
 
 MARKER = "done.json"
+REPAIRED = "computed again."
+ENDS = (ValueError, jax.errors.JaxRuntimeError)  # What ends one run, such as want of device memory.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +62,7 @@ def state(job: Job) -> State:
     path = job.workdir
     if not (path / runs.CONFIG).exists():
         known = job.reads and (job.training / MARKER).exists()
-        return State("nothing" if known and not is_possible(job) else "missing")
+        return State("nothing" if known and not _is_possible(job) else "missing")
     try:
         theirs = runs.load_config(path)
     except runs.DamagedFileError as error:
@@ -77,12 +83,12 @@ def state(job: Job) -> State:
     return _finished(path)
 
 
-def is_possible(job: Job) -> bool:
+def _is_possible(job: Job) -> bool:
     """Whether the network has a checkpoint that a run measures."""
     return not job.reads or bool(set(job.reads) & set(training.checkpoints(job.training)))
 
 
-def take_over(job: Job) -> None:
+def _take_over(job: Job) -> None:
     """Writes the place of the study anew into a run that was moved, or comes from another machine."""
     if (job.workdir / runs.CONFIG).exists():
         runs.write_json(job.workdir / runs.CONFIG, _plain(job.config))
@@ -105,6 +111,64 @@ def set_aside(path: pathlib.Path) -> pathlib.Path:
         aside = path.with_name(f"{path.name}.damaged-{number}")
     os.replace(path, aside)
     return aside
+
+
+def make(job: Job, group: Sequence[Job]) -> str:
+    """Makes a run that is not there, and anew one that is damaged, with the training that it may need.
+
+    Args:
+      job: the run.
+      group: the runs of the same networks.
+
+    Returns:
+      What went wrong, or was repaired, in a sentence; "" where nothing did.
+    """
+    found = state(job)
+    if found.is_settled or found.kind == "other":
+        return found.text
+    if found.kind == "damaged":
+        return _again(job, group, job.workdir, found.text)
+    try:
+        _measure(job)
+    except runs.DamagedFileError as error:
+        return _again(job, group, _run_directory(job, error.path), str(error))
+    except ENDS as error:
+        return str(error)
+    return ""
+
+
+def _again(job, group, place, text):
+    broken = [other for other in group if other.workdir == place]
+    if not broken:
+        return text
+    aside = set_aside(place)
+    try:
+        for one in (*(other for other in broken if other is not job), job):
+            _measure(one)
+    except ENDS as error:
+        return str(error)
+    return f"{text} {aside_text(aside)}"
+
+
+def aside_text(aside: pathlib.Path) -> str:
+    """Says that a damaged directory was renamed and its run repeated."""
+    return f"Its run was set aside as {aside.name} and {REPAIRED}"
+
+
+def _run_directory(job, path):
+    # The run's directory, one below the cell's, that a damaged file lies in.
+    for parent in path.parents:
+        if parent.parent == job.cell.path:
+            return parent
+    return None
+
+
+def _measure(job):
+    started = time.monotonic()
+    if _is_possible(job):
+        _take_over(job)
+        job.run(job.config, job.workdir)
+        mark(job, time.monotonic() - started)
 
 
 def _plain(config):
