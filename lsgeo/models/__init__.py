@@ -34,7 +34,7 @@ from lsgeo.models.losses import check_labels as check_labels
 from lsgeo.models.losses import cross_entropy as cross_entropy
 from lsgeo.models.losses import squared_error as squared_error
 from lsgeo.models.published import PUBLISHED as PUBLISHED
-from lsgeo.models.skips.streams import sinkhorn as sinkhorn
+from lsgeo.models.skips import sinkhorn as sinkhorn
 from lsgeo.models.variables import activations as activations
 from lsgeo.models.variables import count_parameters as count_parameters
 from lsgeo.models.variables import init as init

@@ -94,7 +94,7 @@ def create(name: str, **options: Any) -> nn.Module:
 
 def is_random(model: nn.Module) -> bool:
     """Whether a model draws random numbers in training, so that a training loss needs a key."""
-    return any(skip.at(parent=None).is_random for skip in _skips(model))
+    return any(skip.skip.is_random for skip in _skips(model))
 
 
 def _skips(model):

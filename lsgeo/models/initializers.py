@@ -57,13 +57,13 @@ def kernel(init: str, role: str, *, num_blocks: int, branch_layers: int) -> Init
 def check(init: str, norm: str, *skips: Any, branch_layers: int) -> None:
     """Raises a ValueError where an initialisation has no meaning beside the norm or one of the skips."""
     for skip in skips if init in ("fixup", "zero_branch") else ():
-        if skip.partial or skip.kind == "none":
+        if skip.partial or skip.skip.passes == "nothing":
             raise ValueError(
                 f"`initializer` {init!r} makes every branch zero, but with the skip {skip.kind!r} there "
                 "are blocks without a shortcut: nothing would come through them. Take another "
                 "initializer, or a skip in every block."
             )
-        if skip.kind == "rezero" or (skip.kind == "skipinit" and not skip.options):
+        if skip.skip.starts_closed:
             raise ValueError(
                 f"`initializer` {init!r} makes every branch zero, and so does the skip {skip.kind!r}: no "
                 "gradient would reach either. Choose one of them."

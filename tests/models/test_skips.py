@@ -80,7 +80,7 @@ def test_skip_computes_its_equation(skip, shape, shortcut):
     x = np.random.default_rng(1).normal(size=shape)
     module = registry.parse(skip).at(1, num_blocks=BLOCKS)
     arguments = (x, branch_of(shortcut), shortcut)
-    params = module.init(KEY, *arguments, index=1).get("params", {})
+    params = module.init(KEY, x.astype(np.float32), *arguments[1:], index=1).get("params", {})
     # Other numbers than the initial ones, which hide terms that start at zero.
     numbers = np.random.default_rng(2)
     params = jax.tree.map(lambda leaf: numbers.normal(size=leaf.shape), params)

@@ -21,7 +21,7 @@ class Mixer(nn.Module):
     Attributes:
       patch: pixels on a side of a patch; divides the images' sides.
       token_width: hidden units of the MLP across tokens.
-      skip: a skip type of `lsgeo.models.skips.registry`, for both MLPs.
+      skip: a skip type of `lsgeo.models.skips`, for both MLPs.
       token_skip: the skip type around the MLP across tokens, where it is another one.
       channel_skip: the skip type around the MLP across channels, where it is another one.
       token_bias: whether the last layer of the MLP across tokens has a bias, as published. It adds the

@@ -72,7 +72,7 @@ class MLP(nn.Module):
       depth: number of blocks L.
       width: units per block.
       num_classes: length of the logits.
-      skip: a skip type of `lsgeo.models.skips.registry`; "none" is the plain twin.
+      skip: a skip type of `lsgeo.models.skips`; "none" is the plain twin.
       norm: a name of `norms.NORMS`.
       activation: "relu", "tanh", "gelu" or "linear".
       block: the branch, "one_layer": W act(norm(x)) + b; "two_layer": W_1 act(W_0 norm(x) + b_0) + b_1;

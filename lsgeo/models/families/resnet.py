@@ -50,7 +50,7 @@ class ResNet(nn.Module):
         and not from x: "never", "changed" (where the shape changes, as wide ResNets do) or "first" (in the
         first block of each stage).
       strided_3x3: whether a bottleneck's stride is in its 3x3 convolution, as in later implementations.
-      skip: a skip type of `lsgeo.models.skips.registry`; L is the number of all blocks.
+      skip: a skip type of `lsgeo.models.skips`; L is the number of all blocks.
       norm: a name of `norms.NORMS`.
       initializer: a name of `initializers.INITS`.
       scan: whether the blocks of a stage after its first run in one compiled loop (`models.depth`).

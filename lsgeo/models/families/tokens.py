@@ -17,9 +17,6 @@ from lsgeo.models.skips import registry
 
 BLOCKS = ("pre", "post")
 _OPTIONS = ("mlp_ratio", "block", "norm", "initializer", "epsilon", "momentum")
-# A block's two branches have one parameter where they have the same of these types: Bachlechner et
-# al. 2021, section 4.
-_SHARED = ("rezero",)
 
 
 class Mlp(nn.Module):
@@ -153,7 +150,7 @@ class Block(nn.Module):
             return choice.at(self.place, num_blocks=self.num_branches, name=name)
 
         first, second = self.choices
-        if first == second and first.kind in _SHARED:
+        if first == second and first.skip.shared_in_block:
             return [made(first, "skip")] * 2
         return [made(c, f"{n}_skip") for c, n in zip(self.choices, self.names, strict=True)]
 

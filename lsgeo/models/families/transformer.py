@@ -33,7 +33,7 @@ class ViT(nn.Module):
       heads: heads of the attention; divides `width`.
       patch: pixels on a side of a patch; divides the images' sides.
       num_classes: length of the logits.
-      skip: a skip type of `lsgeo.models.skips.registry`, for both layers of a block. With "rezero" they share
+      skip: a skip type of `lsgeo.models.skips`, for both layers of a block. With "rezero" they share
         one scalar (Bachlechner et al. 2021, section 4).
       attention_skip: the skip type around attention, where it is another one.
       mlp_skip: the skip type around the MLP, where it is another one.
