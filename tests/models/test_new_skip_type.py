@@ -1,4 +1,4 @@
-"""The exercise of CONTRIBUTING.md, carried out in a copy: a skip type is one file and its line in the registry."""
+"""The exercise "add a skip type" of CONTRIBUTING.md, carried out in a copy: one file and its line."""
 
 import os
 import pathlib
