@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -87,6 +88,16 @@ def test_skip_computes_its_equation(skip, shape, shortcut):
     actual = module.apply({"params": params}, *arguments, index=1)
     expected = EQUATIONS[skip](params, shortcut(x), np.asarray(branch_of(shortcut)(x)))
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.parametrize("skip", registry.SKIPS)
+def test_stream_keeps_its_dtype_through_every_skip_type(skip, dtype):
+    model = mlp(skip)
+    variables = init(model, images(), key=KEY, dtype=dtype)
+    found = activations(model, variables, images())
+    assert {array.dtype for array in found.values()} == {np.dtype(dtype)}
+    chex.assert_tree_all_finite(found)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +38,19 @@ def test_full_batch_iterates_equal_those_of_numpy(optimizer, momentum):
     )
     assert (result.status, result.step) == ("trained", 7)
     assert str(result) == f"trained at step 7, training loss {result.loss:.4g}"
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
+def test_parameters_keep_their_dtype_and_the_average_has_it_too(optimizer, dtype):
+    recipe = Recipe(
+        optimizer=optimizer, weight_decay=0.1, decay="loss", clip_norm=1.0, ema=0.5, max_steps=3
+    )
+    first, data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (params(), DATA))
+    result = fit(loss, start(first, recipe), data, recipe, key=KEY)
+    chex.assert_trees_all_equal_shapes_and_dtypes(result.params, result.average, first)
+    chex.assert_tree_all_finite(result.params)
+    assert result.step == 3 and np.abs(result.params["w"]).max() > 0
 
 
 def test_first_adam_step_has_the_length_of_the_learning_rate_in_every_coordinate():
