@@ -7,6 +7,10 @@ The rest of lsgeo sees a model as `loss(params, batch)`:
     loss = CrossEntropy(model, reestimate_batch_stats(model, variables, images))
 """
 
+from lsgeo.models import initializers as initializers
+from lsgeo.models import norms as norms
+from lsgeo.models import skips as skips
+from lsgeo.models import spelling as spelling
 from lsgeo.models.blocks import BlockFunction as BlockFunction
 from lsgeo.models.blocks import WithoutBlocks as WithoutBlocks
 from lsgeo.models.blocks import block_inputs as block_inputs

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lsgeo import models
-from lsgeo.models.families import tokens
+from lsgeo.models.families import _tokens as tokens
 from lsgeo.models.skips import registry
 from tests.reference import weights
 

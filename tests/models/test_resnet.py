@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lsgeo import models, operators
-from lsgeo.models.families import convolutions
+from lsgeo.models import _convolutions as convolutions
 from lsgeo.models.skips import registry, shortcuts
 from lsgeo.models.variables import activations
 

@@ -4,8 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lsgeo.models import _convolutions as convolutions
 from lsgeo.models import depth, initializers, norms
-from lsgeo.models.families import convolutions
 
 SKIPS = ("dense", "none")
 # A branch that starts at zero would stay there: its features reach the network through ReLUs alone.

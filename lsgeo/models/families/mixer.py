@@ -5,9 +5,9 @@ import functools
 import flax.linen as nn
 import jax
 
-from lsgeo.models import initializers, norms
-from lsgeo.models.families import patches, tokens
-from lsgeo.models.skips import registry
+from lsgeo.models import initializers, norms, skips
+from lsgeo.models.families import _patches as patches
+from lsgeo.models.families import _tokens as tokens
 
 _NAMES = ("token", "channel")
 
@@ -49,7 +49,7 @@ class Mixer(nn.Module):
     momentum: float = norms.MOMENTUM
 
     @property
-    def choices(self) -> tuple[registry.Choice, registry.Choice]:
+    def choices(self) -> tuple[skips.Choice, skips.Choice]:
         """The skip types around the MLP across tokens and around that across channels."""
         return tokens.choices(self, _NAMES)
 

@@ -7,9 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models import initializers, norms
-from lsgeo.models.families import patches, tokens
-from lsgeo.models.skips import registry
+from lsgeo.models import initializers, norms, skips
+from lsgeo.models.families import _patches as patches
+from lsgeo.models.families import _tokens as tokens
 
 # Those that see one token at a time: others would let a token see those after it.
 CAUSAL_NORMS = ("none", "layer", "rms")
@@ -68,7 +68,7 @@ class ViT(nn.Module):
     momentum: float = norms.MOMENTUM
 
     @property
-    def choices(self) -> tuple[registry.Choice, registry.Choice]:
+    def choices(self) -> tuple[skips.Choice, skips.Choice]:
         """The skip types around attention and around the MLP."""
         return tokens.choices(self, _NAMES)
 
@@ -126,7 +126,7 @@ class Decoder(nn.Module):
     momentum: ClassVar[float] = norms.MOMENTUM
 
     @property
-    def choices(self) -> tuple[registry.Choice, registry.Choice]:
+    def choices(self) -> tuple[skips.Choice, skips.Choice]:
         """The skip types around attention and around the MLP."""
         return tokens.choices(self, _NAMES)
 

@@ -4,6 +4,9 @@ choice = parse("highway(bias=-4)")  # a type with its options
 choice.skip.learned  # what the type says about itself, see `Skip`
 """
 
+from lsgeo.models.skips import gates as gates
+from lsgeo.models.skips import scales as scales
+from lsgeo.models.skips import shortcuts as shortcuts
 from lsgeo.models.skips.base import Skip as Skip
 from lsgeo.models.skips.base import require as require
 from lsgeo.models.skips.base import straight as straight

@@ -87,7 +87,7 @@ class Choice:
         return self.skip.streams
 
     def at(
-        self, index: int | None = None, stage: int = 0, *, num_blocks: int = 1, **module
+        self, index: int | None = None, stage: int = 0, *, num_blocks: int = 1, **module: Any
     ) -> Skip:
         """Builds the module of one block, "skip"; `index` None stands for any block that has one."""
         absent = index is not None and (

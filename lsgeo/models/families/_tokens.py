@@ -12,8 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models import depth, initializers, norms
-from lsgeo.models.skips import registry
+from lsgeo.models import depth, initializers, norms, skips
 
 BLOCKS = ("pre", "post")
 _OPTIONS = ("mlp_ratio", "block", "norm", "initializer", "epsilon", "momentum")
@@ -105,7 +104,7 @@ class Block(nn.Module):
 
     names: tuple[str, str]
     mix: Callable[..., nn.Module]
-    choices: tuple[registry.Choice, registry.Choice]
+    choices: tuple[skips.Choice, skips.Choice]
     num_branches: int
     place: int | None
     mlp_ratio: int
@@ -182,23 +181,23 @@ def run(
 
     x = depth.chain(
         make,
-        registry.split(model.choices[0], x),
+        skips.split(model.choices[0], x),
         train,
         first=0,
         count=model.depth,
         scan=model.scan,
         remat=model.remat,
     )
-    x = registry.merge(model.choices[0], x)
+    x = skips.merge(model.choices[0], x)
     if model.block == "pre":
         x = norms.Norm(model.norm, model.momentum, model.epsilon, name="norm_head")(x, train)
     return x
 
 
-def choices(model: Any, names: tuple[str, str]) -> tuple[registry.Choice, registry.Choice]:
+def choices(model: Any, names: tuple[str, str]) -> tuple[skips.Choice, skips.Choice]:
     """Reads a network's skip types: its options NAME_skip, or where one is None `skip`."""
     texts = (getattr(model, f"{name}_skip") for name in names)
-    first, second = (registry.parse(model.skip if text is None else text) for text in texts)
+    first, second = (skips.parse(model.skip if text is None else text) for text in texts)
     return first, second
 
 
