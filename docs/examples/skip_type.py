@@ -19,7 +19,7 @@ class Averaged(Skip):
     passes = "stream"
     learned = Weight("beta")
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch times beta."""
         start = self.total / self.num_blocks
-        return kept + self.param("beta", lambda key: jnp.float32(start)) * branch()
+        return shortcut() + self.param("beta", lambda key: jnp.float32(start)) * branch()

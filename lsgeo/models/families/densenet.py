@@ -171,12 +171,4 @@ def _kernel(module, role):
 
 
 def _conv(module, channels, size, role, name):
-    pad = (size // 2, size // 2)
-    return nn.Conv(
-        channels,
-        (size, size),
-        padding=(pad, pad),
-        use_bias=False,
-        kernel_init=_kernel(module, role),
-        name=name,
-    )
+    return convolutions.conv(channels, size, kernel=_kernel(module, role), name=name)

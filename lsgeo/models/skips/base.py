@@ -61,10 +61,10 @@ class Skip(nn.Module):
         train: bool = False,
     ) -> jax.Array:
         """Maps the stream to the next one."""
-        return self.join(shortcut(x), lambda: branch(x), index, train)
+        return self.join(lambda: shortcut(x), lambda: branch(x), index, train)
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
-        """Puts S(x), `kept`, and F(x), `branch()`, together; called in a compact method."""
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
+        """Puts S(x), which is `shortcut()`, and F(x), `branch()`, together; in a compact method."""
         raise NotImplementedError(f"{type(self).__name__} has no `join`.")
 
     def check(self) -> None:

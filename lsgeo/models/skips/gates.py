@@ -27,8 +27,9 @@ class Highway(Skip):
     passes = "part"
     learned = Opening("gate")
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the mixture of branch and shortcut."""
+        kept = shortcut()
         gate = _gate(kept, self.bias)
         return gate * branch() + (1 - gate) * kept
 
@@ -61,8 +62,9 @@ class ShortcutGate(Highway):
     passes = "part"
     learned = Opening("gate")
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the shortcut gated."""
+        kept = shortcut()
         return branch() + (1 - _gate(kept, self.bias)) * kept
 
 
@@ -76,8 +78,9 @@ class Projection(Skip):
     passes = "part"
     learned = None
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the shortcut times W."""
+        kept = shortcut()
         dense = nn.Dense(kept.shape[-1], use_bias=False, kernel_init=he_normal, name="projection")
         return dense(kept) + branch()
 
@@ -103,10 +106,10 @@ class Dropout(Skip):
         """Share of the shortcut's numbers that a training step lets through."""
         return 1.0 - self.rate
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with dropout on the shortcut."""
         dropout = nn.Dropout(self.rate, deterministic=not random(self, train))
-        return dropout(kept) + branch()
+        return dropout(shortcut()) + branch()
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""
@@ -130,9 +133,9 @@ class StochasticDepth(Skip):
     learned = None
     is_random = True
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch dropped, or scaled by its probability."""
-        h = branch()
+        kept, h = shortcut(), branch()
         probability = 1 - (index + 1) / self.num_blocks * (1 - self.survival)
         if random(self, train):
             probability = jax.random.bernoulli(self.make_rng("dropout"), probability)

@@ -2,11 +2,10 @@
 
 import math
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models.skips.base import Branch, Index, Output, Skip, require, straight
+from lsgeo.models.skips.base import Index, Output, Skip, require
 from lsgeo.models.skips.learned import Weight
 
 
@@ -16,17 +15,9 @@ class NoSkip(Skip):
     passes = "nothing"
     learned = None
 
-    @nn.compact
-    def __call__(
-        self,
-        x: jax.Array,
-        branch: Branch,
-        shortcut: Branch = straight,
-        index: Index = 0,
-        train: bool = False,
-    ) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the branch alone."""
-        return branch(x)
+        return branch()
 
 
 class Identity(Skip):
@@ -35,9 +26,9 @@ class Identity(Skip):
     passes = "stream"
     learned = None
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum."""
-        return kept + branch()
+        return shortcut() + branch()
 
 
 class Constant(Skip):
@@ -54,9 +45,9 @@ class Constant(Skip):
     passes = "part"
     learned = None
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the weighted sum."""
-        return self.scale * kept + (1 - self.scale if self.convex else 1) * branch()
+        return self.scale * shortcut() + (1 - self.scale if self.convex else 1) * branch()
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""
@@ -71,9 +62,9 @@ class Scaled(Skip):
     passes = "stream"
     learned = None
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch scaled down."""
-        return kept + branch() * self.num_blocks**-0.5
+        return shortcut() + branch() * self.num_blocks**-0.5
 
 
 class Gated(Skip):
@@ -91,9 +82,10 @@ class Gated(Skip):
     passes = "part"
     learned = None
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the shortcut times the gate."""
         gate = self.variable("gates", "gate", lambda: jnp.asarray(self.gate, jnp.float32)).value
+        kept = shortcut()
         return gate.astype(kept.dtype) * kept + branch()
 
     def check(self) -> None:
@@ -113,9 +105,9 @@ class ReZero(Skip):
     starts_closed = True
     shared_in_block = True
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch times alpha."""
-        return kept + self.param("alpha", _filled(0.0), ()) * branch()
+        return shortcut() + self.param("alpha", _filled(0.0), ()) * branch()
 
 
 class SkipInit(Skip):
@@ -137,10 +129,10 @@ class SkipInit(Skip):
         """Whether alpha starts at 0."""
         return not self.inverse_root
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch times alpha."""
         start = self.num_blocks**-0.5 if self.inverse_root else 0.0
-        return kept + self.param("alpha", _filled(start), ()) * branch()
+        return shortcut() + self.param("alpha", _filled(start), ()) * branch()
 
 
 class LayerScale(Skip):
@@ -160,11 +152,11 @@ class LayerScale(Skip):
         """Whether gamma starts at 0."""
         return self.start == 0
 
-    def join(self, kept: jax.Array, branch: Output, index: Index, train: bool) -> jax.Array:
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch's channels times gamma."""
         h = branch()
         gamma = self.param("gamma", _filled(self.start), h.shape[-1:])
-        return kept + gamma.reshape((1,) * (h.ndim - 1) + (-1,)) * h
+        return shortcut() + gamma.reshape((1,) * (h.ndim - 1) + (-1,)) * h
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""
