@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -168,12 +169,10 @@ def test_mlp_computes_its_equation():
 
 
 def test_losses_of_equal_models_share_one_compilation_across_checkpoints():
-    traces = 0
-
+    # One for each kind of loss, none for the second checkpoint.
     @jax.jit
+    @chex.assert_max_traces(n=2)
     def value(loss, params, data):
-        nonlocal traces
-        traces += 1
         return loss(params, data)
 
     for seed in (0, 1):
@@ -182,7 +181,6 @@ def test_losses_of_equal_models_share_one_compilation_across_checkpoints():
         params = variables.pop("params")
         value(CrossEntropy(model, variables), params, batch())
         value(Logits(model, variables), params, batch())
-    assert traces == 2  # One for each kind of loss, none for the second checkpoint.
 
 
 @pytest.mark.parametrize(
