@@ -12,6 +12,7 @@ from lsgeo.data.augmentation import augment as augment
 from lsgeo.data.augmentation import mixup as mixup
 from lsgeo.data.datasets import Dataset as Dataset
 from lsgeo.data.datasets import load as load
+from lsgeo.data.sources import synthetic as synthetic
 from lsgeo.data.sources.folder import ImageFolder as ImageFolder
 from lsgeo.data.sources.hub import HubSplit as HubSplit
 from lsgeo.data.statistics import Statistics as Statistics

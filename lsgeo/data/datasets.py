@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from lsgeo.data import subsets
-from lsgeo.data.sources.cifar import cifar10, cifar100
-from lsgeo.data.sources.digits import digits
+from lsgeo.data import _subsets as subsets
+from lsgeo.data.sources._cifar import cifar10, cifar100
+from lsgeo.data.sources._digits import digits
+from lsgeo.data.sources._idx import fashion_mnist, mnist
 from lsgeo.data.sources.folder import folder
 from lsgeo.data.sources.hub import HubSplit, hub
-from lsgeo.data.sources.idx import fashion_mnist, mnist
 from lsgeo.data.sources.synthetic import SYNTHETIC
 from lsgeo.data.statistics import Statistics
 
@@ -92,7 +92,7 @@ def load(
         and `test`.
       "gaussian-mixture" (options `num_classes`, `dim`, `separation`), "teacher-student" (`dim`, `hidden`),
         "deep-linear" (`dim`, `singular_values`), "chebyshev" (`degree`): synthetic, see
-        `lsgeo.data.sources.synthetic`; the last three are regressions.
+        `lsgeo.data.synthetic`; the last three are regressions.
 
     Args:
       name: one of the above.

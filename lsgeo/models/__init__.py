@@ -7,6 +7,10 @@ The rest of lsgeo sees a model as `loss(params, batch)`:
     loss = CrossEntropy(model, reestimate_batch_stats(model, variables, images))
 """
 
+from lsgeo.models import initializers as initializers
+from lsgeo.models import norms as norms
+from lsgeo.models import skips as skips
+from lsgeo.models import spelling as spelling
 from lsgeo.models.blocks import BlockFunction as BlockFunction
 from lsgeo.models.blocks import WithoutBlocks as WithoutBlocks
 from lsgeo.models.blocks import block_inputs as block_inputs
@@ -36,7 +40,7 @@ from lsgeo.models.losses import squared_error as squared_error
 from lsgeo.models.options import fields_of as fields_of
 from lsgeo.models.options import options_of as options_of
 from lsgeo.models.published import PUBLISHED as PUBLISHED
-from lsgeo.models.skips.streams import sinkhorn as sinkhorn
+from lsgeo.models.skips import sinkhorn as sinkhorn
 from lsgeo.models.variables import activations as activations
 from lsgeo.models.variables import count_parameters as count_parameters
 from lsgeo.models.variables import init as init

@@ -23,6 +23,7 @@ def row(name: str) -> tuple[str, bool]:
 
 
 def main() -> None:
+    """Prints the table."""
     print("| network | image | parameters | source |\n| --- | --- | ---: | --- |")
     right = True
     for name in models.PUBLISHED:

@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models.skips import registry
+from lsgeo.models import skips
 
 PyTree = Any
 
@@ -63,7 +63,7 @@ def chain(
     return x
 
 
-def check(scan: bool, skip: registry.Choice) -> None:
+def check(scan: bool, skip: skips.Choice) -> None:
     """Raises a ValueError if blocks that differ are to run in one loop."""
     if scan and skip.partial:
         raise ValueError(

@@ -5,15 +5,16 @@ from typing import Any
 
 import flax.linen as nn
 
-from lsgeo.models import initializers, norms
-from lsgeo.models.families import densenet, residual_blocks, resnet, tokens
+from lsgeo.models import initializers, norms, skips
+from lsgeo.models.families import _residual_blocks as residual_blocks
+from lsgeo.models.families import _tokens as tokens
+from lsgeo.models.families import densenet, resnet
 from lsgeo.models.families.densenet import DenseNet
 from lsgeo.models.families.mixer import Mixer
 from lsgeo.models.families.mlp import ACTIVATIONS, BLOCKS, MLP
 from lsgeo.models.families.resnet import ResNet
 from lsgeo.models.families.transformer import CAUSAL_NORMS, Decoder, ViT
 from lsgeo.models.published import PUBLISHED
-from lsgeo.models.skips import registry, shortcuts
 
 MODELS: dict[str, type[nn.Module]] = {
     "mlp": MLP,
@@ -37,7 +38,7 @@ _FAMILY_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "mlp": {"block": tuple(BLOCKS)},
     "resnet": {
         "stem": resnet.STEMS,
-        "shortcut": shortcuts.SHORTCUTS,
+        "shortcut": skips.shortcuts.SHORTCUTS,
         "shared_activation": residual_blocks.SHARED,
     },
     "densenet": {"initializer": densenet.INITS},
@@ -94,14 +95,14 @@ def create(name: str, **options: Any) -> nn.Module:
 
 def is_random(model: nn.Module) -> bool:
     """Whether a model draws random numbers in training, so that a training loss needs a key."""
-    return any(skip.at(parent=None).is_random for skip in _skips(model))
+    return any(skip.skip.is_random for skip in _skips(model))
 
 
 def _skips(model):
     if isinstance(model, DenseNet):  # Its skip, a concatenation, is no module.
         return []
     texts = [getattr(model, option, None) for option in _SKIPS]
-    return [registry.parse(text) for text in texts if text is not None]
+    return [skips.parse(text) for text in texts if text is not None]
 
 
 def _check(what, value, known):

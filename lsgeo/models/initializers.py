@@ -57,13 +57,13 @@ def kernel(init: str, role: str, *, num_blocks: int, branch_layers: int) -> Init
 def check(init: str, norm: str, *skips: Any, branch_layers: int) -> None:
     """Raises a ValueError where an initialisation has no meaning beside the norm or one of the skips."""
     for skip in skips if init in ("fixup", "zero_branch") else ():
-        if skip.partial or skip.kind == "none":
+        if skip.partial or skip.skip.passes == "nothing":
             raise ValueError(
                 f"`initializer` {init!r} makes every branch zero, but with the skip {skip.kind!r} there "
                 "are blocks without a shortcut: nothing would come through them. Take another "
                 "initializer, or a skip in every block."
             )
-        if skip.kind == "rezero" or (skip.kind == "skipinit" and not skip.options):
+        if skip.skip.starts_closed:
             raise ValueError(
                 f"`initializer` {init!r} makes every branch zero, and so does the skip {skip.kind!r}: no "
                 "gradient would reach either. Choose one of them."
@@ -80,7 +80,9 @@ def check(init: str, norm: str, *skips: Any, branch_layers: int) -> None:
         )
 
 
-def he_normal(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32, *, scale=1.0) -> jax.Array:
+def he_normal(
+    key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32, *, scale: float = 1.0
+) -> jax.Array:
     """Draws a kernel from N(0, 2 / fan_in), not truncated (He et al. 2015, eq. 10).
 
     Args:
@@ -92,14 +94,14 @@ def he_normal(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32, *, scal
     return _normal(key, shape, dtype) * (math.sqrt(2 / math.prod(shape[:-1])) * scale)
 
 
-def xavier_normal(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+def xavier_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
     """Draws a kernel from N(0, 2 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 12)."""
     area = math.prod(shape[:-2])
     return _normal(key, shape, dtype) * math.sqrt(2 / (area * (shape[-2] + shape[-1])))
 
 
 def orthogonal(
-    key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32, *, delta: bool = False
+    key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32, *, delta: bool = False
 ) -> jax.Array:
     """Draws a kernel with orthogonal columns (or rows, where there are fewer) of length sqrt(2).
 
@@ -116,7 +118,7 @@ def orthogonal(
 
 
 def identity_plus(
-    key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32, *, scale: float
+    key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32, *, scale: float
 ) -> jax.Array:
     """Draws I + scale W with W from `he_normal`; I at the centre of a convolution."""
     eye = _centred(jnp.eye(shape[-2], shape[-1], dtype=dtype), shape)

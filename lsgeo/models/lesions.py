@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models.skips.joins import Skip
+from lsgeo.models.skips import Skip
 
 PyTree = Any
 

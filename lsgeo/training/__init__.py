@@ -15,6 +15,8 @@ from lsgeo.training.judge import Observer as Observer
 from lsgeo.training.judge import State as State
 from lsgeo.training.loop import fit as fit
 from lsgeo.training.loop import start as start
+from lsgeo.training.recipes.optimizers import Direction as Direction
+from lsgeo.training.recipes.optimizers import direction_of as direction_of
 from lsgeo.training.recipes.papers import PAPER_RECIPES as PAPER_RECIPES
 from lsgeo.training.recipes.papers import PaperRecipe as PaperRecipe
 from lsgeo.training.recipes.papers import paper_recipe as paper_recipe

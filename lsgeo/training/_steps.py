@@ -48,7 +48,7 @@ class Plan:
 
 
 @functools.cache
-def update_function(plan: Plan):
+def update_function(plan: Plan) -> Callable[..., tuple]:
     """Returns the jitted update of a plan; equal plans give the same function.
 
     The loss is an argument: a pytree, so that its arrays are traced and its module is static. The

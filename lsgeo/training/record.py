@@ -1,6 +1,6 @@
 """Training into a run's directory: metrics, checkpoints, resume states."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -24,16 +24,11 @@ def fit_run(
     recipe: Recipe,
     *,
     key: jax.Array,
-    evaluate: Callable[..., float] | None = None,
     constants: Callable[[PyTree], dict[str, PyTree]] | None = None,
     save_checkpoints: bool = True,
     progress: Progress | None = None,
     tensorboard: bool = False,
-    augment: Callable[..., jax.Array] | None = None,
-    mix: Callable[..., PyTree] | None = None,
-    random: bool = False,
-    loss_at: Callable[[int], Loss] | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    **options: Any,
 ) -> Fit:
     """Trains like `fit`, from the newest resume state of the run if it has one.
 
@@ -46,16 +41,11 @@ def fit_run(
       data: as in `fit`.
       recipe: Recipe.
       key: as in `fit`.
-      evaluate: as in `fit`.
       constants: constants(params) -> collections to store beside the parameters, such as "batch_stats".
       save_checkpoints: whether the snapshots of the recipe are written.
       progress: progress(step, max_steps, text), called at every logged loss.
       tensorboard: whether the metrics are written as TensorBoard event files too, to WORKDIR/events.
-      augment: as in `fit`.
-      mix: as in `fit`.
-      random: as in `fit`.
-      loss_at: as in `fit`.
-      devices: as in `fit`.
+      **options: what else `fit` takes: evaluate, augment, mix, random, loss_at, devices.
 
     Returns:
       Fit.
@@ -70,20 +60,7 @@ def fit_run(
     events = Events(run.path, first_step=state.step) if tensorboard else None
     recorder = _Recorder(run, recipe, constants, save_checkpoints, progress, events)
     try:
-        return fit(
-            loss,
-            state,
-            data,
-            recipe,
-            key=key,
-            evaluate=evaluate,
-            observer=recorder,
-            augment=augment,
-            mix=mix,
-            random=random,
-            loss_at=loss_at,
-            devices=devices,
-        )
+        return fit(loss, state, data, recipe, key=key, observer=recorder, **options)
     finally:
         if events is not None:
             events.close()

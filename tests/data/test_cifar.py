@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lsgeo.data import load
-from lsgeo.data.sources import cifar
+from lsgeo.data.sources import _cifar as cifar
 from tests.data import writers
 
 FOLDERS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lsgeo.data import load
-from lsgeo.data.sources import idx
+from lsgeo.data.sources import _idx as idx
 from tests.data import writers
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lsgeo import models
-from lsgeo.models.families import tokens
+from lsgeo.models.families import _tokens as tokens
 from lsgeo.models.skips import registry
 from tests.reference import weights
 
@@ -45,7 +45,8 @@ def variables_by_rule(shapes, name, rename, dtype):
 
 def assert_equal_outputs(name, module, rename, inputs, dtype, tolerance, *call):
     inputs = jnp.asarray(inputs, dtype)
-    shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, *call), inputs)
+    like = jax.ShapeDtypeStruct(inputs.shape, jnp.float32)
+    shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, *call), like)
     variables = variables_by_rule(shapes, name, rename, dtype)
     # Optimised code is as right and takes twice as long to compile.
     apply = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lsgeo import models, operators
-from lsgeo.models.families import convolutions
+from lsgeo.models import _convolutions as convolutions
 from lsgeo.models.skips import registry, shortcuts
 from lsgeo.models.variables import activations
 
@@ -223,7 +223,7 @@ class Numbered(registry.Skip):
 
     @nn.compact
     def __call__(self, x, branch, shortcut=None, index=0, train=False):
-        return shortcut(x) + branch(x) / (1 + index)
+        return shortcut(x) + branch(x) / jnp.asarray(1 + index, x.dtype)
 
 
 def test_blocks_are_numbered_through_all_stages(monkeypatch):

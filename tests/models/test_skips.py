@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -80,13 +81,23 @@ def test_skip_computes_its_equation(skip, shape, shortcut):
     x = np.random.default_rng(1).normal(size=shape)
     module = registry.parse(skip).at(1, num_blocks=BLOCKS)
     arguments = (x, branch_of(shortcut), shortcut)
-    params = module.init(KEY, *arguments, index=1).get("params", {})
+    params = module.init(KEY, x.astype(np.float32), *arguments[1:], index=1).get("params", {})
     # Other numbers than the initial ones, which hide terms that start at zero.
     numbers = np.random.default_rng(2)
     params = jax.tree.map(lambda leaf: numbers.normal(size=leaf.shape), params)
     actual = module.apply({"params": params}, *arguments, index=1)
     expected = EQUATIONS[skip](params, shortcut(x), np.asarray(branch_of(shortcut)(x)))
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.parametrize("skip", registry.SKIPS)
+def test_stream_keeps_its_dtype_through_every_skip_type(skip, dtype):
+    model = mlp(skip)
+    variables = init(model, images(), key=KEY, dtype=dtype)
+    found = activations(model, variables, images())
+    assert {array.dtype for array in found.values()} == {np.dtype(dtype)}
+    chex.assert_tree_all_finite(found)
 
 
 @pytest.mark.parametrize(
@@ -149,12 +160,10 @@ def test_closed_learned_scales_have_a_gradient_and_their_branches_exactly_none(s
 
 
 def test_sweeping_the_gate_compiles_once_and_ends_at_the_twins():
-    traces = 0
-
+    # One for the sweep, one for each twin.
     @jax.jit
+    @chex.assert_max_traces(n=3)
     def value(loss, params, data):
-        nonlocal traces
-        traces += 1
         return loss(params, data)
 
     data = {"image": images(), "label": np.arange(6)}
@@ -162,7 +171,6 @@ def test_sweeping_the_gate_compiles_once_and_ends_at_the_twins():
     constants = dict(streams("gated")[0])
     params = constants.pop("params")
     swept = [value(CrossEntropy(model, set_gates(constants, g)), params, data) for g in (0, 0.5, 1)]
-    assert traces == 1
     for loss, twin in ((swept[0], "none"), (swept[2], "identity")):
         assert loss == value(CrossEntropy(mlp(twin), {}), params, data)
     assert len(set(map(float, swept))) == 3

@@ -68,7 +68,9 @@ def test_published_start_has_the_published_numbers():
 @pytest.mark.parametrize(("skip", "name"), [("hyper", "read"), ("mhc", "pre")])
 def test_block_l_reads_stream_l_mod_n_also_where_l_is_traced(skip, name):
     module = registry.parse(skip).at()
-    start = jit(lambda index: module.init(KEY, jnp.ones((4, 1, 1)), branch=abs, index=index))
+    start = jit(
+        lambda index: module.init(KEY, jnp.ones((4, 1, 1), jnp.float32), branch=abs, index=index)
+    )
     for index in range(5):
         expected = np.eye(4)[index % 4]
         np.testing.assert_array_equal(start(index)["params"][name], expected)
@@ -133,7 +135,8 @@ def manifold_matrices(p, x, dynamic):
 def test_streams_compute_their_equations_at_every_position_across_stages(kind, matrices, dynamic):
     x = np.random.default_rng(1).normal(size=(3, 2, 4, 4, 2))
     module = registry.parse(f"{kind}(streams=3, dynamic={dynamic})").at(0, num_blocks=4)
-    params = jax.eval_shape(lambda: module.init(KEY, x, branch, shortcut))["params"]
+    like = jax.ShapeDtypeStruct(x.shape, jnp.float32)
+    params = jax.eval_shape(lambda x: module.init(KEY, x, branch, shortcut), like)["params"]
     numbers = np.random.default_rng(2)
     params = {k: numbers.normal(size=v.shape) for k, v in sorted(params.items())}
     actual = jit(lambda p: module.apply({"params": p}, x, branch, shortcut))(params)

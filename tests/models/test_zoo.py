@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lsgeo import models, operators
-from lsgeo.models.families import tokens
+from lsgeo.models.families import _tokens as tokens
 
 SMALL = {
     "densenet": {"depth": 10, "growth": 4, "bottleneck": True, "compression": 0.5, "width": 8},

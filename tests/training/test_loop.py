@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +38,19 @@ def test_full_batch_iterates_equal_those_of_numpy(optimizer, momentum):
     )
     assert (result.status, result.step) == ("trained", 7)
     assert str(result) == f"trained at step 7, training loss {result.loss:.4g}"
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
+def test_parameters_keep_their_dtype_and_the_average_has_it_too(optimizer, dtype):
+    recipe = Recipe(
+        optimizer=optimizer, weight_decay=0.1, decay="loss", clip_norm=1.0, ema=0.5, max_steps=3
+    )
+    first, data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (params(), DATA))
+    result = fit(loss, start(first, recipe), data, recipe, key=KEY)
+    chex.assert_trees_all_equal_shapes_and_dtypes(result.params, result.average, first)
+    chex.assert_tree_all_finite(result.params)
+    assert result.step == 3 and np.abs(result.params["w"]).max() > 0
 
 
 def test_first_adam_step_has_the_length_of_the_learning_rate_in_every_coordinate():
@@ -141,7 +155,7 @@ def test_going_on_from_a_state_gives_the_same_bits(optimizer):
 
 
 def test_learning_rates_and_loss_values_share_one_trace():
-    traces = 0
+    value = chex.assert_max_traces(lambda shift, p, batch: loss(p, batch) + shift, n=1)
 
     @jax.tree_util.register_dataclass
     @dataclasses.dataclass(frozen=True)
@@ -149,14 +163,11 @@ def test_learning_rates_and_loss_values_share_one_trace():
         shift: jax.Array
 
         def __call__(self, p, batch):
-            nonlocal traces
-            traces += 1
-            return loss(p, batch) + self.shift
+            return value(self.shift, p, batch)
 
     for rate in (0.1, 0.2):
         recipe = Recipe(optimizer="sgd", learning_rate=rate, max_steps=4)
         run(recipe, function=Shifted(jnp.asarray(rate)))
-    assert traces == 1
 
 
 def test_divergence_on_minibatches_is_seen_at_its_step_between_two_measurements():
@@ -185,7 +196,8 @@ def test_snapshots_come_at_the_steps_and_epochs_asked_for_and_are_measured_there
 
 
 def test_a_loss_that_follows_the_step_is_traced_once_and_measured_with_its_step():
-    traces = 0
+    # Once for the full batch, once for batches.
+    value = chex.assert_max_traces(lambda gate, p: gate * p["n"] ** 2 / 2, n=2)
 
     @trees.register_dataclass
     @dataclasses.dataclass(frozen=True)
@@ -193,9 +205,7 @@ def test_a_loss_that_follows_the_step_is_traced_once_and_measured_with_its_step(
         gate: float
 
         def __call__(self, p, batch):
-            nonlocal traces
-            traces += 1
-            return self.gate * p["n"] ** 2 / 2
+            return value(self.gate, p)
 
     # p <- p - 0.1 gate(t) p
     recipe = Recipe(optimizer="sgd", learning_rate=0.1, max_steps=5, eval_every=1)
@@ -221,7 +231,6 @@ def test_a_loss_that_follows_the_step_is_traced_once_and_measured_with_its_step(
         np.testing.assert_allclose(result.params["n"], expected[-1], rtol=1e-12)
         if given is None:
             np.testing.assert_allclose(result.loss, gates[5] * expected[-1] ** 2 / 2, rtol=1e-12)
-    assert traces == 2  # Once for the full batch, once for batches.
     np.testing.assert_allclose([value for _, value in measured], expected, rtol=1e-12)
     assert [step for step, _ in measured] == list(range(6))
 

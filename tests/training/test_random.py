@@ -11,7 +11,7 @@ from lsgeo import runs
 from lsgeo.training import Recipe, fit, fit_run, start
 from tests.training.least_squares import DATA, KEY, Notes, loss, run
 
-IMAGES = {"image": np.arange(8.0)[:, None] + np.zeros((8, 3)), "label": np.arange(8) % 2}
+IMAGES = {"image": np.arange(8.0)[:, None] + np.zeros((8, 3)), "label": np.arange(8.0) % 2}
 EVERYTHING = Recipe(
     optimizer="nesterov",
     learning_rate=0.01,

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -167,16 +168,9 @@ def test_schedules_follow_their_formulas_and_the_iterates_follow_the_schedule(fi
 
 
 def test_all_schedules_and_rates_of_an_optimiser_share_one_trace():
-    traces = 0
-
-    def counted(p, batch):
-        nonlocal traces
-        traces += 1
-        return loss(p, batch)
-
+    counted = chex.assert_max_traces(lambda p, batch: loss(p, batch), n=1)
     for fields in ({}, *(fields for fields, _ in SCHEDULES.values())):
         run(dataclasses.replace(BASE, optimizer="sgd", **fields), function=counted)
-    assert traces == 1
 
 
 @pytest.mark.parametrize(

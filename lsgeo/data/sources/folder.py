@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from lsgeo.data.sources import pictures
+from lsgeo.data.sources import _pictures as pictures
 from lsgeo.data.sources._pool import Images, Pool
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp"}

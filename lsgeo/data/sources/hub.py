@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lsgeo.data.sources import pictures
+from lsgeo.data.sources import _pictures as pictures
 from lsgeo.data.sources._pool import Images, Pool
 
 

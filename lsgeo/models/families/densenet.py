@@ -4,8 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lsgeo.models import _convolutions as convolutions
 from lsgeo.models import depth, initializers, norms
-from lsgeo.models.families import convolutions
 
 SKIPS = ("dense", "none")
 # A branch that starts at zero would stay there: its features reach the network through ReLUs alone.
@@ -171,12 +171,4 @@ def _kernel(module, role):
 
 
 def _conv(module, channels, size, role, name):
-    pad = (size // 2, size // 2)
-    return nn.Conv(
-        channels,
-        (size, size),
-        padding=(pad, pad),
-        use_bias=False,
-        kernel_init=_kernel(module, role),
-        name=name,
-    )
+    return convolutions.conv(channels, size, kernel=_kernel(module, role), name=name)

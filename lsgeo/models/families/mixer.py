@@ -5,9 +5,9 @@ import functools
 import flax.linen as nn
 import jax
 
-from lsgeo.models import initializers, norms
-from lsgeo.models.families import patches, tokens
-from lsgeo.models.skips import registry
+from lsgeo.models import initializers, norms, skips
+from lsgeo.models.families import _patches as patches
+from lsgeo.models.families import _tokens as tokens
 
 _NAMES = ("token", "channel")
 
@@ -21,7 +21,7 @@ class Mixer(nn.Module):
     Attributes:
       patch: pixels on a side of a patch; divides the images' sides.
       token_width: hidden units of the MLP across tokens.
-      skip: a skip type of `lsgeo.models.skips.registry`, for both MLPs.
+      skip: a skip type of `lsgeo.models.skips`, for both MLPs.
       token_skip: the skip type around the MLP across tokens, where it is another one.
       channel_skip: the skip type around the MLP across channels, where it is another one.
       token_bias: whether the last layer of the MLP across tokens has a bias, as published. It adds the
@@ -49,7 +49,7 @@ class Mixer(nn.Module):
     momentum: float = norms.MOMENTUM
 
     @property
-    def choices(self) -> tuple[registry.Choice, registry.Choice]:
+    def choices(self) -> tuple[skips.Choice, skips.Choice]:
         """The skip types around the MLP across tokens and around that across channels."""
         return tokens.choices(self, _NAMES)
 

@@ -5,8 +5,7 @@ import functools
 import flax.linen as nn
 import jax
 
-from lsgeo.models import depth, initializers, norms
-from lsgeo.models.skips import registry
+from lsgeo.models import depth, initializers, norms, skips
 
 ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh, "gelu": nn.gelu, "linear": lambda x: x}
 BLOCKS = {"one_layer": 1, "two_layer": 2, "post": 1}  # Dense layers in the branch.
@@ -18,7 +17,7 @@ class Block(nn.Module):
     width: int
     num_blocks: int
     place: int | None
-    skip: registry.Choice
+    skip: skips.Choice
     block: str
     norm: str
     activation: str
@@ -72,7 +71,7 @@ class MLP(nn.Module):
       depth: number of blocks L.
       width: units per block.
       num_classes: length of the logits.
-      skip: a skip type of `lsgeo.models.skips.registry`; "none" is the plain twin.
+      skip: a skip type of `lsgeo.models.skips`; "none" is the plain twin.
       norm: a name of `norms.NORMS`.
       activation: "relu", "tanh", "gelu" or "linear".
       block: the branch, "one_layer": W act(norm(x)) + b; "two_layer": W_1 act(W_0 norm(x) + b_0) + b_1;
@@ -98,7 +97,7 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images [N, ...] to logits [N, num_classes]."""
-        skip = registry.parse(self.skip)
+        skip = skips.parse(self.skip)
         options = {name: getattr(self, name) for name in _SHARED}
         kernel = functools.partial(
             initializers.kernel,
@@ -108,7 +107,7 @@ class MLP(nn.Module):
         )
         bias = self.norm != "batch"
         stem = nn.Dense(self.width, use_bias=bias, kernel_init=kernel("stem"), name="stem")
-        x = registry.split(skip, stem(images.reshape(images.shape[0], -1)))
+        x = skips.split(skip, stem(images.reshape(images.shape[0], -1)))
         x = depth.chain(
             lambda name, place: Block(
                 num_blocks=self.depth, place=place, skip=skip, name=name, **options
@@ -120,7 +119,7 @@ class MLP(nn.Module):
             scan=self.scan,
             remat=self.remat,
         )
-        x = registry.merge(skip, x)
+        x = skips.merge(skip, x)
         if self.block != "post":
             x = norms.Norm(self.norm, self.momentum, name="norm_head")(x, train)
             x = ACTIVATIONS[self.activation](x)
@@ -128,7 +127,7 @@ class MLP(nn.Module):
 
     def check(self) -> None:
         """Raises a ValueError for options that contradict each other."""
-        skip = registry.parse(self.skip)
+        skip = skips.parse(self.skip)
         if skip.stages is not None:
             raise ValueError(
                 f"`skip` is {self.skip!r}, but an mlp has no stages. Choose its blocks by `every`."

@@ -6,10 +6,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models import depth, initializers, norms
-from lsgeo.models.families import convolutions
-from lsgeo.models.families.residual_blocks import Block
-from lsgeo.models.skips import registry
+from lsgeo.models import _convolutions as convolutions
+from lsgeo.models import depth, initializers, norms, skips
+from lsgeo.models.families._residual_blocks import Block
 
 STEMS = ("3x3", "7x7")
 
@@ -50,7 +49,7 @@ class ResNet(nn.Module):
         and not from x: "never", "changed" (where the shape changes, as wide ResNets do) or "first" (in the
         first block of each stage).
       strided_3x3: whether a bottleneck's stride is in its 3x3 convolution, as in later implementations.
-      skip: a skip type of `lsgeo.models.skips.registry`; L is the number of all blocks.
+      skip: a skip type of `lsgeo.models.skips`; L is the number of all blocks.
       norm: a name of `norms.NORMS`.
       initializer: a name of `initializers.INITS`.
       scan: whether the blocks of a stage after its first run in one compiled loop (`models.depth`).
@@ -79,8 +78,8 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images [N, H, W, C] to logits [N, num_classes]."""
-        skip = registry.parse(self.skip)
-        x = registry.split(skip, self._stem(images, train))
+        skip = skips.parse(self.skip)
+        x = skips.split(skip, self._stem(images, train))
         first = 0
         for stage, count in enumerate(self.stages()):
             chain = functools.partial(
@@ -92,7 +91,7 @@ class ResNet(nn.Module):
             x = chain(x, train, first=first, count=1, scan=False)
             x = chain(x, train, first=first + 1, count=count - 1, scan=self.scan, start=1)
             first += count
-        x = registry.merge(skip, x)
+        x = skips.merge(skip, x)
         if self.preactivation:
             x = self._activated(self._norm("norm_head")(x, train), "before_head_activation")
         x = self._shifted(x.mean((1, 2)), "before_head")
@@ -118,11 +117,11 @@ class ResNet(nn.Module):
                 "`strided_3x3` is an option of bottlenecks, but `bottleneck` is False. Set one of them."
             )
         self._check_skip()
-        skip = registry.parse(self.skip)
+        skip = skips.parse(self.skip)
         initializers.check(self.initializer, self.norm, skip, branch_layers=self._layers())
 
     def _check_skip(self):
-        skip, stages = registry.parse(self.skip), len(self.stages())
+        skip, stages = skips.parse(self.skip), len(self.stages())
         depth.check(self.scan, skip)
         if skip.stages is not None and not set(skip.stages) <= set(range(stages)):
             raise ValueError(

@@ -7,9 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models import initializers, norms
-from lsgeo.models.families import patches, tokens
-from lsgeo.models.skips import registry
+from lsgeo.models import initializers, norms, skips
+from lsgeo.models.families import _patches as patches
+from lsgeo.models.families import _tokens as tokens
 
 # Those that see one token at a time: others would let a token see those after it.
 CAUSAL_NORMS = ("none", "layer", "rms")
@@ -33,7 +33,7 @@ class ViT(nn.Module):
       heads: heads of the attention; divides `width`.
       patch: pixels on a side of a patch; divides the images' sides.
       num_classes: length of the logits.
-      skip: a skip type of `lsgeo.models.skips.registry`, for both layers of a block. With "rezero" they share
+      skip: a skip type of `lsgeo.models.skips`, for both layers of a block. With "rezero" they share
         one scalar (Bachlechner et al. 2021, section 4).
       attention_skip: the skip type around attention, where it is another one.
       mlp_skip: the skip type around the MLP, where it is another one.
@@ -68,7 +68,7 @@ class ViT(nn.Module):
     momentum: float = norms.MOMENTUM
 
     @property
-    def choices(self) -> tuple[registry.Choice, registry.Choice]:
+    def choices(self) -> tuple[skips.Choice, skips.Choice]:
         """The skip types around attention and around the MLP."""
         return tokens.choices(self, _NAMES)
 
@@ -126,7 +126,7 @@ class Decoder(nn.Module):
     momentum: ClassVar[float] = norms.MOMENTUM
 
     @property
-    def choices(self) -> tuple[registry.Choice, registry.Choice]:
+    def choices(self) -> tuple[skips.Choice, skips.Choice]:
         """The skip types around attention and around the MLP."""
         return tokens.choices(self, _NAMES)
 

@@ -2,14 +2,14 @@
 
 import functools
 import math
-from typing import ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from lsgeo.models.initializers import he_normal
-from lsgeo.models.skips.joins import Skip, random, require, straight
+from lsgeo.models.skips.base import Index, Output, Skip, random, require
+from lsgeo.models.skips.learned import Opening
 
 
 class Highway(Skip):
@@ -24,12 +24,14 @@ class Highway(Skip):
 
     bias: float = -2.0
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "part"
+    learned = Opening("gate")
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the mixture of branch and shortcut."""
-        kept = shortcut(x)
+        kept = shortcut()
         gate = _gate(kept, self.bias)
-        return gate * branch(x) + (1 - gate) * kept
+        return gate * branch() + (1 - gate) * kept
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""
@@ -57,11 +59,13 @@ class ShortcutGate(Highway):
 
     bias: float = -6.0
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "part"
+    learned = Opening("gate")
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the shortcut gated."""
-        kept = shortcut(x)
-        return branch(x) + (1 - _gate(kept, self.bias)) * kept
+        kept = shortcut()
+        return branch() + (1 - _gate(kept, self.bias)) * kept
 
 
 class Projection(Skip):
@@ -71,12 +75,14 @@ class Projection(Skip):
     the stream's second moment in each block.
     """
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "part"
+    learned = None
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the shortcut times W."""
-        kept = shortcut(x)
+        kept = shortcut()
         dense = nn.Dense(kept.shape[-1], use_bias=False, kernel_init=he_normal, name="projection")
-        return dense(kept) + branch(x)
+        return dense(kept) + branch()
 
 
 class Dropout(Skip):
@@ -90,13 +96,20 @@ class Dropout(Skip):
     """
 
     rate: float = 0.5
-    is_random: ClassVar[bool] = True
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "part"
+    learned = None
+    is_random = True
+
+    @property
+    def share(self) -> float:
+        """Share of the shortcut's numbers that a training step lets through."""
+        return 1.0 - self.rate
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with dropout on the shortcut."""
         dropout = nn.Dropout(self.rate, deterministic=not random(self, train))
-        return dropout(shortcut(x)) + branch(x)
+        return dropout(shortcut()) + branch()
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""
@@ -115,12 +128,14 @@ class StochasticDepth(Skip):
     """
 
     survival: float = 0.5
-    is_random: ClassVar[bool] = True
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "stream"
+    learned = None
+    is_random = True
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch dropped, or scaled by its probability."""
-        kept, h = shortcut(x), branch(x)
+        kept, h = shortcut(), branch()
         probability = 1 - (index + 1) / self.num_blocks * (1 - self.survival)
         if random(self, train):
             probability = jax.random.bernoulli(self.make_rng("dropout"), probability)

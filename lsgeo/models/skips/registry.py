@@ -16,18 +16,18 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo.models import spelling
-from lsgeo.models.skips import gates, joins, streams
-from lsgeo.models.skips.joins import Skip
+from lsgeo.models.skips import gates, scales, streams
+from lsgeo.models.skips.base import Skip, require
 
 SKIPS: dict[str, type[Skip]] = {
-    "none": joins.NoSkip,
-    "identity": joins.Identity,
-    "constant": joins.Constant,
-    "scaled": joins.Scaled,
-    "gated": joins.Gated,
-    "rezero": joins.ReZero,
-    "skipinit": joins.SkipInit,
-    "layerscale": joins.LayerScale,
+    "none": scales.NoSkip,
+    "identity": scales.Identity,
+    "constant": scales.Constant,
+    "scaled": scales.Scaled,
+    "gated": scales.Gated,
+    "rezero": scales.ReZero,
+    "skipinit": scales.SkipInit,
+    "layerscale": scales.LayerScale,
     "highway": gates.Highway,
     "exclusive_gate": gates.ExclusiveGate,
     "shortcut_gate": gates.ShortcutGate,
@@ -37,6 +37,22 @@ SKIPS: dict[str, type[Skip]] = {
     "hyper": streams.Hyper,
     "mhc": streams.ManifoldHyper,
 }
+
+
+def check(types: dict[str, type[Skip]]) -> None:
+    """Raises a ValueError for a skip type that does not say what passes it, or how its gate is read."""
+    for name, kind in types.items():
+        for what, values in (
+            ("passes", "'nothing', 'stream' or 'part'"),
+            ("learned", "a Weight, Opening or Mixing, or None: it has no gate"),
+        ):
+            if not hasattr(kind, what):
+                raise ValueError(
+                    f"The skip type {name!r} does not state `{what}`. Set the attribute in its class: {values}."
+                )
+
+
+check(SKIPS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,19 +77,24 @@ class Choice:
         return self.every != 1 or self.stages is not None
 
     @property
+    def skip(self) -> Skip:
+        """The type with its options, for what it says about itself."""
+        return self.at(parent=None)
+
+    @property
     def streams(self) -> int:
         """Streams that the network carries between its blocks."""
-        return self.at(parent=None).streams
+        return self.skip.streams
 
     def at(
-        self, index: int | None = None, stage: int = 0, *, num_blocks: int = 1, **module
+        self, index: int | None = None, stage: int = 0, *, num_blocks: int = 1, **module: Any
     ) -> Skip:
         """Builds the module of one block, "skip"; `index` None stands for any block that has one."""
         absent = index is not None and (
             (index + 1) % self.every or (self.stages is not None and stage not in self.stages)
         )
         if absent:
-            return joins.NoSkip(num_blocks, **module)
+            return scales.NoSkip(num_blocks, **module)
         return SKIPS[self.kind](num_blocks, **dict(self.options), **module)
 
 
@@ -88,13 +109,13 @@ def parse(text: str) -> Choice:
     """
     kind, options = spelling.call("skip", text, {k: _options(v) for k, v in SKIPS.items()})
     every, stages = options.pop("every", 1), options.pop("stages", None)
-    joins.require(every >= 1, "every", every, "at least 1")
+    require(every >= 1, "every", every, "at least 1")
     if stages is not None:
         given, stages = stages, stages if isinstance(stages, tuple) else (stages,)
         numbers = stages and all(type(stage) is int and stage >= 0 for stage in stages)
-        joins.require(numbers, "stages", given, "a stage's number from 0, or a tuple of such")
+        require(numbers, "stages", given, "a stage's number from 0, or a tuple of such")
     choice = Choice(kind, tuple(sorted(options.items())), every, stages)
-    choice.at(parent=None).check()
+    choice.skip.check()
     if choice.partial and choice.streams > 1:
         raise ValueError(
             f"The skip {text!r} carries {choice.streams} streams through all blocks; `every` and "

@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lsgeo.models import _convolutions as convolutions
 from lsgeo.models import norms
-from lsgeo.models.families import convolutions
 
 SHORTCUTS = ("a", "b", "c")
 

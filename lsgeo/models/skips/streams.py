@@ -12,7 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models.skips.joins import Skip, require, straight
+from lsgeo.models.skips.base import Branch, Index, Skip, require, straight
+from lsgeo.models.skips.learned import Mixing
 
 _EPSILON = 1e-5
 _GAIN = 0.01
@@ -36,8 +37,22 @@ class Hyper(Skip):
     streams: int = 4
     dynamic: bool = False
 
+    passes = "part"
+
+    @property
+    def learned(self) -> Mixing | None:
+        """What mixes the streams, A_r^T, unless it depends on the input."""
+        return None if self.dynamic else Mixing("mix", jnp.transpose)
+
     @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    def __call__(
+        self,
+        x: jax.Array,
+        branch: Branch,
+        shortcut: Branch = straight,
+        index: Index = 0,
+        train: bool = False,
+    ) -> jax.Array:
         """Maps the streams [n, N, ..., C] to the next ones; a single one has no leading axis."""
         n = self.streams
         x = x if n > 1 else x[None]
@@ -88,8 +103,23 @@ class ManifoldHyper(Skip):
     start: str = "published"
     iterations: int = 20
 
+    passes = "part"
+
+    @property
+    def learned(self) -> Mixing | None:
+        """What mixes the streams, H_res, unless it depends on the input."""
+        matrix = functools.partial(sinkhorn, iterations=self.iterations)
+        return None if self.dynamic else Mixing("res", matrix)
+
     @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    def __call__(
+        self,
+        x: jax.Array,
+        branch: Branch,
+        shortcut: Branch = straight,
+        index: Index = 0,
+        train: bool = False,
+    ) -> jax.Array:
         """Maps the streams [n, N, ..., C] to the next ones."""
         n = self.streams
         kept = _each(shortcut, x)
@@ -129,7 +159,7 @@ class ManifoldHyper(Skip):
         require(known, "start", self.start, "'published' or 'identity'")
 
 
-@functools.partial(jax.jit, static_argnums=1)
+@functools.partial(jax.jit, static_argnames="iterations")
 def sinkhorn(logits: jax.Array, iterations: int = 20) -> jax.Array:
     """Makes a matrix doubly stochastic: exp(logits), its columns and rows divided by their sums in turn.
 

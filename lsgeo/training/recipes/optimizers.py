@@ -70,4 +70,12 @@ def _optimizer(name, momentum):
         return optax.identity()
     if name in ("momentum", "nesterov"):
         return optax.trace(decay=momentum, nesterov=name == "nesterov")
-    return optax.scale_by_adam()
+    adam = optax.scale_by_adam()
+
+    def update(updates, state, params=None):
+        # Optax raises a fraction to the power of a whole number, which asks the session to promote it.
+        count = state.count.astype(float)
+        updates, after = adam.update(updates, state._replace(count=count), params)
+        return updates, after._replace(count=after.count.astype(state.count.dtype))
+
+    return optax.GradientTransformation(adam.init, update)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from lsgeo import models
+from lsgeo.models import skips
+from lsgeo.models.skips import registry
 from lsgeo.study import metrics
 from lsgeo.study.measures.signals import gates
 
@@ -88,6 +90,30 @@ def test_doubly_stochastic_mixtures_keep_the_sums_of_their_product():
     for name in ("row_min", "row_max", "column_min", "column_max", "gain"):
         np.testing.assert_allclose(found[f"stream_{name}"], 1, atol=1e-3)
     assert np.isnan(found["gate_mean"])
+
+
+def test_every_skip_type_states_its_gate_and_one_that_does_not_is_refused():
+    class Silent(skips.Skip):
+        passes = "stream"
+
+    class Open(Silent):
+        learned = None
+
+    registry.check({**skips.SKIPS, "open": Open})
+    text = "'silent' does not state `learned`.*a Weight, Opening or Mixing, or None: it has no gate"
+    with pytest.raises(ValueError, match=text):
+        registry.check({**skips.SKIPS, "silent": Silent})
+
+
+def test_every_parameter_of_a_skip_type_is_its_gate_or_declared_to_be_none():
+    # A projection's matrix is no weight of a branch: it has parameters and no gate.
+    gates_of = {"rezero", "skipinit", "layerscale", "highway", "exclusive_gate", "shortcut_gate"}
+    for kind in skips.SKIPS:
+        model = models.MLP(depth=1, width=4, skip=kind)
+        has = "skip" in models.shapes(model, IMAGES)["params"]["block_0"]
+        assert has == (kind in gates_of | {"hyper", "mhc", "projection"})
+        learned = skips.parse(kind).skip.learned
+        assert (learned is not None) == (has and kind != "projection")
 
 
 @pytest.mark.parametrize("skip", ["none", "identity", "mhc(dynamic=True)"])

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import models
+from lsgeo.models import skips
 from lsgeo.study.measures.subject import Subject
 
 LARGEST = 512  # numbers in a stream whose Jacobians are formed
@@ -45,7 +46,7 @@ def chain_of(subject: Subject, images: jax.Array) -> Chain | None:
       images: [N, ...], for the stream.
     """
     names = _longest([(block.name, block.keeps_shape) for block in _blocks(subject, images)])
-    adds = not subject.model.skip.startswith("none")
+    adds = skips.parse(subject.model.skip).skip.passes != "nothing"
     if not names or _width(subject, images, names[0]) > LARGEST:
         return None
     streams, outs, jacobians = _linearize(subject.model, names, adds, subject.variables, images)

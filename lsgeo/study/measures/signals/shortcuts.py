@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import models
-from lsgeo.models.skips import gates, joins
+from lsgeo.models import skips
 from lsgeo.study.measures.records import Measure, columns
 from lsgeo.study.measures.signals._unscanned import unscanned
 from lsgeo.study.measures.subject import Subject
@@ -39,15 +39,15 @@ def _derivatives(model, variables, images):
     def record(call, args, kwargs, context):
         joint = context.module
         if (
-            not isinstance(joint, joins.Skip)
+            not isinstance(joint, skips.Skip)
             or context.method_name != "__call__"
             or joint.streams > 1
         ):
             return call(*args, **kwargs)
-        if isinstance(joint, joins.NoSkip):
+        if joint.passes == "nothing":
             found.append((None, {}, None))
         x, branch, *rest = args
-        shortcut = rest[0] if rest else joins.straight
+        shortcut = rest[0] if rest else skips.straight
 
         def kept(x):
             # What comes after S, so that a change of shape does not count: S(x) is all that h reads.
@@ -66,16 +66,13 @@ def _derivatives(model, variables, images):
 def _derivative(joint, variables, x):
     # Mean of the diagonal of the Jacobian of x -> joint(x, 0) over channels, positions and examples. No joint
     # mixes positions, so that one product for each channel gives all of them.
-    if isinstance(joint, gates.Dropout):
-        return 1.0 - joint.rate
-
     def of_channel(tangent):
         along = jnp.broadcast_to(tangent.reshape((1,) * (x.ndim - 1) + (-1,)), x.shape)
         _, out = jax.jvp(lambda h: joint.apply(variables, h, jnp.zeros_like), (x,), (along,))
         return (out * along).sum()
 
     channels = jnp.eye(x.shape[-1], dtype=x.dtype)
-    return jax.lax.map(of_channel, channels).sum() / x.size
+    return joint.share * jax.lax.map(of_channel, channels).sum() / x.size
 
 
 def _own(variables, path):

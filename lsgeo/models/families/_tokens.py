@@ -12,14 +12,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models import depth, initializers, norms
-from lsgeo.models.skips import registry
+from lsgeo.models import depth, initializers, norms, skips
 
 BLOCKS = ("pre", "post")
 _OPTIONS = ("mlp_ratio", "block", "norm", "initializer", "epsilon", "momentum")
-# A block's two branches have one parameter where they have the same of these types: Bachlechner et
-# al. 2021, section 4.
-_SHARED = ("rezero",)
 
 
 class Mlp(nn.Module):
@@ -108,7 +104,7 @@ class Block(nn.Module):
 
     names: tuple[str, str]
     mix: Callable[..., nn.Module]
-    choices: tuple[registry.Choice, registry.Choice]
+    choices: tuple[skips.Choice, skips.Choice]
     num_branches: int
     place: int | None
     mlp_ratio: int
@@ -153,7 +149,7 @@ class Block(nn.Module):
             return choice.at(self.place, num_blocks=self.num_branches, name=name)
 
         first, second = self.choices
-        if first == second and first.kind in _SHARED:
+        if first == second and first.skip.shared_in_block:
             return [made(first, "skip")] * 2
         return [made(c, f"{n}_skip") for c, n in zip(self.choices, self.names, strict=True)]
 
@@ -185,23 +181,23 @@ def run(
 
     x = depth.chain(
         make,
-        registry.split(model.choices[0], x),
+        skips.split(model.choices[0], x),
         train,
         first=0,
         count=model.depth,
         scan=model.scan,
         remat=model.remat,
     )
-    x = registry.merge(model.choices[0], x)
+    x = skips.merge(model.choices[0], x)
     if model.block == "pre":
         x = norms.Norm(model.norm, model.momentum, model.epsilon, name="norm_head")(x, train)
     return x
 
 
-def choices(model: Any, names: tuple[str, str]) -> tuple[registry.Choice, registry.Choice]:
+def choices(model: Any, names: tuple[str, str]) -> tuple[skips.Choice, skips.Choice]:
     """Reads a network's skip types: its options NAME_skip, or where one is None `skip`."""
     texts = (getattr(model, f"{name}_skip") for name in names)
-    first, second = (registry.parse(model.skip if text is None else text) for text in texts)
+    first, second = (skips.parse(model.skip if text is None else text) for text in texts)
     return first, second
 
 

@@ -4,10 +4,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models import initializers, norms
-from lsgeo.models.families import convolutions
-from lsgeo.models.skips import registry
-from lsgeo.models.skips.shortcuts import Shortcut
+from lsgeo.models import _convolutions as convolutions
+from lsgeo.models import initializers, norms, skips
+from lsgeo.models.skips import Shortcut
 
 SHARED = ("never", "changed", "first")
 
@@ -38,7 +37,7 @@ class Block(nn.Module):
     place: int | None
     stage: int
     num_blocks: int
-    skip: registry.Choice
+    skip: skips.Choice
     norm: str
     momentum: float
     initializer: str

@@ -1,73 +1,34 @@
-"""The base of all skip types, and those that scale the shortcut or the branch by numbers."""
+"""Skip types that scale the shortcut or the branch by numbers."""
 
 import math
-from collections.abc import Callable
-from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-Branch = Callable[[jax.Array], jax.Array]
-
-
-def straight(x: jax.Array) -> jax.Array:
-    """The shortcut of a block that keeps the stream's shape."""
-    return x
-
-
-class Skip(nn.Module):
-    """What all skip types share.
-
-    A type is called as skip(x, branch, shortcut, index, train): x the stream [N, ..., C], `branch`
-    and `shortcut` functions of it, `index` the block's number from 0 (traced in a scanned network).
-    In the equations F is the branch and S the shortcut, S(x) = x where the shape stays.
-
-    Attributes:
-      num_blocks: blocks of the network, L; a class that has no use for it leaves it alone.
-    """
-
-    num_blocks: int = 1
-
-    # Streams that the network carries between its blocks; a type with more has an attribute for it.
-    streams: ClassVar[int] = 1
-    # Whether it draws random numbers in training.
-    is_random: ClassVar[bool] = False
-
-    def check(self) -> None:
-        """Raises a ValueError for an option out of its range."""
-
-
-def require(holds: bool, option: str, value: object, what: str) -> None:
-    """Raises a ValueError that says what an option must be, unless it holds."""
-    if not holds:
-        raise ValueError(f"`{option}` of the skip must be {what}; got {value!r}.")
-
-
-def random(skip: Skip, train: bool) -> bool:
-    """Whether a random skip draws: in training mode, with a key for the collection "dropout".
-
-    Batch statistics are estimated in training mode and without a key, of the network as evaluated.
-    """
-    return train and skip.has_rng("dropout")
+from lsgeo.models.skips.base import Index, Output, Skip, require
+from lsgeo.models.skips.learned import Weight
 
 
 class NoSkip(Skip):
     """F(x): the plain twin. A shortcut's projection is not even built."""
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "nothing"
+    learned = None
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the branch alone."""
-        return branch(x)
+        return branch()
 
 
 class Identity(Skip):
     """S(x) + F(x) (He et al. 2016, Deep residual learning, eq. 1)."""
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "stream"
+    learned = None
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum."""
-        return shortcut(x) + branch(x)
+        return shortcut() + branch()
 
 
 class Constant(Skip):
@@ -81,10 +42,12 @@ class Constant(Skip):
     scale: float = 0.5
     convex: bool = False
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "part"
+    learned = None
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the weighted sum."""
-        return self.scale * shortcut(x) + (1 - self.scale if self.convex else 1) * branch(x)
+        return self.scale * shortcut() + (1 - self.scale if self.convex else 1) * branch()
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""
@@ -96,10 +59,12 @@ class Constant(Skip):
 class Scaled(Skip):
     """S(x) + F(x) / sqrt(L), the only non-trivial scale for independent weights (Hayou et al. 2021)."""
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "stream"
+    learned = None
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch scaled down."""
-        return shortcut(x) + branch(x) * self.num_blocks**-0.5
+        return shortcut() + branch() * self.num_blocks**-0.5
 
 
 class Gated(Skip):
@@ -114,11 +79,14 @@ class Gated(Skip):
 
     gate: float = 1.0
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "part"
+    learned = None
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the shortcut times the gate."""
         gate = self.variable("gates", "gate", lambda: jnp.asarray(self.gate, jnp.float32)).value
-        return gate.astype(x.dtype) * shortcut(x) + branch(x)
+        kept = shortcut()
+        return gate.astype(kept.dtype) * kept + branch()
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""
@@ -128,13 +96,18 @@ class Gated(Skip):
 class ReZero(Skip):
     """S(x) + alpha F(x), alpha a parameter that starts at 0 (Bachlechner et al. 2021).
 
-    Each block has its own alpha. In a transformer the two halves of a block share it, as in the paper.
+    Each block has its own alpha. In a transformer the two halves of a block share it, as in the paper
+    (section 4).
     """
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "stream"
+    learned = Weight("alpha")
+    starts_closed = True
+    shared_in_block = True
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch times alpha."""
-        return shortcut(x) + self.param("alpha", _filled(0.0), ()) * branch(x)
+        return shortcut() + self.param("alpha", _filled(0.0), ()) * branch()
 
 
 class SkipInit(Skip):
@@ -148,11 +121,18 @@ class SkipInit(Skip):
 
     inverse_root: bool = False
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "stream"
+    learned = Weight("alpha")
+
+    @property
+    def starts_closed(self) -> bool:
+        """Whether alpha starts at 0."""
+        return not self.inverse_root
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch times alpha."""
         start = self.num_blocks**-0.5 if self.inverse_root else 0.0
-        return shortcut(x) + self.param("alpha", _filled(start), ()) * branch(x)
+        return shortcut() + self.param("alpha", _filled(start), ()) * branch()
 
 
 class LayerScale(Skip):
@@ -164,12 +144,19 @@ class LayerScale(Skip):
 
     start: float = 1e-4
 
-    @nn.compact
-    def __call__(self, x, branch, shortcut=straight, index=0, train=False):
+    passes = "stream"
+    learned = Weight("gamma")
+
+    @property
+    def starts_closed(self) -> bool:
+        """Whether gamma starts at 0."""
+        return self.start == 0
+
+    def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch's channels times gamma."""
-        h = branch(x)
+        h = branch()
         gamma = self.param("gamma", _filled(self.start), h.shape[-1:])
-        return shortcut(x) + gamma.reshape((1,) * (h.ndim - 1) + (-1,)) * h
+        return shortcut() + gamma.reshape((1,) * (h.ndim - 1) + (-1,)) * h
 
     def check(self) -> None:
         """Raises a ValueError for an option out of its range."""
