@@ -88,6 +88,12 @@ def common_dtype(*dtypes: Any) -> np.dtype:
         return np.dtype(jnp.result_type(*dtypes))
 
 
+def scaled(factor: jax.Array, x: jax.Array) -> jax.Array:
+    """Returns factor * x in the dtype of x, multiplied in the wider one of both."""
+    dtype = common_dtype(factor, x)
+    return (factor.astype(dtype) * x.astype(dtype)).astype(x.dtype)
+
+
 def as_pytree(function: Callable, name: str) -> Callable:
     """Makes a callable a pytree that `jit` takes as an argument.
 

@@ -237,8 +237,11 @@ class Affine(_Derived):
     offset: jax.Array
 
     def matvec(self, v):
-        hv = self.operand.matvec(v)
-        return jax.tree.map(lambda h, x: (self.factor * h + self.offset * x).astype(h.dtype), hv, v)
+        def combine(h, x):
+            wide = self.factor * h.astype(self.dtype) + self.offset * x.astype(self.dtype)
+            return wide.astype(h.dtype)
+
+        return jax.tree.map(combine, self.operand.matvec(v), v)
 
 
 @operator_class()

@@ -1,5 +1,6 @@
 """The Fisher information matrix of a model's own predictive distribution."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -120,7 +121,10 @@ def check_outputs(predict: Callable, params: Any, batch: Any, likelihood: str) -
 def _linearize(metric, predict, params, examples):
     with jax.default_matmul_precision("highest"):
         outputs, jvp = jax.linearize(lambda p: predict(p, examples.batch), params)
-    return Partial(sandwich, jvp, metric(outputs, examples))
+    # Outputs and weights may differ in dtype: what lies between is in the wider one.
+    wide = trees.common_dtype(outputs, examples.weights)
+    weighed = dataclasses.replace(examples, weights=examples.weights.astype(wide))
+    return Partial(sandwich, jvp, metric(outputs.astype(wide), weighed))
 
 
 def _softmax(outputs, examples):
@@ -128,17 +132,14 @@ def _softmax(outputs, examples):
 
 
 def _softmax_product(p, weights, u):
-    centred = u - jnp.sum(p * u, axis=1, keepdims=True)
+    wide = u.astype(p.dtype)
+    centred = wide - jnp.sum(p * wide, axis=1, keepdims=True)
     return (weights[:, None] * p * centred).astype(u.dtype)
 
 
 def _gaussian(outputs, examples):
     weights = examples.weights.reshape(-1, *[1] * (outputs.ndim - 1))
-    return Partial(_gaussian_product, weights)
-
-
-def _gaussian_product(weights, u):
-    return (weights * u).astype(u.dtype)
+    return Partial(trees.scaled, weights)
 
 
 def _sampled(scores, key, samples, outputs, examples):
@@ -149,7 +150,8 @@ def _sampled(scores, key, samples, outputs, examples):
 
 
 def _sampled_product(scores, weights, u):
-    along = jnp.einsum("nsk,nk->ns", scores, u.reshape(len(u), -1), precision=trees.HIGHEST)
+    wide = u.reshape(len(u), -1).astype(scores.dtype)
+    along = jnp.einsum("nsk,nk->ns", scores, wide, precision=trees.HIGHEST)
     spread = jnp.einsum("nsk,ns->nk", scores, weights[:, None] * along, precision=trees.HIGHEST)
     return spread.reshape(u.shape).astype(u.dtype)
 

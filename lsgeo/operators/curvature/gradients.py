@@ -135,11 +135,7 @@ def _losses(loss, params, batch):
 @jax.jit
 def _linearize(loss, params, examples):
     jvp = _losses(loss, params, examples.batch)
-    return Partial(sandwich, jvp, Partial(_weigh, examples.weights))
-
-
-def _weigh(weights, u):
-    return (weights * u).astype(u.dtype)
+    return Partial(sandwich, jvp, Partial(trees.scaled, examples.weights))
 
 
 @jax.jit
@@ -149,8 +145,8 @@ def _linearize_centred(loss, params, mean, examples):
 
 def _centred_product(jvp, weights, mean, v):
     along = jvp(v)
-    centred = _weigh(weights, along - trees.vdot(mean, v).astype(along.dtype))
+    centred = trees.scaled(weights, along - trees.vdot(mean, v).astype(along.dtype))
     spread = jax.linear_transpose(jvp, v)(centred)[0]
     # Zero over all the data but for rounding; within one of several batches it is not.
     left = jnp.sum(centred)
-    return jax.tree.map(lambda s, m: s - (left * m).astype(s.dtype), spread, mean)
+    return jax.tree.map(lambda s, m: s - trees.scaled(left, m), spread, mean)

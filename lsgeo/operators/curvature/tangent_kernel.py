@@ -36,14 +36,15 @@ def ntk(predict: Callable[[Any, Any], Any], params: Any, batch: Any) -> LinearOp
       >>> ntk(lambda w, x: x @ w, jnp.ones(1), jnp.array([[1.0], [2.0]])).to_dense().tolist()
       [[1.0, 2.0], [2.0, 4.0]]
     """
-    trees.space_of(params)
+    eps = trees.space_of(params).eps
     predict = trees.as_pytree(predict, "predict")
     trees.check_finite(params, "params")
     checks.check_deterministic(predict, params, batch, "predict")
     outputs, product = _linearize(predict, params, batch)
     space = trees.space_of(outputs, "outputs")
     trees.check_finite(outputs, "outputs")
-    return checked(product, space, source="`predict`")
+    # Outputs of a wider dtype than that of the parameters are no more exact than these.
+    return checked(product, space, unit=max(eps, space.eps), source="`predict`")
 
 
 @jax.jit

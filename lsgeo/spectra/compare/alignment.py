@@ -1,6 +1,7 @@
 """Overlaps of directions and subspaces, and the layers that eigenvectors live in."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -141,19 +142,19 @@ def _shapes(tree):
 
 def _rows(tree, name):
     leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(tree)]
-    trees.space_of(jax.tree.map(jnp.asarray, tree), name)
+    space = trees.space_of(jax.tree.map(jnp.asarray, tree), name)
     counts = {leaf.shape[:1] for leaf in leaves}
     if len(counts) != 1 or () in counts:
         raise ValueError(
             f"`{name}` must have one leading axis, of the vectors, on every leaf; got shapes "
             f"{[leaf.shape for leaf in leaves]}."
         )
-    return _join(leaves)
+    return _join(leaves, space.dtype)
 
 
-@jax.jit
-def _join(leaves):
-    return jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
+@functools.partial(jax.jit, static_argnums=1)
+def _join(leaves, dtype):
+    return jnp.concatenate([leaf.reshape(len(leaf), -1).astype(dtype) for leaf in leaves], axis=1)
 
 
 def _orthonormal(rows, name, unit=False):

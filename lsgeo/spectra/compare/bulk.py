@@ -6,7 +6,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.checks import check_fraction, check_positive
-from lsgeo.interval import Interval
+from lsgeo.interval import Estimate
 from lsgeo.spectra.compare.random_matrices import MarchenkoPastur, Semicircle
 from lsgeo.spectra.densities.density import SpectralDensity
 
@@ -21,8 +21,8 @@ class BulkFit:
     """
 
     law: MarchenkoPastur | Semicircle
-    above: Interval
-    below: Interval
+    above: Estimate
+    below: Estimate
     misfit: float
     num_matvecs: int
 

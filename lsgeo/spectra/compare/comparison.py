@@ -6,13 +6,13 @@ import numpy as np
 from scipy import stats
 
 from lsgeo.checks import check_fraction
-from lsgeo.interval import Interval
+from lsgeo.interval import Estimate, bracketed
 from lsgeo.spectra.densities.density import SpectralDensity
 
 
 def wasserstein_1(
     a: SpectralDensity, b: SpectralDensity, *, scale: str = "none", confidence: float = 0.95
-) -> Interval:
+) -> Estimate:
     """Measures how far apart two spectra are: the Wasserstein-1 distance, the integral of |F_a - F_b|.
 
     In the units of the operators it is the mean distance over which eigenvalues have to move to turn one
@@ -36,7 +36,7 @@ def wasserstein_1(
       confidence: probability that the interval covers.
 
     Returns:
-      Interval; with one probe its ends are 0 and inf.
+      Estimate; with one probe its ends are 0 and inf.
 
     Raises:
       ValueError: if an argument is out of range, or a spectrum is to be divided by zero.
@@ -69,14 +69,14 @@ def wasserstein_1(
     )
     cost = a.num_matvecs + b.num_matvecs
     if not np.isfinite(error):
-        return Interval(value, error, cost, 0.0, np.inf, confidence)
+        return bracketed(value, error, cost, 0.0, np.inf, confidence)
     quantile = stats.t.ppf(0.5 + confidence / 2, min(len(a.nodes), len(b.nodes)) - 1)
     if value <= quantile * noise:
-        return Interval(value, error, cost, 0.0, float(value + quantile * noise), confidence)
+        return bracketed(value, error, cost, 0.0, float(value + quantile * noise), confidence)
     lower = max(0.0, value - max(bias, 0.0) - quantile * error)
     # The weight of an outlier is skewed to the right; on a logarithmic scale less so.
     upper = value * np.exp(quantile * error / value) if value else 0.0
-    return Interval(value, error, cost, float(lower), float(upper), confidence)
+    return bracketed(value, error, cost, float(lower), float(upper), confidence)
 
 
 def _pooled(density, scale, name, without=None):

@@ -3,12 +3,12 @@
 import numpy as np
 
 from lsgeo.checks import check_fraction
-from lsgeo.interval import Interval
+from lsgeo.interval import Estimate, bracketed
 from lsgeo.spectra.densities import _brackets
 from lsgeo.spectra.krylov import _spherical
 
 
-def mean(density, function, confidence: float) -> Interval:
+def mean(density, function, confidence: float) -> Estimate:
     """Estimates tr f(H) / n from the nodes; the interval holds the spread over probes alone."""
     check_fraction(confidence, "confidence")
     samples = function(np.asarray(density.nodes, np.float64))
@@ -20,10 +20,10 @@ def mean(density, function, confidence: float) -> Interval:
     error = _spherical.standard_error(second, size, probes)
     width = _spherical.quantile(second, fourth, size, probes, confidence) * error if error else 0.0
     value, error, width = (float(unit * part) for part in (value, error, width))
-    return Interval(value, error, density.num_matvecs, value - width, value + width, confidence)
+    return bracketed(value, error, density.num_matvecs, value - width, value + width, confidence)
 
 
-def negative_mass(density, confidence: float) -> Interval:
+def negative_mass(density, confidence: float) -> Estimate:
     """Estimates the share of sum |lambda| below zero; see SpectralDensity.negative_mass."""
     check_fraction(confidence, "confidence")
     rules = density.rules()
@@ -33,7 +33,7 @@ def negative_mass(density, confidence: float) -> Interval:
     down, up = np.maximum(-nodes, 0), np.maximum(nodes, 0)
     below, above = np.sum(weights * down), np.sum(weights * up)
     if not below + above:
-        return Interval(0.0, 0.0, density.num_matvecs, 0.0, 0.0, confidence)
+        return bracketed(0.0, 0.0, density.num_matvecs, 0.0, 0.0, confidence)
     value = below / (below + above)
     difference = down * (1 - value) - up * value  # of mean zero at the true ratio
     second, fourth = (np.sum(weights * difference**k) for k in (2, 4))
@@ -47,7 +47,7 @@ def negative_mass(density, confidence: float) -> Interval:
     surplus = above - below
     ends = [_ratios(side, max(side + surplus, 0.0), squares, spread) for side in sides]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    return Interval(float(value), float(error), density.num_matvecs, low, high, confidence)
+    return bracketed(float(value), float(error), density.num_matvecs, low, high, confidence)
 
 
 def _ratios(below, above, squares, spread):

@@ -5,17 +5,17 @@ import math
 import numpy as np
 
 from lsgeo.checks import check_fraction
-from lsgeo.interval import Interval
+from lsgeo.interval import Estimate, bracketed
 from lsgeo.spectra.densities import _brackets
 from lsgeo.spectra.krylov import _spherical
 
 
-def largest(density, confidence: float) -> Interval:
+def largest(density, confidence: float) -> Estimate:
     """Brackets the largest eigenvalue; see SpectralDensity.largest."""
     return _end(density, np.max, -density.noise, _reach(density, confidence), confidence)
 
 
-def smallest(density, confidence: float) -> Interval:
+def smallest(density, confidence: float) -> Estimate:
     """Brackets the smallest eigenvalue; see SpectralDensity.smallest."""
     return _end(density, np.min, -_reach(density, confidence), density.noise, confidence)
 
@@ -23,7 +23,7 @@ def smallest(density, confidence: float) -> Interval:
 def _end(density, extreme, below, above, confidence):
     value = float(extreme(density.nodes))
     ends = value + below, value + above
-    return Interval(value, math.nan, density.num_matvecs, *ends, confidence)
+    return bracketed(value, math.nan, density.num_matvecs, *ends, confidence)
 
 
 def _reach(density, confidence):
@@ -35,12 +35,12 @@ def _reach(density, confidence):
     return missed + density.noise
 
 
-def count_above(density, x: float, confidence: float) -> Interval:
+def count_above(density, x: float, confidence: float) -> Estimate:
     """Counts the eigenvalues > x; see SpectralDensity.count_above."""
     return _count(density, density.rules(), x, confidence)
 
 
-def count_below(density, x: float, confidence: float) -> Interval:
+def count_below(density, x: float, confidence: float) -> Estimate:
     """Counts the eigenvalues < x; see SpectralDensity.count_below."""
     return _count(density, [_brackets.mirror(one) for one in density.rules()], -x, confidence)
 
@@ -66,6 +66,6 @@ def _count(density, rules, x, confidence):
     share = 1 - np.mean([_brackets.shares(one, point, strict=False) for one in rules])
     value = max(seen, lower) if resolved else round(size * float(share))
     value = min(max(value, lower), upper)
-    return Interval(
+    return bracketed(
         float(value), math.nan, density.num_matvecs, float(lower), float(upper), confidence
     )

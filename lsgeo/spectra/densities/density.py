@@ -6,7 +6,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.checks import check_count, check_fraction, check_positive
-from lsgeo.interval import Interval
+from lsgeo.interval import Estimate, bracketed
 from lsgeo.spectra.densities import _brackets, _linear, _tails
 from lsgeo.spectra.krylov import _spherical
 
@@ -78,18 +78,18 @@ class SpectralDensity:
         sides = low, np.clip(value, low, high), high
         return tuple(np.where(np.isnan(x), x, side.reshape(x.shape)) for side in sides)
 
-    def fraction_within(self, low: float, high: float, confidence: float = 0.95) -> Interval:
+    def fraction_within(self, low: float, high: float, confidence: float = 0.95) -> Estimate:
         """Estimates the fraction of eigenvalues in [low, high], with an interval like `cumulative`'s."""
         if not low <= high:
             raise ValueError(f"`low` must not exceed `high`; got {low!r} and {high!r}.")
         return self._fraction(np.array([low, high], np.float64), self.noise, confidence)
 
-    def negative_fraction(self, confidence: float = 0.95) -> Interval:
+    def negative_fraction(self, confidence: float = 0.95) -> Estimate:
         """Estimates the fraction of eigenvalues below -noise, with an interval like `cumulative`'s."""
         threshold = np.nextafter(-self.noise, -np.inf)
         return self._fraction(np.array([-np.inf, threshold]), 0.0, confidence)
 
-    def negative_mass(self, confidence: float = 0.95) -> Interval:
+    def negative_mass(self, confidence: float = 0.95) -> Estimate:
         """Estimates sum |lambda < -noise| / sum |lambda|.
 
         The interval inverts Student's test of the mean of |lambda| ([lambda < 0] - r) for the ratio r (Fieller
@@ -97,20 +97,20 @@ class SpectralDensity:
         """
         return _linear.negative_mass(self, confidence)
 
-    def moment(self, k: int, confidence: float = 0.95) -> Interval:
+    def moment(self, k: int, confidence: float = 0.95) -> Estimate:
         """Estimates tr(H^k) / n; per probe exact up to k = 2 * num_steps - 1, biased beyond."""
         check_count(k, "k", 0)
         return _linear.mean(self, lambda x: x**k, confidence)
 
-    def largest(self, confidence: float = 0.95) -> Interval:
+    def largest(self, confidence: float = 0.95) -> Estimate:
         """Brackets the largest eigenvalue: a Ritz value and what random starts can have missed."""
         return _tails.largest(self, confidence)
 
-    def smallest(self, confidence: float = 0.95) -> Interval:
+    def smallest(self, confidence: float = 0.95) -> Estimate:
         """Brackets the smallest eigenvalue, as `largest` does the largest."""
         return _tails.smallest(self, confidence)
 
-    def count_above(self, x: float, confidence: float = 0.95) -> Interval:
+    def count_above(self, x: float, confidence: float = 0.95) -> Estimate:
         """Counts the eigenvalues > x, for an x beyond the bulk.
 
         `lower` is the larger of a certain bound, the Ritz values beyond x of one probe, of which there are no
@@ -123,7 +123,7 @@ class SpectralDensity:
         """
         return _tails.count_above(self, x, confidence)
 
-    def count_below(self, x: float, confidence: float = 0.95) -> Interval:
+    def count_below(self, x: float, confidence: float = 0.95) -> Estimate:
         """Counts the eigenvalues < x, as `count_above` does those > x."""
         return _tails.count_below(self, x, confidence)
 
@@ -138,7 +138,7 @@ class SpectralDensity:
         low, high = self._fraction_bounds(samples[0], samples[2], confidence)
         value = float(np.clip(samples[1], low, high))
         error = _spherical.standard_error(value * (1 - value), self.size, len(self.nodes))
-        return Interval(value, error, self.num_matvecs, float(low), float(high), confidence)
+        return bracketed(value, error, self.num_matvecs, float(low), float(high), confidence)
 
     def _fraction_bounds(self, lower, upper, confidence):
         return _spherical.fraction_bounds(

@@ -120,8 +120,8 @@ def _overlaps(block, vs, offset, count):
 
 @jax.jit
 def _project_out(basis, num_steps, vs):
-    inside = jnp.arange(len(basis)) < num_steps
+    inside = (jnp.arange(len(basis)) < num_steps)[None]
     for _ in range(2):
-        overlaps = jnp.matmul(vs, basis.T, precision=trees.HIGHEST) * inside[None, :]
+        overlaps = jnp.where(inside, jnp.matmul(vs, basis.T, precision=trees.HIGHEST), 0)
         vs = vs - jnp.matmul(overlaps, basis, precision=trees.HIGHEST)
     return vs
