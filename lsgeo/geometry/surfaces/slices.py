@@ -131,7 +131,7 @@ def slice_along(
     finished = {} if finished is None else dict(finished)
     check_count(chunk, "chunk")
     check_finished(finished, rows, width)
-    walk = Walk.start(loss, params, batch, directions, chunk=chunk, devices=devices)
+    walk = _Walk.start(loss, params, batch, directions, chunk=chunk, devices=devices)
     points = np.array(list(itertools.product(*grids))).reshape(rows, width, len(grids))
     new = [row for row in range(rows) if row not in finished]
     stream = walk.losses(points[new].reshape(-1, len(grids)))
@@ -149,7 +149,7 @@ def slice_along(
 
 
 @dataclasses.dataclass(frozen=True)
-class Walk:
+class _Walk:
     """A centre and directions, placed where the loss at points around them is evaluated."""
 
     loss: PyTree
@@ -171,7 +171,7 @@ class Walk:
         *,
         chunk: int,
         devices: Sequence[jax.Device] | None,
-    ) -> "Walk":
+    ) -> "_Walk":
         """Places the arguments of `slice_along`."""
         params, batch, directions = jax.tree.map(jnp.asarray, (params, batch, tuple(directions)))
         space = trees.space_of(params)
