@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from lsgeo import runs
-from lsgeo.exports.extras import missing
+from lsgeo.exports._extras import missing
 from lsgeo.geometry import Surface
 
 KEYS = ("train_loss", "train_acc", "test_loss", "test_acc", "min_eig", "max_eig")

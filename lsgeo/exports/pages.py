@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lsgeo import runs
-from lsgeo.exports.extras import missing
+from lsgeo.exports._extras import missing
 from lsgeo.geometry import Surface
 
 # The browser itself refuses to load anything; the library that draws is inside and compiles shaders' helpers.

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from lsgeo import runs
-from lsgeo.exports.extras import missing
+from lsgeo.exports._extras import missing
 from lsgeo.geometry import Surface
 
 HEIGHTS = ("loss", "log10_loss")

@@ -38,6 +38,7 @@ class Product:
 
     @property
     def size(self) -> int:
+        """Of the axis: the product of its parts."""
         return math.prod(part.size for part in self.parts)
 
 
@@ -49,6 +50,7 @@ class Sum:
 
     @property
     def size(self) -> int:
+        """Of the axis: the sum of its parts."""
         return sum(part.size for part in self.parts)
 
 

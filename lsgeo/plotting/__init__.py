@@ -10,10 +10,11 @@ whose ink and arm colours follow the page that embeds it:
 >>> to_svg(figure)[:4]
 '<svg'
 
-Networks with and without skips have one colour, one marker and one line style each, in every
-figure.
+A label has one colour, one marker and one line style in every figure: those that `ARMS` names for it,
+or spare ones.
 """
 
+from lsgeo.plotting._arms import ARMS
 from lsgeo.plotting.critical import index_against_loss, kinds_of_points
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
@@ -48,13 +49,15 @@ from lsgeo.plotting.representations import (
 )
 from lsgeo.plotting.sharpness import sharpness_battery
 from lsgeo.plotting.speeds import stable_rates, steps_by_rate
-from lsgeo.plotting.style import ARMS, new_figure, save_svg, to_svg
+from lsgeo.plotting.style import Style, arm_style, new_figure, save_svg, to_svg
 
 __all__ = [
     "ARMS",
     "EffectRow",
+    "Style",
     "TrainingCurve",
     "Trajectory",
+    "arm_style",
     "branch_strength",
     "curvature_maps",
     "curvature_profile",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -32,7 +33,7 @@ class IndexedPoint(Protocol):
 
 def index_against_loss(
     points: Sequence[IndexedPoint],
-    ax,
+    ax: Axes,
     *,
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     unit: str,
@@ -49,7 +50,7 @@ def index_against_loss(
       unit: of the loss.
 
     Raises:
-      ValueError: for an unknown arm or kind, or no point.
+      ValueError: for an unknown kind, or no point.
     """
     if not points:
         raise ValueError("`points` must hold at least one point; got none.")
@@ -83,7 +84,7 @@ def index_against_loss(
     _legend(points, ax)
 
 
-def kinds_of_points(counts: Mapping[str, Mapping[str, int]], ax, *, title: str = "") -> None:
+def kinds_of_points(counts: Mapping[str, Mapping[str, int]], ax: Axes, *, title: str = "") -> None:
     """Draws how many points of each kind every arm has.
 
     Args:
@@ -92,7 +93,7 @@ def kinds_of_points(counts: Mapping[str, Mapping[str, int]], ax, *, title: str =
       title: of the axes, such as how the points were found.
 
     Raises:
-      ValueError: for an unknown arm or kind, or no arm.
+      ValueError: for an unknown kind, or no arm.
     """
     if not counts:
         raise ValueError("`counts` must hold at least one arm; got none.")

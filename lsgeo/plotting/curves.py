@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, SymmetricalLogLocator
 
 from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, label_ends
@@ -24,7 +25,7 @@ class TrainingCurve:
 
 def metric_by_depth(
     values: Mapping[str, Mapping[int, Sequence[float]]],
-    ax,
+    ax: Axes,
     *,
     label: str,
     unit: str,
@@ -45,7 +46,7 @@ def metric_by_depth(
         "auto": log if every value is positive, symlog otherwise.
 
     Raises:
-      ValueError: for an unknown arm or scale, an empty unit, or no value at all.
+      ValueError: for an unknown scale, an empty unit, or no value at all.
     """
     if not unit:
         raise ValueError('`unit` must be given; write "dimensionless" for a pure number.')
@@ -70,7 +71,7 @@ def metric_by_depth(
 
 def training_curves(
     curves: Sequence[TrainingCurve],
-    ax,
+    ax: Axes,
     *,
     levels: Sequence[float] = (),
     label: str = "training loss",
@@ -86,7 +87,7 @@ def training_curves(
       unit: its unit.
 
     Raises:
-      ValueError: for an unknown arm, or no curve.
+      ValueError: for no curve.
     """
     if not curves:
         raise ValueError("`curves` must hold at least one TrainingCurve; got none.")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from lsgeo.plotting.style import arm_style, dress, label_ends
 
@@ -24,7 +25,7 @@ class Density(Protocol):
 
 def spectral_densities(
     arms: Mapping[str, Sequence[Density]],
-    ax,
+    ax: Axes,
     *,
     unit: str = "nats / parameter²",
     x_scale: str = "linear",
@@ -43,12 +44,11 @@ def spectral_densities(
       x_scale: "linear", or "symlog" where the arms' ranges differ by orders of magnitude.
 
     Raises:
-      ValueError: for an unknown arm or scale, or an arm without seeds.
+      ValueError: for an unknown scale, or an arm without seeds.
     """
     if x_scale not in ("linear", "symlog"):
         raise ValueError(f'`x_scale` must be "linear" or "symlog"; got {x_scale!r}.')
     for name, seeds in arms.items():
-        arm_style(name)
         if not seeds:
             raise ValueError(f"`arms` must have at least one density per arm; {name!r} has none.")
     everything = [seed for seeds in arms.values() for seed in seeds]

@@ -21,7 +21,7 @@ def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> No
       axes: six matplotlib Axes.
 
     Raises:
-      ValueError: for an unknown arm, no arm, or another number of axes.
+      ValueError: for no arm, or another number of axes.
     """
     if not arms:
         raise ValueError("`arms` must hold at least one training; got none.")

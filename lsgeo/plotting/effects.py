@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, dress, new_figure
@@ -38,7 +40,7 @@ class EffectRow:
     is_ratio: bool = True
 
 
-def effect_forests(rows: Sequence[EffectRow]):
+def effect_forests(rows: Sequence[EffectRow]) -> Figure:
     """Draws effects into a figure of their own: those that are ratios above, the others below.
 
     Args:
@@ -61,7 +63,7 @@ def effect_forests(rows: Sequence[EffectRow]):
     return figure
 
 
-def effect_forest(rows: Sequence[EffectRow], ax, *, ratios: bool = True) -> None:
+def effect_forest(rows: Sequence[EffectRow], ax: Axes, *, ratios: bool = True) -> None:
     """Draws effects with their intervals, one row each.
 
     Supported hypotheses are discs, contradicted ones crosses, those that depend on the protocol squares

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends
 
 
-def trapped(runs: Mapping[str, Any], ax, *, title: str = "", confidence: float = 0.95) -> None:
+def trapped(
+    runs: Mapping[str, Any], ax: Axes, *, title: str = "", confidence: float = 0.95
+) -> None:
     """Draws the share of the runs that have not escaped against the steps, with exact intervals.
 
     Args:
@@ -19,7 +22,7 @@ def trapped(runs: Mapping[str, Any], ax, *, title: str = "", confidence: float =
       confidence: of the band, at each step for itself.
 
     Raises:
-      ValueError: for an unknown arm, no runs, or runs that were given different numbers of steps.
+      ValueError: for no runs, or runs that were given different numbers of steps.
     """
     given = {found.num_steps for found in runs.values()}
     if len(given) != 1:

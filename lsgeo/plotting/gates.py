@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from lsgeo.plotting.style import FAINT, arm_style, dress
 
@@ -10,7 +11,7 @@ from lsgeo.plotting.style import FAINT, arm_style, dress
 def gate_sweep(
     gates: Sequence[float],
     values: Mapping[str, Sequence[float]],
-    ax,
+    ax: Axes,
     *,
     label: str,
     unit: str,
@@ -30,7 +31,7 @@ def gate_sweep(
       trained: gate that the network was trained with, a grey line.
 
     Raises:
-      ValueError: for an unknown arm, or another number of values than gates.
+      ValueError: for another number of values than gates.
     """
     for name, line in values.items():
         style = arm_style(name)

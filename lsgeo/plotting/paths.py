@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends
 
 
-def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax) -> None:
+def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax: Axes) -> None:
     """Draws the gradient's energy by path length, and the binomial law of equal mean as small rings.
 
     Args:
@@ -44,7 +45,7 @@ def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax) -> N
     ax.set_title("rings: binomial law", fontsize=SMALL_SIZE, color=INK, loc="right")
 
 
-def lesions(networks: Sequence[tuple[str, np.ndarray, float]], ax) -> None:
+def lesions(networks: Sequence[tuple[str, np.ndarray, float]], ax: Axes) -> None:
     """Draws the accuracy without each single block, and the whole network's as a thin line.
 
     Args:
@@ -67,7 +68,9 @@ def lesions(networks: Sequence[tuple[str, np.ndarray, float]], ax) -> None:
     label_ends(ax, ends)
 
 
-def deletions(networks: Sequence[tuple[str, np.ndarray, float]], ax, *, chance: float) -> None:
+def deletions(
+    networks: Sequence[tuple[str, np.ndarray, float]], ax: Axes, *, chance: float
+) -> None:
     """Draws the accuracy against the number of randomly deleted blocks, median and range of the draws.
 
     Args:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -10,7 +11,15 @@ from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, d
 
 
 def layer_map(
-    values: np.ndarray, ax, *, title: str, x: str, y: str, bar: str, arm: str = "", low: float = 0.0
+    values: np.ndarray,
+    ax: Axes,
+    *,
+    title: str,
+    x: str,
+    y: str,
+    bar: str,
+    arm: str = "",
+    low: float = 0.0,
 ) -> None:
     """Draws a number from `low` to 1 for each pair of layers, as colours; NaN stays empty.
 
@@ -29,7 +38,7 @@ def layer_map(
     _bar(drawn, ax, bar, "min" if np.any(values < low) else "neither")
 
 
-def lesion_shares(networks: Sequence[tuple[str, np.ndarray, float, float]], ax) -> None:
+def lesion_shares(networks: Sequence[tuple[str, np.ndarray, float, float]], ax: Axes) -> None:
     """Draws the share of the gradient that comes through each branch; bars add up to the effective depth.
 
     Args:
@@ -60,7 +69,7 @@ def reuse_map(
     values: np.ndarray,
     sources: Sequence[str],
     targets: Sequence[str],
-    ax,
+    ax: Axes,
     *,
     title: str,
     bar: str,
@@ -90,7 +99,7 @@ def reuse_map(
     _bar(drawn, ax, bar, "neither")
 
 
-def branch_strength(values: Mapping[str, Mapping[int, np.ndarray]], ax) -> None:
+def branch_strength(values: Mapping[str, Mapping[int, np.ndarray]], ax: Axes) -> None:
     """Draws the largest singular value of a branch's Jacobian against depth, and a line of slope -1.
 
     Args:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress
@@ -21,7 +22,7 @@ class Measure(Protocol):
     invariant_under: tuple[str, ...]
 
 
-def sharpness_battery(arms: Mapping[str, Sequence[Measure]], ax) -> None:
+def sharpness_battery(arms: Mapping[str, Sequence[Measure]], ax: Axes) -> None:
     """Draws every measure of every network as a factor of the first network's value.
 
     Filled markers are measures that stay under a rescaling of layers, open ones move with it although the
@@ -33,7 +34,7 @@ def sharpness_battery(arms: Mapping[str, Sequence[Measure]], ax) -> None:
       ax: matplotlib Axes.
 
     Raises:
-      ValueError: for an unknown arm, no arm, or an arm without a measure.
+      ValueError: for no arm, or an arm without a measure.
     """
     if not arms or not all(arms.values()):
         raise ValueError("`arms` must hold at least one arm, each with a measure; got none.")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, label_ends
@@ -18,7 +19,7 @@ _ROWS = (
 def steps_by_rate(
     rates: Sequence[float],
     steps: Mapping[str, np.ndarray],
-    ax,
+    ax: Axes,
     *,
     budget: int,
     target: float,
@@ -36,9 +37,6 @@ def steps_by_rate(
       budget: steps that a training had.
       target: the loss.
       best: arm -> its best rate, NaN for none.
-
-    Raises:
-      ValueError: for an unknown arm.
     """
     rates = np.asarray(rates, float)
     ax.set_xscale("log")
@@ -81,7 +79,9 @@ def _draw_arm(name, xs, grid, chosen, budget, ax):
     return (seen[-1] if seen.size else above, name, style.color)
 
 
-def stable_rates(limits: Mapping[str, Mapping[str, np.ndarray]], ax, *, among=None) -> None:
+def stable_rates(
+    limits: Mapping[str, Mapping[str, np.ndarray]], ax: Axes, *, among: Axes | None = None
+) -> None:
     """Draws the largest stable learning rate of each arm beside those that the curvature gives.
 
     Args:
@@ -89,9 +89,6 @@ def stable_rates(limits: Mapping[str, Mapping[str, np.ndarray]], ax, *, among=No
         rate of factor / lambda is the limit on a quadratic. What is zero, infinite or NaN is not drawn.
       ax: matplotlib Axes; its x axis becomes logarithmic.
       among: other Axes with the same learning rates, whose x axis is shared.
-
-    Raises:
-      ValueError: for an unknown arm.
     """
     if among is not None:
         ax.sharex(among)

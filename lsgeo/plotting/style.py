@@ -6,9 +6,12 @@ import itertools
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 INK = "#1b1f24"
@@ -17,48 +20,41 @@ TEXT_SIZE, SMALL_SIZE = 9.0, 8.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Arm:
+class Style:
     """How one kind of network is drawn: a colour, a marker and a line style that tell it apart."""
 
     color: str
     marker: str | tuple
     line: str | tuple
-    variable: str
 
 
-# Okabe and Ito's palette, told apart with every common colour blindness (Wong 2011).
-ARMS = {
-    "skip": Arm("#0072b2", "o", "-", "--arm-skip"),
-    "no skip": Arm("#d55e00", "s", (0, (5, 1.5)), "--arm-no-skip"),
-    "scaled skip": Arm("#009e73", "^", (0, (1.5, 1.2)), "--arm-scaled-skip"),
-    "identity-biased": Arm("#e69f00", "v", (0, (4, 1.2, 1, 1.2)), "--arm-identity-biased"),
-    "learnable skip": Arm("#cc79a7", "P", (0, (6, 2, 2, 2)), "--arm-learnable-skip"),
-    # Nine more colours, each as far as possible from all others in OKLab, with a contrast of 3 to white.
-    "halved skip": Arm("#753a07", "<", (0, (8, 2)), "--arm-halved-skip"),
-    "exclusive gate": Arm("#0e6918", ">", (0, (8, 2, 1.5, 2)), "--arm-exclusive-gate"),
-    "shortcut gate": Arm("#815ffa", "p", (0, (3, 1)), "--arm-shortcut-gate"),
-    "projection": Arm("#887626", "h", (0, (3, 3)), "--arm-projection"),
-    "dropout skip": Arm("#9d515c", "8", (0, (1, 3)), "--arm-dropout-skip"),
-    "highway": Arm("#0026b4", "*", (0, (10, 2, 3, 2)), "--arm-highway"),
-    "layer scale": Arm("#114a57", "d", (0, (3, 1, 1, 1, 1, 1)), "--arm-layer-scale"),
-    "hyper-connections": Arm(
-        "#bd0782", (4, 1, 0), (0, (6, 1, 1, 1, 1, 1)), "--arm-hyper-connections"
-    ),
-    "mHC": Arm("#73154f", (3, 1, 0), (0, (12, 2)), "--arm-mhc"),
-    "concatenation": Arm("#00756f", "X", (0, (2, 1, 6, 1)), "--arm-concatenation"),
-    "network": Arm("#6a3d9a", "D", "-", "--arm-network"),  # one that has no twin
-}
+# Styles by label. Who declares arms puts theirs here; other labels take the next spare one.
+ARMS: dict[str, Style] = {}
+_SPARE = [
+    Style(to_hex(f"C{k % 10}"), "osD^vPX"[k % 7], ("-", "--", "-.", ":")[k % 4]) for k in range(140)
+]
 
 
-def arm_style(name: str) -> Arm:
-    if name not in ARMS:
-        raise ValueError(f"Unknown arm: {name!r}. Choose one of: {', '.join(ARMS)}.")
-    return ARMS[name]
+def arm_style(label: str) -> Style:
+    """The style of a label: its own in `ARMS`, or the first spare one that no label has yet."""
+    if label not in ARMS:
+        ARMS[label] = next(style for style in _SPARE if style not in ARMS.values())
+    return ARMS[label]
+
+
+def css_variable(label: str) -> str:
+    """The CSS variable that holds a label's colour: "--arm-no-skip" for "no skip"."""
+    return "--arm-" + re.sub(r"\W+", "-", label.lower())
 
 
 def new_figure(
-    *, width: float = 7.3, height: float = 3.4, columns: int = 1, rows: int = 1, height_ratios=None
-):
+    *,
+    width: float = 7.3,
+    height: float = 3.4,
+    columns: int = 1,
+    rows: int = 1,
+    height_ratios: Sequence[float] | None = None,
+) -> tuple[Figure, Axes | np.ndarray]:
     """Makes a figure apart from pyplot, 700 pixels wide at 96 dots per inch.
 
     Args:
@@ -79,7 +75,7 @@ def to_svg(figure: Figure, *, text: bool = False) -> str:
     """Writes a figure as an SVG element for inlining in a page.
 
     The text is the same for the same figure. Ink, grid and arm colours become CSS variables (--ink,
-    --faint, --arm-skip, --arm-no-skip and so on, see `ARMS`) that fall back to the light colours.
+    --faint, --arm-skip, --arm-no-skip and so on, see `css_variable`) that fall back to the light colours.
 
     Args:
       figure: any matplotlib Figure.
@@ -94,8 +90,8 @@ def to_svg(figure: Figure, *, text: bool = False) -> str:
     drawn = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", drawn)
     # A hundredth of a point is finer than any screen.
     drawn = re.sub(r'(?<= d=")[^"]*', _rounded, drawn)
-    names = {INK: "--ink", FAINT: "--faint"} | {arm.color: arm.variable for arm in ARMS.values()}
-    for color, name in names.items():
+    names = {style.color: css_variable(label) for label, style in ARMS.items()}
+    for color, name in {INK: "--ink", FAINT: "--faint", **names}.items():
         drawn = drawn.replace(color, f"var({name}, {color})")
     return drawn
 
@@ -121,7 +117,7 @@ def _drawn(figure, *, transparent, fonts):
     return out.getvalue()
 
 
-def dress(ax, *, x: str, y: str, grid: str = "y") -> None:
+def dress(ax: Axes, *, x: str, y: str, grid: str = "y") -> None:
     """Labels the axes (each label ends with its unit) and quietens everything but the data."""
     ax.set_xlabel(x, fontsize=TEXT_SIZE, color=INK)
     ax.set_ylabel(y, fontsize=TEXT_SIZE, color=INK)
@@ -135,7 +131,7 @@ def dress(ax, *, x: str, y: str, grid: str = "y") -> None:
         ax.set_axisbelow(True)
 
 
-def label_ends(ax, labels: list[tuple[float, str, str]]) -> None:
+def label_ends(ax: Axes, labels: list[tuple[float, str, str]]) -> None:
     """Writes labels (y, text, colour) right of the axes at their heights, pushed apart."""
     to_axes = ax.transData + ax.transAxes.inverted()
     x = ax.get_xlim()[1]

@@ -11,8 +11,7 @@ import numpy as np
 from jax.tree_util import tree_flatten_with_path
 
 from lsgeo import trees
-from lsgeo.matching import axes
-from lsgeo.matching.traced_axes import trace_axes
+from lsgeo.matching import axes, trace_axes
 from lsgeo.operators.evaluation import evaluate
 
 FIXED = "fixed"

@@ -186,7 +186,7 @@ def _singular(branch, x, start, num_steps, num_directions, number):
     gaps = np.linalg.norm(apply(backward, u[..., top]) - v[..., top] * s[:, None, top], axis=1)
     scale = np.maximum(s[:, top], np.finfo(np.float64).tiny)
     # Where a singular value is zero any vector would do.
-    there = s[:, None, :] > len(s[0]) * np.finfo(x.dtype).eps * s[:, None, :1]
+    there = s[:, None, :] > len(s[0]) * jnp.finfo(x.dtype).eps * s[:, None, :1]
     u, v = (np.where(there, vectors, np.nan) for vectors in (u, v))
     return out, (u, s, v), (gaps / scale).max()
 

@@ -62,10 +62,8 @@ def test_a_diverged_training_ends_in_a_cross_and_an_absent_flow_is_named():
     assert not axes[5].lines[0].get_ydata()[np.isfinite(axes[5].lines[0].get_ydata())].size
 
 
-def test_no_arm_an_unknown_arm_and_too_few_axes_are_refused():
+def test_no_arm_and_too_few_axes_are_refused():
     with pytest.raises(ValueError, match="`arms` must hold at least one training; got none"):
         drawn({})
-    with pytest.raises(ValueError, match="Unknown arm: 'other'"):
-        drawn({"other": entry()})
     with pytest.raises(ValueError, match="`axes` must be six; got 1"):
         plotting.dynamics_panels({"skip": entry()}, [plotting.new_figure()[1]])

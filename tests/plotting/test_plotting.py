@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 
 from lsgeo import plotting
 from lsgeo.geometry import Surface
+from lsgeo.plotting import style
 from lsgeo.spectra import SpectralDensity
 
 
@@ -104,7 +105,17 @@ def test_arms_keep_their_colours_in_every_figure():
         _, ax = plotting.new_figure()
         draw(ax)
         colors = {to_hex(line.get_color()) for line in ax.lines}
-        assert {plotting.ARMS["skip"].color, plotting.ARMS["no skip"].color} <= colors
+        assert {plotting.arm_style(arm).color for arm in ("skip", "no skip")} <= colors
+
+
+def test_a_label_that_nobody_declared_has_a_style_of_its_own_until_it_is_given_one(monkeypatch):
+    monkeypatch.setattr("lsgeo.plotting.style.ARMS", dict(plotting.ARMS))
+    labels = [*plotting.ARMS, *(f"network {k}" for k in range(30))]
+    styles = [plotting.arm_style(label) for label in labels]
+    assert len(set(styles)) == len(labels)
+    assert styles == [plotting.arm_style(label) for label in labels]
+    style.ARMS["network 3"] = plotting.arm_style("network 40")
+    assert plotting.arm_style("network 3") not in styles
 
 
 def test_densities_draw_the_median_inside_a_band_of_the_seeds():
@@ -181,10 +192,6 @@ def test_surfaces_draw_the_chance_contour_only_where_it_is_crossed():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (
-            lambda ax: plotting.spectral_densities({"skipp": [density(1)]}, ax),
-            "Unknown arm: 'skipp'",
-        ),
         (lambda ax: plotting.spectral_densities({"skip": []}, ax), "'skip' has none"),
         (
             lambda ax: plotting.gate_sweep([0, 1], {"skip": [1]}, ax, label="a", unit="b"),

@@ -101,17 +101,3 @@ def test_maps_are_signed_on_one_scale_and_mark_an_open_sign():
     assert "chance" not in figure.get_supxlabel()
     with pytest.raises(ValueError, match="`axes` must be one per map; got 2 for 1"):
         plotting.curvature_maps({"skip": one}, axes, num_classes=10)
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda ax: plotting.merge_tree_branches(FOREST, ax, arm="skipp", top=9.0),
-        lambda ax: plotting.persistence_diagram({"skipp": [FOREST]}, ax),
-        lambda ax: plotting.minima_against_null({"skipp": []}, ax),
-        lambda ax: plotting.nested_values({"skipp": []}, {}, ax, label="", unit=""),
-    ],
-)
-def test_unknown_arms_are_refused_by_name(draw):
-    with pytest.raises(ValueError, match="Unknown arm: 'skipp'"):
-        draw(plotting.new_figure()[1])

@@ -1,7 +1,5 @@
 """Trajectories and races as they are drawn: sizes, holes, what never happened."""
 
-import dataclasses
-
 import matplotlib.collections
 import numpy as np
 import pytest
@@ -52,8 +50,6 @@ def test_a_trajectory_is_drawn_without_a_surface_and_its_infinite_losses_leave_a
     trajectory_planes([WAY, WAY], [nothing, Surface(*[np.arange(2.0)] * 2, np.eye(2))], axes[:2])
     with pytest.raises(ValueError, match="must be as many; got 1, 2 and 1"):
         trajectory_planes([WAY], [None, None], axes[:1])
-    with pytest.raises(ValueError, match="Unknown arm: 'skips'"):
-        trajectory_losses(dataclasses.replace(WAY, arm="skips"), axes[1])
 
 
 def test_seeds_that_never_reached_the_loss_stand_above_the_budget_and_the_best_rate_has_a_ring():

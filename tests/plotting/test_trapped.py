@@ -31,5 +31,3 @@ def test_arms_that_were_given_different_numbers_of_steps_are_refused():
     for runs in ({}, {"skip": made([1]), "no skip": made([1], num_steps=50)}):
         with pytest.raises(ValueError, match="`runs` must all be given as many steps"):
             plotting.trapped(runs, ax)
-    with pytest.raises(ValueError, match="Unknown arm"):
-        plotting.trapped({"skipp": made([1])}, ax)

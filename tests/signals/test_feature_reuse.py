@@ -72,7 +72,9 @@ def test_slices_of_a_densenet_are_stem_and_growth_and_those_of_the_transitions()
     params["stage_1_block_1"]["conv_0"]["kernel"] = (
         kernel.at[..., :5, :].set(2).at[..., 5:, :].set(3)
     )
-    found = feature_reuse(Untrained(model), params, jnp.zeros(image.shape), ablate=False)
+    found = feature_reuse(
+        Untrained(model), params, jnp.zeros(image.shape, image.dtype), ablate=False
+    )
     makers = ["transition_0/conv/kernel", "stage_1_block_0/conv_1/kernel"]
     column = found.mean_weights[:, found.targets.index(reads)]
     assert [s for s, v in zip(found.sources, column, strict=True) if v > 0] == makers

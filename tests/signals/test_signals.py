@@ -85,11 +85,12 @@ def test_jacobian_moments_of_random_chains_follow_free_probability(
     weights = matrices(10, n, 1.0)
     if blocks == "orthogonal":
         weights = np.linalg.qr(weights)[0]
-    masks = np.random.default_rng(5).integers(0, 2, (10, n)) if relu else np.ones((10, n))
+    masks = np.random.default_rng(5).integers(0 if relu else 1, 2, (10, n))
+    masks, keep = masks.astype(float), float(residual)
 
     def chain(x):
         for weight, mask in zip(weights, masks, strict=True):
-            x = residual * x + (x @ weight) * mask
+            x = keep * x + (x @ weight) * mask
         return x
 
     spectrum = jacobian_spectrum(chain, jnp.ones(n))
@@ -116,9 +117,9 @@ def test_correlation_of_input_gradients_follows_the_independent_mask_model():
     readout = jnp.asarray(rng.normal(size=n))
     for residual, expected in ((True, 0.75**depth), (False, 0.5**depth)):
 
-        def output(x, residual=residual):
+        def output(x, keep=float(residual)):
             for weight, mask in zip(weights, masks, strict=True):
-                x = residual * x + (x @ weight) * mask
+                x = keep * x + (x @ weight) * mask
             return x @ readout
 
         found = input_gradients(output, jnp.zeros((num, n))).correlation

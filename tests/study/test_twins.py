@@ -133,7 +133,7 @@ def test_every_arm_has_a_look_of_its_own():
     from lsgeo import plotting
 
     looks = [plotting.ARMS[arm.label] for arm in study.ARMS.values()]
-    for part in ("color", "marker", "line", "variable"):
+    for part in ("color", "marker", "line"):
         assert len({str(getattr(look, part)) for look in looks}) == len(study.ARMS)
 
 

@@ -15,6 +15,7 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
 from lsgeo.geometry.connectivity.curves import Curve
+from lsgeo.geometry.dynamics._updates import updated
 from lsgeo.operators import checks
 
 
@@ -111,10 +112,11 @@ def fit_curve(
     checks.check_loss(function, start, batch)
     _check_batch_size(batch_size, batch)
     bends = jax.tree.map(lambda leaf: leaf[1:-1], curve.points)
-    step = _step_function(optimizer, batch_size)
     state, history = optimizer.init(bends), []
     for i in range(num_steps):
-        bends, state, value = step(bends, state, curve, function, batch, key, np.int32(i))
+        bends, state, value = _step(
+            optimizer, batch_size, bends, state, curve, function, batch, key, np.int32(i)
+        )
         history.append(value)
         if progress is not None:
             progress(i + 1, num_steps)
@@ -123,23 +125,17 @@ def fit_curve(
     return FittedCurve(curve, barrier, np.array(history, np.float64), num_steps)
 
 
-@functools.lru_cache(16)
-def _step_function(optimizer, batch_size):
-    @jax.jit
-    def step(bends, state, curve, loss, batch, key, i):
-        key = jax.random.fold_in(key, i)
-        dtype = trees.space_of(bends).dtype
-        t = jax.random.uniform(key, (), dtype)
-        part = _draw(batch, batch_size, jax.random.fold_in(key, 1))
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _step(optimizer, batch_size, bends, state, curve, loss, batch, key, i):
+    key = jax.random.fold_in(key, i)
+    t = jax.random.uniform(key, (), trees.space_of(bends).dtype)
+    part = _draw(batch, batch_size, jax.random.fold_in(key, 1))
 
-        def at_t(bends):
-            return loss(_with_bends(curve, bends)(t), part)
+    def at_t(bends):
+        return loss(_with_bends(curve, bends)(t), part)
 
-        value, gradient = jax.value_and_grad(at_t)(bends)
-        updates, state = optimizer.update(gradient, state, bends)
-        return optax.apply_updates(bends, updates), state, value
-
-    return step
+    value, gradient = jax.value_and_grad(at_t)(bends)
+    return *updated(optimizer, gradient, state, bends), value
 
 
 def _with_bends(curve, bends):

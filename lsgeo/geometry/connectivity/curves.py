@@ -78,7 +78,7 @@ def combine(weights: jax.Array, points: Any) -> Any:
 def weights(kind: str, num_points: int, t: jax.Array) -> jax.Array:
     """Returns the weights [n + 1] of the control points at t; they sum to 1."""
     n = num_points - 1
-    js = jnp.arange(num_points)
+    js = jnp.arange(num_points, dtype=t.dtype)
     if kind == "polygonal":
         return jnp.maximum(0, 1 - jnp.abs(n * t - js))
     counts = jnp.asarray([math.comb(n, j) for j in range(num_points)], t.dtype)

@@ -15,6 +15,7 @@ from lsgeo.checks import check_count, check_same
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
 from lsgeo.geometry.connectivity.curves import Curve
+from lsgeo.geometry.dynamics._updates import updated
 from lsgeo.operators import checks
 
 _RISE = 0.2  # a gap gets a pivot where the loss rises by this share of the band's whole range
@@ -144,7 +145,6 @@ def _first_band(start, end, curve, num_pivots):
 
 
 def _relax(loss, band, batch, optimizer, shares, num_steps, report):
-    step = _step_function(optimizer)
     state = optimizer.init(_inner(band.points))
     ends = [float(_slope(loss, band, i, batch)[0]) for i in (0, band.num_points - 1)]
     for i in range(num_steps):
@@ -152,7 +152,7 @@ def _relax(loss, band, batch, optimizer, shares, num_steps, report):
             *(_slope(loss, band, j, batch) for j in range(1, band.num_points - 1)), strict=True
         )
         heights = jnp.stack([ends[0], *values, ends[1]])
-        points, state, forces = step(band.points, gradients, heights, state, shares)
+        points, state, forces = _step(optimizer, band.points, gradients, heights, state, shares)
         band = Curve(points)
         if report is not None:
             report(i + 1)
@@ -164,17 +164,12 @@ def _slope(loss, band, j, batch):
     return jax.value_and_grad(loss)(jax.tree.map(lambda leaf: leaf[j], band.points), batch)
 
 
-@functools.lru_cache(16)
-def _step_function(optimizer):
-    @jax.jit
-    def step(points, gradients, heights, state, shares):
-        slopes = jax.tree.map(lambda *leaves: jnp.stack(leaves), *gradients)
-        across = _across(slopes, _tangents(points, heights))
-        updates, state = optimizer.update(across, state, _inner(points))
-        moved = optax.apply_updates(_inner(points), updates)
-        return _spread(_outer(points, moved), shares), state, _norms(across)
-
-    return step
+@functools.partial(jax.jit, static_argnums=0)
+def _step(optimizer, points, gradients, heights, state, shares):
+    slopes = jax.tree.map(lambda *leaves: jnp.stack(leaves), *gradients)
+    across = _across(slopes, _tangents(points, heights))
+    moved, state = updated(optimizer, across, state, _inner(points))
+    return _spread(_outer(points, moved), shares), state, _norms(across)
 
 
 def _tangents(points, heights):
@@ -198,7 +193,7 @@ def _spread(points, shares):
     wanted = jnp.asarray(shares, gaps.dtype) * reached[-1]
     left = jnp.clip(jnp.searchsorted(reached, wanted, side="right") - 1, 0, len(gaps) - 1)
     part = (wanted - reached[left]) / gaps[left]
-    places = jnp.arange(len(shares))[None, :]
+    places = jnp.arange(len(shares), dtype=left.dtype)[None, :]
     weights = jnp.where(places == left[:, None], 1 - part[:, None], 0)
     weights += jnp.where(places == left[:, None] + 1, part[:, None], 0)
     return _outer(points, _inner(curves.combine(weights, points)))

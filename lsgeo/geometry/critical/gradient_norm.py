@@ -8,7 +8,7 @@ from scipy import optimize
 
 from lsgeo import trees
 from lsgeo.geometry.critical import search
-from lsgeo.geometry.critical.search import FoundPoint, Landscape, Loss, Progress, Record
+from lsgeo.geometry.critical.search import FoundPoint, Loss, Progress, Search
 
 LOOKS = 20  # evaluations of a line search at most
 FLAT = 1e-4  # share of the steepest ||H g|| / ||g|| of a search below which ||g||^2 counts as stationary
@@ -51,20 +51,19 @@ def minimize_gradient_norm(
       >>> found.converged, bool(jnp.abs(found.params).max() < 1e-5)
       (True, True)
     """
-    landscape = Landscape(loss, params, batch)
-    record = Record(landscape, tol, num_steps, progress)
-    if record.converged:
-        return record.found(search.CONVERGED)
-    objective = _Objective(landscape, record)
+    walk = Search(loss, params, batch, tol=tol, num_steps=num_steps, progress=progress)
+    if walk.converged:
+        return walk.found(search.CONVERGED)
+    objective = _Objective(walk)
 
     def after(intermediate_result):
-        record.add(objective.place_at(intermediate_result.x))
-        if record.converged:
+        walk.add(objective.place_at(intermediate_result.x))
+        if walk.converged:
             raise StopIteration
 
     optimize.minimize(
         objective,
-        np.asarray(landscape.start, np.float64),
+        np.asarray(walk.place.x, np.float64),
         jac=True,
         method="L-BFGS-B",
         callback=after,
@@ -76,35 +75,32 @@ def minimize_gradient_norm(
             "gtol": 0.0,
         },
     )
-    if record.exhausted:
-        return record.found(search.EXHAUSTED)
-    return record.found(search.FLAT if objective.is_flat else search.STALLED)
+    if walk.exhausted:
+        return walk.found(search.EXHAUSTED)
+    return walk.found(search.FLAT if objective.is_flat else search.STALLED)
 
 
 class _Objective:
     # ||g||^2 / 2 in units of its first value, so that the search is the same at every scale of the loss.
 
-    def __init__(self, landscape, record):
-        self.landscape, self.record = landscape, record
-        self.unit = record.place.norm
+    def __init__(self, walk):
+        self.walk, self.unit = walk, walk.place.norm
         self.places = {}
         self.steepest = self.slope = 0.0
 
     def __call__(self, x):
-        place = self.landscape.at(jnp.asarray(x, self.landscape.space.dtype))
+        place = self.walk.at(jnp.asarray(x, self.walk.space.dtype))
         self.places = {x.tobytes(): place, **dict(list(self.places.items())[:LOOKS])}
         if not np.isfinite(place.norm):
             return np.inf, np.zeros_like(x)
-        slope = self.landscape.hessian(place.x).flat_product(place.gradient)
-        self.record.num_matvecs += 1
+        slope = self.walk.hessian(place.x).flat_product(place.gradient)
+        self.walk.num_matvecs += 1
         self.slope = float(trees.norm(slope)) / place.norm if place.norm else 0.0
         self.steepest = max(self.steepest, self.slope)
         return (place.norm / self.unit) ** 2 / 2, np.asarray(slope, np.float64) / self.unit**2
 
     def place_at(self, x):
-        return self.places.get(x.tobytes()) or self.landscape.at(
-            jnp.asarray(x, self.landscape.space.dtype)
-        )
+        return self.places.get(x.tobytes()) or self.walk.at(jnp.asarray(x, self.walk.space.dtype))
 
     @property
     def is_flat(self):

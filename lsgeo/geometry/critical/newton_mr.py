@@ -5,8 +5,8 @@ from typing import Any
 
 from lsgeo.checks import check_count, check_fraction
 from lsgeo.geometry.critical import search
-from lsgeo.geometry.critical._krylov import krylov, minimal_residual
-from lsgeo.geometry.critical.search import FoundPoint, Landscape, Loss, Progress, Record
+from lsgeo.geometry.critical._krylov import minimal_residual
+from lsgeo.geometry.critical.search import FoundPoint, Loss, Progress, Search
 
 ARMIJO = 1e-4
 SHORTEST = 2.0**-30
@@ -60,32 +60,20 @@ def newton_mr(
     """
     check_fraction(inner_tol, "inner_tol")
     check_count(inner_steps, "inner_steps")
-    landscape = Landscape(loss, params, batch)
-    record = Record(landscape, tol, num_steps, progress)
-    while not (record.converged or record.exhausted):
-        place = record.place
-        space = krylov(
-            landscape.hessian(place.x), place.gradient, place.norm, inner_steps, tol=inner_tol
-        )
-        record.num_matvecs += space.num_matvecs
-        weights, _, promise = minimal_residual(space, landscape.noise)
-        if -promise <= KERNEL * place.norm**2:
-            return record.found(search.FLAT)
-        found = _searched(landscape, place, space.combine(weights), promise)
-        if found is None:
-            return record.found(search.STALLED)
-        record.add(found)
-    return record.found(search.EXHAUSTED)
+    options = {"tol": tol, "num_steps": num_steps, "progress": progress}
+    return Search(loss, params, batch, **options).walk(_step, inner_steps, inner_tol)
 
 
-def _searched(landscape, place, direction, promise):
-    rate = 1.0
+def _step(walk, space):
+    place = walk.place
+    weights, _, promise = minimal_residual(space, walk.noise)
+    if -promise <= KERNEL * place.norm**2:
+        return search.FLAT
+    direction, rate = space.combine(weights), 1.0
     while rate >= SHORTEST:
-        trial = landscape.at(search.moved(place.x, rate, direction))
-        if (
-            math.isfinite(trial.norm)
-            and trial.norm**2 <= place.norm**2 + 2 * ARMIJO * rate * promise
-        ):
-            return trial if trial.norm < place.norm else None
+        trial = walk.at(search.moved(place.x, rate, direction))
+        bound = place.norm**2 + 2 * ARMIJO * rate * promise
+        if math.isfinite(trial.norm) and trial.norm**2 <= bound:
+            return trial if trial.norm < place.norm else search.STALLED
         rate /= 2
-    return None
+    return search.STALLED

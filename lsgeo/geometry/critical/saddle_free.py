@@ -7,8 +7,7 @@ import numpy as np
 
 from lsgeo.checks import check_count
 from lsgeo.geometry.critical import search
-from lsgeo.geometry.critical._krylov import krylov
-from lsgeo.geometry.critical.search import FoundPoint, Landscape, Loss, Progress, Record
+from lsgeo.geometry.critical.search import FoundPoint, Loss, Progress, Search
 
 DAMPINGS = 10.0 ** np.arange(1, -7, -1.0)  # in units of the largest |Ritz value|
 ROUNDING = 8
@@ -57,27 +56,19 @@ def saddle_free_newton(
       (True, 0.7071)
     """
     check_count(inner_steps, "inner_steps")
-    landscape = Landscape(loss, params, batch)
-    record = Record(landscape, tol, num_steps, progress)
-    while not (record.converged or record.exhausted):
-        place = record.place
-        space = krylov(landscape.hessian(place.x), place.gradient, place.norm, inner_steps)
-        record.num_matvecs += space.num_matvecs
-        best = _best(place, _trials(landscape, place, space), landscape.space.eps)
-        if best is None:
-            return record.found(search.STALLED)
-        record.add(best)
-    return record.found(search.EXHAUSTED)
+    options = {"tol": tol, "num_steps": num_steps, "progress": progress}
+    return Search(loss, params, batch, **options).walk(_step, inner_steps)
 
 
-def _trials(landscape, place, space):
+def _step(walk, space):
     values, vectors = np.linalg.eigh(space.matrix)
     sizes = np.abs(values)
     if not sizes.max():
-        return []
+        return search.STALLED
     slopes = -space.size * vectors[0]
     steps = (vectors @ (slopes / (sizes + d * sizes.max())) for d in DAMPINGS)
-    return [landscape.at(search.moved(place.x, 1.0, space.combine(step))) for step in steps]
+    trials = [walk.at(search.moved(walk.place.x, 1.0, space.combine(step))) for step in steps]
+    return _best(walk.place, trials, walk.space.eps) or search.STALLED
 
 
 def _best(place, trials, eps):

@@ -11,6 +11,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.checks import check_count, check_fraction
+from lsgeo.geometry.critical._krylov import Krylov, krylov
 from lsgeo.operators import LinearOperator, hessian
 from lsgeo.operators.products import modes
 from lsgeo.operators.products.product import unchecked
@@ -49,10 +50,12 @@ class FoundPoint:
 
     @property
     def loss(self) -> float:
+        """At the point found."""
         return float(self.losses[-1])
 
     @property
     def gradient_norm(self) -> float:
+        """At the point found."""
         return float(self.gradient_norms[-1])
 
     def __str__(self) -> str:
@@ -73,61 +76,93 @@ class Place:
     norm: float  # of the gradient
 
 
-class Landscape:
-    """A loss on flat vectors [n], and what it was asked for."""
+class Search:
+    """A loss on flat vectors [n], where a search on it stands, and what it was asked for."""
 
-    def __init__(self, loss: Loss, params: Any, batch: Any):
-        # Checks the loss and all products once, for every place that the search comes to.
-        op = hessian(loss, params, batch)
-        self.space, self.mode, self.noise = op.space, op.mode, float(op.noise)
-        self.loss, self.batch = trees.as_pytree(loss, "loss"), jax.tree.map(jnp.asarray, batch)
-        self.start = trees.ravel(self.space, params)
-        self.num_gradients = 0
-
-    def at(self, x: jax.Array) -> Place:
-        self.num_gradients += 1
-        value, gradient, norm = _slope(self.loss, self.space, x, self.batch)
-        return Place(x, float(value), gradient, float(norm))
-
-    def hessian(self, x: jax.Array) -> LinearOperator:
-        params = trees.unravel(self.space, x)
-        _, product = modes.MODES[self.mode].at(self.loss, params, self.batch)
-        return unchecked(product, self.space, self.mode)
-
-
-class Record:
-    """The history of a search and its end."""
-
-    def __init__(self, landscape: Landscape, tol: float, num_steps: int, progress: Progress | None):
+    def __init__(
+        self,
+        loss: Loss,
+        params: Any,
+        batch: Any,
+        *,
+        tol: float,
+        num_steps: int,
+        progress: Progress | None,
+    ):
         check_fraction(tol, "tol")
         check_count(num_steps, "num_steps")
-        self.landscape, self.num_steps, self.progress = landscape, num_steps, progress
-        self.place = landscape.at(landscape.start)
-        self.losses, self.norms = [self.place.loss], [self.place.norm]
-        self.target = tol * self.place.norm
-        self.num_matvecs = 0
+        # Checks the loss and all products once, for every place that the search comes to.
+        op = hessian(loss, params, batch)
+        self.space, self.noise, self._mode = op.space, float(op.noise), op.mode
+        self._loss, self._batch = trees.as_pytree(loss, "loss"), jax.tree.map(jnp.asarray, batch)
+        self._num_steps, self._progress = num_steps, progress
+        self.num_gradients = self.num_matvecs = 0
+        self.place = self.at(trees.ravel(self.space, params))
+        self._losses, self._norms = [self.place.loss], [self.place.norm]
+        self._target = tol * self.place.norm
 
     @property
     def converged(self) -> bool:
-        return self.place.norm <= self.target
+        """Whether the gradient norm fell below its tolerance."""
+        return self.place.norm <= self._target
 
     @property
     def exhausted(self) -> bool:
-        return len(self.losses) > self.num_steps
+        """Whether all steps were made."""
+        return len(self._losses) > self._num_steps
+
+    def at(self, x: jax.Array) -> Place:
+        """Evaluates the loss and its gradient."""
+        self.num_gradients += 1
+        value, gradient, norm = _slope(self._loss, self.space, x, self._batch)
+        return Place(x, float(value), gradient, float(norm))
+
+    def hessian(self, x: jax.Array) -> LinearOperator:
+        """Returns the Hessian, unchecked."""
+        params = trees.unravel(self.space, x)
+        _, product = modes.MODES[self._mode].at(self._loss, params, self._batch)
+        return unchecked(product, self.space, self._mode)
+
+    def walk(
+        self,
+        step: Callable[["Search", Krylov], Place | str],
+        inner_steps: int,
+        inner_tol: float | None = None,
+    ) -> FoundPoint:
+        """Walks by a rule that is given the Krylov space of Hessian and gradient.
+
+        Args:
+          step: the rule; returns the next place, or why there is none.
+          inner_steps: products at most of one step.
+          inner_tol: as `krylov`.
+        """
+        while not (self.converged or self.exhausted):
+            here = self.place
+            space = krylov(
+                self.hessian(here.x), here.gradient, here.norm, inner_steps, tol=inner_tol
+            )
+            self.num_matvecs += space.num_matvecs
+            found = step(self, space)
+            if isinstance(found, str):
+                return self.found(found)
+            self.add(found)
+        return self.found(EXHAUSTED)
 
     def add(self, place: Place) -> None:
+        """Goes to a place."""
         self.place = place
-        self.losses.append(place.loss)
-        self.norms.append(place.norm)
-        if self.progress is not None:
-            self.progress(len(self.losses) - 1, self.num_steps, place.norm)
+        self._losses.append(place.loss)
+        self._norms.append(place.norm)
+        if self._progress is not None:
+            self._progress(len(self._losses) - 1, self._num_steps, place.norm)
 
     def found(self, reason: str) -> FoundPoint:
+        """Ends the search where it stands."""
         return FoundPoint(
-            params=trees.unravel(self.landscape.space, self.place.x),
-            losses=np.array(self.losses),
-            gradient_norms=np.array(self.norms),
-            num_gradients=self.landscape.num_gradients,
+            params=trees.unravel(self.space, self.place.x),
+            losses=np.array(self._losses),
+            gradient_norms=np.array(self._norms),
+            num_gradients=self.num_gradients,
             num_matvecs=self.num_matvecs,
             converged=self.converged,
             reason=CONVERGED if self.converged else reason,

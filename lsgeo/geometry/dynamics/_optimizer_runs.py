@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +12,13 @@ import optax
 
 from lsgeo import trees
 from lsgeo.draws import random_direction
+from lsgeo.geometry.dynamics._updates import updated
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    # What the compiled functions depend on; equal plans share them.
+    """What the compiled functions depend on; equal plans share them."""
+
     optimizer: optax.GradientTransformation
     batch_size: int
     noisy: bool
@@ -22,30 +26,36 @@ class Plan:
 
 
 class Together:
-    # All runs in one compiled program.
+    """All runs in one compiled program."""
 
-    def __init__(self, plan, loss, batch, starts, keys, noise):
+    def __init__(
+        self, plan: Plan, loss: Callable, batch: Any, starts: Any, keys: jax.Array, noise: float
+    ):
         self.plan = plan
         self._fixed = loss, batch, keys, noise
         self._starts = self.params = starts
         self._state = jax.vmap(plan.optimizer.init)(starts)
 
-    def advance(self, step):
+    def advance(self, step: int) -> None:
+        """Makes `every` updates, the first of them number `step`."""
         loss, batch, keys, noise = self._fixed
         self.params, self._state = _steps(self.plan, True)(
             self.params, self._state, keys, loss, batch, noise, step
         )
 
-    def look(self):
+    def look(self) -> tuple[np.ndarray, np.ndarray]:
+        """The loss of all examples, and the distance from the start, of each run."""
         loss, batch, _, _ = self._fixed
         found = _look_at_all(self.params, self._starts, loss, batch)
         return tuple(np.asarray(part, np.float64) for part in found)
 
 
 class Apart:
-    # One run after the other, each step called from the host.
+    """One run after the other, each step called from the host."""
 
-    def __init__(self, plan, loss, batch, starts, keys, noise):
+    def __init__(
+        self, plan: Plan, loss: Callable, batch: Any, starts: Any, keys: jax.Array, noise: float
+    ):
         self.plan = plan
         self._fixed = loss, batch, noise
         self._keys = list(keys)
@@ -54,7 +64,8 @@ class Apart:
         self._states = [plan.optimizer.init(params) for params in self._params]
         self._one = dataclasses.replace(plan, every=1)
 
-    def advance(self, step):
+    def advance(self, step: int) -> None:
+        """Makes `every` updates, the first of them number `step`."""
         loss, batch, noise = self._fixed
         move = _steps(self._one, False)
         for i, key in enumerate(self._keys):
@@ -64,10 +75,12 @@ class Apart:
                 )
 
     @property
-    def params(self):
+    def params(self) -> Any:
+        """Of all runs, [n, ...]."""
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *self._params)
 
-    def look(self):
+    def look(self) -> tuple[np.ndarray, np.ndarray]:
+        """The loss of all examples, and the distance from the start, of each run."""
         loss, batch, _ = self._fixed
         pairs = zip(self._params, self._starts, strict=True)
         found = [_look(params, start, loss, batch) for params, start in pairs]
@@ -86,8 +99,7 @@ def _steps(plan, together):
             gradient = jax.tree.map(
                 lambda g, k: g + jnp.asarray(noise, g.dtype) * k, gradient, kicks
             )
-        updates, state = plan.optimizer.update(gradient, state, params)
-        return optax.apply_updates(params, updates), state
+        return updated(plan.optimizer, gradient, state, params)
 
     def steps(params, state, key, loss, batch, noise, first):
         if plan.every == 1:

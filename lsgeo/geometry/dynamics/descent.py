@@ -12,6 +12,7 @@ import optax
 
 from lsgeo import trees
 from lsgeo.checks import check_count, check_positive
+from lsgeo.geometry.dynamics._updates import updated
 from lsgeo.operators.evaluation import evaluate
 
 Optimizer = Callable[[float], optax.GradientTransformation]
@@ -118,11 +119,12 @@ def init(optimizer: Optimizer, params: Any, rate: jax.Array) -> Any:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def update(optimizer, loss, params, opt_state, batch, rate):
+def update(
+    optimizer: Optimizer, loss: Callable, params: Any, opt_state: Any, batch: Any, rate: jax.Array
+) -> tuple[Any, Any, jax.Array]:
     """Makes one step: (parameters, state, loss before it)."""
     value, gradient = jax.value_and_grad(loss)(params, batch)
-    step, opt_state = optimizer(rate).update(gradient, opt_state, params)
-    return optax.apply_updates(params, step), opt_state, value
+    return *updated(optimizer(rate), gradient, opt_state, params), value
 
 
 @jax.jit

@@ -109,7 +109,7 @@ def filter_radius(
         radii[i] = _first_crossing(
             lambda t, d=direction: at.value(d, t) - at.centre, rise, max_radius
         )
-    lower, upper = median_interval(radii, confidence)
+    lower, upper = _median_interval(radii, confidence)
     return FilterRadius(
         float(np.median(radii)) if np.isfinite(radii).sum() * 2 > len(radii) else math.inf,
         lower,
@@ -124,7 +124,7 @@ def filter_radius(
     )
 
 
-def median_interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+def _median_interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
     """Encloses the median of positive independent draws between two of them, whatever their distribution.
 
     The k-th smallest of n is above the median with the probability that fewer than k of n fair coins fall

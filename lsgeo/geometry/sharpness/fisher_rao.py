@@ -33,6 +33,7 @@ class FisherRaoNorm:
 
     @property
     def norm(self) -> float:
+        """The square root of `squared`."""
         return math.sqrt(self.squared)
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
@@ -62,7 +63,7 @@ def linear_dependence(activations: Any) -> LinearDependence:
       ValueError: if the activations are not finite, or have fewer than two axes.
     """
     given = np.asarray(activations)
-    if given.ndim < 2 or not given.size or given.dtype.kind != "f":
+    if given.ndim < 2 or not given.size or not jnp.issubdtype(given.dtype, jnp.floating):
         raise ValueError(
             f"`activations` must be a real array [N, ..., units]; got {given.dtype}{list(given.shape)}."
         )
@@ -74,7 +75,7 @@ def linear_dependence(activations: Any) -> LinearDependence:
     scaled = rows[:, alive] / norms[alive]
     _, values, vectors = np.linalg.svd(scaled, full_matrices=False)
     # What the activations' own precision leaves, not that of this computation.
-    floor = max(scaled.shape) * np.finfo(given.dtype).eps * values.max(initial=0)
+    floor = max(scaled.shape) * jnp.finfo(given.dtype).eps * values.max(initial=0)
     rank = int(np.sum(values > floor))
     unexplained = np.full(len(norms), np.nan)
     unexplained[alive] = _distances(values, vectors, rank)

@@ -20,6 +20,7 @@ Example:
 
 import functools
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,7 @@ from lsgeo import trees
 from lsgeo.checks import check_same
 from lsgeo.draws import check_draw, random_direction
 
+PyTree = Any
 NORMALIZATIONS = ("filter", "layer", "global", "raw")
 SMALL_LEAVES = ("zero", "keep")
 _STACK = re.compile(r"(.*_)?blocks")
@@ -35,7 +37,9 @@ _NOT_FILTERS = ("bias", "scale", "positions")
 _PROJECTIONS = ("query", "key", "value")
 
 
-def filter_normalized_directions(params, *, key, count=2):
+def filter_normalized_directions(
+    params: PyTree, *, key: jax.Array, count: int = 2
+) -> tuple[PyTree, ...]:
     """Draws random directions in which every filter has the norm of the parameters' filter.
 
     `random_directions` with its defaults.
@@ -60,7 +64,14 @@ def filter_normalized_directions(params, *, key, count=2):
     return random_directions(params, key=key, count=count)
 
 
-def random_directions(params, *, key, count=2, normalization="filter", small_leaves="zero"):
+def random_directions(
+    params: PyTree,
+    *,
+    key: jax.Array,
+    count: int = 2,
+    normalization: str = "filter",
+    small_leaves: str = "zero",
+) -> tuple[PyTree, ...]:
     """Draws random directions and scales them to the parameters: see `normalize_direction`.
 
     Two of them are at right angles on average, and almost so in many dimensions.
@@ -92,7 +103,9 @@ def random_directions(params, *, key, count=2, normalization="filter", small_lea
     )
 
 
-def normalize_direction(direction, params, *, normalization="filter", small_leaves="zero"):
+def normalize_direction(
+    direction: PyTree, params: PyTree, *, normalization: str = "filter", small_leaves: str = "zero"
+) -> PyTree:
     """Scales a direction to the parameters that it is to perturb.
 
     Not for eigenvectors or differences of networks: scaled leaf by leaf, they are neither orthogonal
@@ -133,7 +146,7 @@ def normalize_direction(direction, params, *, normalization="filter", small_leav
     return _normalized(direction, params, normalization, small_leaves)
 
 
-def normalize_filters(direction, params):
+def normalize_filters(direction: PyTree, params: PyTree) -> PyTree:
     """Gives every filter of a direction the norm of the parameters' filter, and zeroes the rest.
 
     That is `normalize_direction` with its defaults.
@@ -156,7 +169,7 @@ def _move_leaf(normalization, small_leaves, path, leaf, direction):
         return direction
     if axes is None or normalization == "layer":
         axes = tuple(range(_is_stacked(path), leaf.ndim))
-    wide = jnp.promote_types(leaf.dtype, jnp.float32)
+    wide = trees.common_dtype(leaf.dtype, jnp.float32)
     raw = _norm(direction.astype(wide), axes)
     unit = direction.astype(wide) / jnp.where(raw == 0, jnp.ones_like(raw), raw)
     return (unit * _norm(leaf.astype(wide), axes)).astype(leaf.dtype)
@@ -176,7 +189,7 @@ def _globally(direction, params, small_leaves):
     return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), direction)
 
 
-def summed_axes(path, leaf):
+def summed_axes(path: tuple, leaf: jax.Array) -> tuple[int, ...] | None:
     """Axes of a leaf that one filter extends over; `normalize_direction` says which leaves have none.
 
     Args:

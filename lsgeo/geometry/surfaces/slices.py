@@ -40,9 +40,33 @@ AHEAD = 8  # calls in the queue; each holds the parameters of `chunk` points per
 PACKED = 2**24
 
 
+class Grid:
+    """What slices and surfaces say of their losses."""
+
+    values: np.ndarray
+
+    @property
+    def num_evaluations(self) -> int:
+        """Number of loss evaluations, the cost."""
+        return self.values.size
+
+    @property
+    def finite_fraction(self) -> float:
+        """Share of grid points whose loss is a finite number."""
+        return float(np.mean(np.isfinite(self.values)))
+
+    def _describe(self, sizes: Sequence[int]) -> str:
+        # Size of the grid, range of the loss, share of points that are not finite.
+        finite = self.values[np.isfinite(self.values)]
+        span = f"loss {finite.min():.3g} to {finite.max():.3g}" if finite.size else "no finite loss"
+        lost = 1 - finite.size / self.values.size
+        holes = f", {lost:.1%} not finite" if lost else ""
+        return f"{type(self).__name__}({' x '.join(map(str, sizes))} points, {span}{holes})"
+
+
 @trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Slice:
+class Slice(Grid):
     """The loss at params + sum_k axes[k][i_k] directions[k].
 
     values[i_0, i_1, ...] is the mean over the batch's examples; NaN and infinities are kept as they came.
@@ -52,18 +76,8 @@ class Slice:
     axes: tuple[np.ndarray, ...]  # one (n_k,) per direction
     values: np.ndarray  # (n_0, n_1, ...)
 
-    @property
-    def num_evaluations(self) -> int:
-        """Number of loss evaluations, the cost of the slice."""
-        return self.values.size
-
-    @property
-    def finite_fraction(self) -> float:
-        """Share of grid points whose loss is a finite number."""
-        return float(np.mean(np.isfinite(self.values)))
-
     def __str__(self) -> str:
-        return describe("Slice", self.values.shape, self.values)
+        return self._describe(self.values.shape)
 
 
 def slice_along(
@@ -117,7 +131,7 @@ def slice_along(
     finished = {} if finished is None else dict(finished)
     check_count(chunk, "chunk")
     check_finished(finished, rows, width)
-    walk = Walk.start(loss, params, batch, directions, chunk=chunk, devices=devices)
+    walk = _Walk.start(loss, params, batch, directions, chunk=chunk, devices=devices)
     points = np.array(list(itertools.product(*grids))).reshape(rows, width, len(grids))
     new = [row for row in range(rows) if row not in finished]
     stream = walk.losses(points[new].reshape(-1, len(grids)))
@@ -134,17 +148,8 @@ def slice_along(
     return Slice(grids, values.reshape([len(grid) for grid in grids]))
 
 
-def describe(name: str, sizes: Sequence[int], values: np.ndarray) -> str:
-    """One line: size of the grid, range of the loss, share of points that are not finite."""
-    finite = values[np.isfinite(values)]
-    span = f"loss {finite.min():.3g} to {finite.max():.3g}" if finite.size else "no finite loss"
-    lost = 1 - finite.size / values.size
-    holes = f", {lost:.1%} not finite" if lost else ""
-    return f"{name}({' x '.join(map(str, sizes))} points, {span}{holes})"
-
-
 @dataclasses.dataclass(frozen=True)
-class Walk:
+class _Walk:
     """A centre and directions, placed where the loss at points around them is evaluated."""
 
     loss: PyTree
@@ -157,7 +162,17 @@ class Walk:
     dtype: np.dtype
 
     @classmethod
-    def start(cls, loss, params, batch, directions, *, chunk, devices):
+    def start(
+        cls,
+        loss: Callable,
+        params: PyTree,
+        batch: PyTree,
+        directions: Sequence[PyTree],
+        *,
+        chunk: int,
+        devices: Sequence[jax.Device] | None,
+    ) -> "_Walk":
+        """Places the arguments of `slice_along`."""
         params, batch, directions = jax.tree.map(jnp.asarray, (params, batch, tuple(directions)))
         space = trees.space_of(params)
         loss = trees.as_pytree(loss, "loss")
@@ -220,7 +235,7 @@ def _over(mesh, function, specs):
 
 def _shifted(centre, directions, points):
     def move(leaf, *along):
-        wide = jnp.promote_types(leaf.dtype, jnp.float32)
+        wide = trees.common_dtype(leaf.dtype, jnp.float32)
         places = points.astype(wide).T.reshape(len(along), -1, *[1] * leaf.ndim)
         steps = [x * d.astype(wide)[None] for x, d in zip(places, along, strict=True)]
         return (leaf.astype(wide)[None] + sum(steps[1:], start=steps[0])).astype(leaf.dtype)

@@ -17,25 +17,28 @@ Example:
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
 from lsgeo.geometry.surfaces._grids import (
     check_directions,
-    check_finished,
     check_grid,
     check_pair,
     second_difference,
 )
-from lsgeo.geometry.surfaces.slices import describe, slice_along
-from lsgeo.operators.evaluation import evaluate as evaluate
+from lsgeo.geometry.surfaces.slices import Grid, slice_along
+
+PyTree = Any
 
 
 @trees.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Surface:
+class Surface(Grid):
     """The loss on a rectangular grid of the plane params + x * d_x + y * d_y.
 
     values[j, i] is the loss at (xs[i], ys[j]), the mean over the batch's examples; NaN and
@@ -47,17 +50,7 @@ class Surface:
     ys: np.ndarray  # (ny,)
     values: np.ndarray  # (ny, nx)
 
-    @property
-    def num_evaluations(self):
-        """Number of loss evaluations, the cost of the surface."""
-        return len(self.xs) * len(self.ys)
-
-    @property
-    def finite_fraction(self):
-        """Share of grid points whose loss is a finite number."""
-        return float(np.mean(np.isfinite(self.values)))
-
-    def non_convex_fraction(self):
+    def non_convex_fraction(self) -> float:
         """Share of interior grid points with a negative discrete Laplacian.
 
         Curvature under the rounding of the five values that it is made of counts as zero.
@@ -81,7 +74,7 @@ class Surface:
         along, floor_y = second_difference(values[:, 1:-1].T, self.ys, eps)
         return float(np.mean(across + along.T < -(floor_x + floor_y.T)))
 
-    def basin_area(self, level):
+    def basin_area(self, level: float) -> float:
         """Share of the rectangle's area where the loss is below a level.
 
         With level = ln(number of classes), the loss of a uniform guess, this is the area that is
@@ -98,25 +91,24 @@ class Surface:
         weights = _share(self.ys)[:, None] * _share(self.xs)[None, :]
         return float(np.sum(weights * (self.values < level)))
 
-    def __str__(self):
-        """One line: size of the grid, range of the loss, share of points that are not finite."""
-        return describe("Surface", (len(self.xs), len(self.ys)), self.values)
+    def __str__(self) -> str:
+        return self._describe((len(self.xs), len(self.ys)))
 
 
 def surface(
-    loss,
-    params,
-    batch,
-    directions,
+    loss: Callable[[PyTree, PyTree], jax.Array],
+    params: PyTree,
+    batch: PyTree,
+    directions: tuple[PyTree, PyTree],
     *,
-    xs,
-    ys,
-    chunk=1,
-    devices=None,
-    finished=None,
-    on_row=None,
-    progress=None,
-):
+    xs: Sequence[float],
+    ys: Sequence[float],
+    chunk: int = 1,
+    devices: Sequence[jax.Device] | None = None,
+    finished: Mapping[int, np.ndarray] | None = None,
+    on_row: Callable[[int, np.ndarray], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Surface:
     """Evaluates the loss on a plane through the parameters.
 
     The value at x = y = 0 is bitwise that of jax.jit(loss)(params, batch), and a grid has the same bits
@@ -148,7 +140,6 @@ def surface(
     """
     xs, ys = check_grid(xs, "xs"), check_grid(ys, "ys")
     check_pair(directions)
-    check_finished({} if finished is None else finished, len(ys), len(xs))
     along_x, along_y = directions
     check_directions(directions, params)
     found = slice_along(

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
@@ -84,7 +85,8 @@ def plane_of(values: Any, neighbours: int) -> np.ndarray:
     if neighbours not in STEPS:
         raise ValueError(f"`neighbours` must be 4 or 8; got {neighbours!r}.")
     values = np.asarray(getattr(values, "values", values))
-    if values.ndim != 2 or not values.size or values.dtype.kind not in "iuf":
+    real = any(jnp.issubdtype(values.dtype, kind) for kind in (jnp.floating, jnp.integer))
+    if values.ndim != 2 or not values.size or not real:
         raise ValueError(
             f"`values` must be real numbers [ny, nx]; got {values.dtype} of shape {values.shape}."
         )

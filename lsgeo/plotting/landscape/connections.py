@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress
 
@@ -26,7 +27,7 @@ class Ends(Protocol):
     residuals: np.ndarray  # (m, 2)
 
 
-def loss_profiles(profiles: Mapping[str, Profile], ax, *, arm: str) -> None:
+def loss_profiles(profiles: Mapping[str, Profile], ax: Axes, *, arm: str) -> None:
     """Draws the loss along paths between the same two networks, one line style per path.
 
     Losses that are not finite leave a gap.
@@ -37,7 +38,7 @@ def loss_profiles(profiles: Mapping[str, Profile], ax, *, arm: str) -> None:
       arm: kind of network, which gives the colour.
 
     Raises:
-      ValueError: for an unknown arm, no path or too many, or no positive loss at all.
+      ValueError: for no path or too many, or no positive loss at all.
     """
     if not 0 < len(profiles) <= len(_LINES):
         raise ValueError(f"`profiles` must hold 1 to {len(_LINES)} paths; got {len(profiles)}.")
@@ -55,7 +56,7 @@ def loss_profiles(profiles: Mapping[str, Profile], ax, *, arm: str) -> None:
     _legend_below(ax)
 
 
-def curvature_profile(curvatures: Mapping[str, Ends], ax) -> None:
+def curvature_profile(curvatures: Mapping[str, Ends], ax: Axes) -> None:
     """Draws the highest and the lowest Hessian eigenvalue along one path per kind of network.
 
     Bars are the residuals, within which an eigenvalue lies; around zero the axis is linear.
@@ -65,7 +66,7 @@ def curvature_profile(curvatures: Mapping[str, Ends], ax) -> None:
       ax: matplotlib Axes; its y axis becomes logarithmic on both sides of a stretch around zero.
 
     Raises:
-      ValueError: for an unknown arm or no path.
+      ValueError: for no path.
     """
     if not curvatures:
         raise ValueError("`curvatures` must hold at least one CurveCurvature; got none.")

@@ -35,7 +35,7 @@ def curvature_maps(maps: Mapping[str, Map], axes: Sequence, *, num_classes: int 
       num_classes: number of classes of the task; None where there is no loss of guessing.
 
     Raises:
-      ValueError: for an unknown arm, or another number of axes.
+      ValueError: for another number of axes.
     """
     if len(axes) != len(maps):
         raise ValueError(f"`axes` must be one per map; got {len(axes)} for {len(maps)}.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, label_ends
 
@@ -17,7 +18,7 @@ class Line(Protocol):
 
 def loss_lines(
     lines: Mapping[str, Sequence[Line]],
-    ax,
+    ax: Axes,
     *,
     num_classes: int | None,
     unit: str = "filter norms",
@@ -34,7 +35,7 @@ def loss_lines(
       unit: what a step of 1 along the direction is.
 
     Raises:
-      ValueError: for an unknown arm, no arm, an arm without a line, or no finite loss at all.
+      ValueError: for no arm, an arm without a line, or no finite loss at all.
     """
     if not lines or not all(lines.values()):
         raise ValueError("`lines` must hold at least one arm, each with a line; got none.")

@@ -48,7 +48,7 @@ def surface_pair(
       points: arm -> [m, 2], where networks lie: the centre, then others, which get circles.
 
     Raises:
-      ValueError: for an unknown arm, another number of axes, or no positive loss at all.
+      ValueError: for another number of axes, or no positive loss at all.
     """
     if len(axes) != len(surfaces):
         raise ValueError(f"`axes` must be one per surface; got {len(axes)} for {len(surfaces)}.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
@@ -22,7 +23,7 @@ class Tree(Protocol):
 def nested_values(
     values: Mapping[str, Sequence[Sequence[float]]],
     intervals: Mapping[str, tuple[float, float, float]],
-    ax,
+    ax: Axes,
     *,
     label: str,
     unit: str,
@@ -38,9 +39,6 @@ def nested_values(
       ax: matplotlib Axes.
       label: name of the figure, the title.
       unit: its unit.
-
-    Raises:
-      ValueError: for an unknown arm.
     """
     centres, lost = [], 0
     for rank, (arm, networks) in enumerate(values.items()):
@@ -68,7 +66,7 @@ def nested_values(
     dress(ax, x="", y=unit)
 
 
-def merge_tree_branches(tree: Tree, ax, *, arm: str, top: float) -> None:
+def merge_tree_branches(tree: Tree, ax: Axes, *, arm: str, top: float) -> None:
     """Draws the minima of a surface as branches that end where they join a lower one.
 
     A branch rises from the loss of its minimum to the saddle, where it turns to the minimum that it joins;
@@ -79,9 +77,6 @@ def merge_tree_branches(tree: Tree, ax, *, arm: str, top: float) -> None:
       ax: matplotlib Axes; its loss axis is logarithmic where walls of over 100 nats would hide the minima.
       arm: the network.
       top: largest loss of the surface.
-
-    Raises:
-      ValueError: for an unknown arm.
     """
     style = arm_style(arm)
     order = _layout(tree.joins, tree.deaths)
@@ -107,15 +102,12 @@ def merge_tree_branches(tree: Tree, ax, *, arm: str, top: float) -> None:
     dress(ax, x="minima of the plane with most of them", y="loss (nats per example)")
 
 
-def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax) -> None:
+def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax: Axes) -> None:
     """Draws every minimum that joins another one: its loss, and the factor to climb to its saddle.
 
     Args:
       trees: arm -> merge trees of losses, positive, one per plane.
       ax: matplotlib Axes; barriers are on a logarithmic axis, losses too where they range over a factor of 20.
-
-    Raises:
-      ValueError: for an unknown arm.
     """
     shown = 0
     for rank, (arm, found) in enumerate(trees.items()):
@@ -161,15 +153,14 @@ def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax) -> None:
     )
 
 
-def minima_against_null(counts: Mapping[str, Sequence[tuple[float, Sequence[float]]]], ax) -> None:
+def minima_against_null(
+    counts: Mapping[str, Sequence[tuple[float, Sequence[float]]]], ax: Axes
+) -> None:
     """Draws the number of persistent minima of each plane over the range of its random fields.
 
     Args:
       counts: arm -> plane -> (of the surface, of the fields); planes that are NaN are left out.
       ax: matplotlib Axes.
-
-    Raises:
-      ValueError: for an unknown arm.
     """
     place, ticks = 0, []
     for arm, planes in counts.items():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -52,7 +53,7 @@ def trajectory_planes(
       axes: matplotlib Axes of one figure.
 
     Raises:
-      ValueError: for an unknown arm, or lists of different lengths.
+      ValueError: for lists of different lengths.
     """
     if not len(trajectories) == len(surfaces) == len(axes):
         raise ValueError(
@@ -83,15 +84,12 @@ def trajectory_planes(
         _color_bar(drawn, axes)
 
 
-def trajectory_losses(trajectory: Trajectory, ax) -> None:
+def trajectory_losses(trajectory: Trajectory, ax: Axes) -> None:
     """Draws the loss of the checkpoints, and that of their projections on the plane, against the step.
 
     Args:
       trajectory: Trajectory.
       ax: matplotlib Axes; its y axis becomes logarithmic.
-
-    Raises:
-      ValueError: for an unknown arm.
     """
     style = arm_style(trajectory.arm)
     for losses, line, name, color in (
@@ -106,7 +104,7 @@ def trajectory_losses(trajectory: Trajectory, ax) -> None:
     ax.legend(fontsize=SMALL_SIZE, frameon=False, labelcolor="linecolor", handlelength=3)
 
 
-def variance_shares(shares: Sequence[float], walk: Sequence[float], ax, *, arm: str) -> None:
+def variance_shares(shares: Sequence[float], walk: Sequence[float], ax: Axes, *, arm: str) -> None:
     """Draws the share of the variance of each principal component beside that of a random walk.
 
     Args:
@@ -114,9 +112,6 @@ def variance_shares(shares: Sequence[float], walk: Sequence[float], ax, *, arm: 
       walk: of a random walk of as many points, from `lsgeo.geometry.random_walk_shares`.
       ax: matplotlib Axes; its y axis becomes logarithmic.
       arm: kind of network, which gives the colour.
-
-    Raises:
-      ValueError: for an unknown arm.
     """
     style = arm_style(arm)
     places = np.arange(1, min(len(shares), NUM_SHARES) + 1)

@@ -95,7 +95,7 @@ def test_a_run_that_stays_or_diverges_is_counted_and_is_no_escape():
 
 
 def test_a_convolution_is_stepped_from_the_host_with_the_same_result(monkeypatch):
-    batch = {"x": jax.random.normal(jax.random.key(1), (12, 3)), "y": jnp.arange(12) / 12.0}
+    batch = {"x": jax.random.normal(jax.random.key(1), (12, 3)), "y": jnp.arange(12.0) / 12}
 
     def dense(w, b):
         return jnp.mean((jnp.tanh(b["x"] @ w).sum(-1) - b["y"]) ** 2)

@@ -29,7 +29,8 @@ def grows(transformation, curvature, start, num_steps=4000):
     # A loop of Optax's own on 1/2 curvature w^2; the start is far below Adam's eps.
     def step(carry, _):
         w, state = carry
-        update, state = transformation.update(curvature * w, state, w)
+        with jax.numpy_dtype_promotion("standard"):  # inside Optax
+            update, state = transformation.update(curvature * w, state, w)
         return (w + update, state), jnp.abs(w)
 
     w = jnp.asarray(start)
