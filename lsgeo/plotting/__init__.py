@@ -14,7 +14,6 @@ A label has one colour, one marker and one line style in every figure: those tha
 or spare ones.
 """
 
-from lsgeo.plotting._arms import ARMS
 from lsgeo.plotting.critical import index_against_loss, kinds_of_points
 from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
 from lsgeo.plotting.densities import spectral_densities
@@ -49,7 +48,7 @@ from lsgeo.plotting.representations import (
 )
 from lsgeo.plotting.sharpness import sharpness_battery
 from lsgeo.plotting.speeds import stable_rates, steps_by_rate
-from lsgeo.plotting.style import Style, arm_style, new_figure, save_svg, to_svg
+from lsgeo.plotting.style import ARMS, Style, arm_style, css_variable, new_figure, save_svg, to_svg
 
 __all__ = [
     "ARMS",
@@ -59,6 +58,7 @@ __all__ = [
     "Trajectory",
     "arm_style",
     "branch_strength",
+    "css_variable",
     "curvature_maps",
     "curvature_profile",
     "deletions",

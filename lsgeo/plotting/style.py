@@ -29,7 +29,7 @@ class Style:
 
 
 # Styles by label. Who declares arms puts theirs here; other labels take the next spare one.
-ARMS: dict[str, Style] = {}
+ARMS: dict[str, Style] = {"network": Style("#6a3d9a", "D", "-")}  # one that has no twin
 _SPARE = [
     Style(to_hex(f"C{k % 10}"), "osD^vPX"[k % 7], ("-", "--", "-.", ":")[k % 4]) for k in range(140)
 ]

@@ -8,7 +8,7 @@ import re
 import jinja2
 from markupsafe import Markup
 
-from lsgeo import study
+from lsgeo import plotting, study
 from lsgeo.study.page import words
 from lsgeo.study.page.content import ReportContent
 from lsgeo.study.page.glossary import GLOSSARY
@@ -42,6 +42,7 @@ def render(content: ReportContent) -> str:
         "number": words.number,
         "factor": words.factor,
         "probability": words.probability,
+        "variable": plotting.css_variable,
         "css": _CLASSES.__getitem__,
         "shape": _DECISION_SHAPES.__getitem__,
     }
@@ -50,6 +51,7 @@ def render(content: ReportContent) -> str:
     images = [_image(figure, place) for place, figure in enumerate(figures, 1)]
     return environment.get_template("page.html.jinja").render(
         content=content,
+        arms=study.ARMS.values(),
         counts={name: sum(v.decision == name for v in primary) for name in study.VERDICTS},
         words=words,
         strips=strips,
