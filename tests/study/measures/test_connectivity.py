@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lsgeo import geometry, models
-from lsgeo.study import metrics
+from lsgeo.study import measures
 from lsgeo.study.measures.landscape import connectivity
 
 KEY = jax.random.key(0)
@@ -22,7 +22,7 @@ def subject(retrained, loss=None, skip="none"):
     batch = {"image": IMAGES, "label": models.Logits(model)(params, {"image": IMAGES}).argmax(1)}
     rest = 3, "end", KEY, lambda k: retrained(model, params) if k == 1 else None
     loss = loss or models.CrossEntropy(model)
-    return metrics.Subject(model, {}, params, loss, batch, batch, *rest)
+    return measures.Subject(model, {}, params, loss, batch, batch, *rest)
 
 
 @pytest.fixture(autouse=True)

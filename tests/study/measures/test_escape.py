@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from lsgeo import geometry, models
-from lsgeo.study import metrics
+from lsgeo.study import measures
 from lsgeo.study.measures.landscape import escape
 
 KEY = jax.random.key(0)
@@ -19,7 +19,7 @@ BATCH = {"image": INPUTS, "label": LABELS}
 
 def subject(skip, batch=BATCH, **options):
     model = models.MLP(depth=2, width=4, num_classes=10, skip=skip, **options)
-    return metrics.Subject(
+    return measures.Subject(
         model, {}, None, models.CrossEntropy(model), batch, batch, 10, "init", KEY, lambda k: None
     )
 

@@ -8,7 +8,7 @@ import pytest
 from lsgeo import models
 from lsgeo.models import skips
 from lsgeo.models.skips import registry
-from lsgeo.study import metrics
+from lsgeo.study import measures
 from lsgeo.study.measures.signals import gates
 
 KEY = jax.random.key(0)
@@ -24,7 +24,7 @@ def measured(skip, change, depth=3):
         own.update(change(block, own))
     rest = 2, "end", KEY, lambda k: None
     loss = models.CrossEntropy(model)
-    network = metrics.Subject(model, {}, params, loss, BATCH, BATCH, *rest)
+    network = measures.Subject(model, {}, params, loss, BATCH, BATCH, *rest)
     found = gates.GATES.measure(network)
     assert set(found) == set(gates.GATES.columns)
     return found, network

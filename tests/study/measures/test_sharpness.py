@@ -10,7 +10,7 @@ import pytest
 
 import lsgeo
 from lsgeo import models
-from lsgeo.study import metrics
+from lsgeo.study import measures
 
 KEY = jax.random.key(0)
 RANDOM = np.random.default_rng(1)
@@ -32,13 +32,13 @@ WEIGHTS = {"kernel": jnp.asarray(RANDOM.normal(size=(3, 4)))}
 
 
 def subject(model, params, loss):
-    return metrics.Subject(
+    return measures.Subject(
         model, {}, params, loss, BATCH, BATCH, 4, "matched", KEY, lambda number: None
     )
 
 
 def measured(model, params, loss):
-    metric = metrics.METRICS["sharpness"]
+    metric = measures.METRICS["sharpness"]
     found = metric.measure(subject(model, params, loss))
     assert set(found) == set(metric.columns)
     return found
@@ -120,7 +120,7 @@ def test_twins_with_one_key_are_measured_along_the_same_directions(network):
         dataclasses.replace(subject(model, params, models.CrossEntropy(model)), key=key)
         for key in (KEY, jax.random.key(1))
     )
-    measure = metrics.METRICS["sharpness"].measure
+    measure = measures.METRICS["sharpness"].measure
     first, again, another = measure(one), measure(one), measure(other)
     assert first == again
     assert first["filter_radius"] != another["filter_radius"]

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo.study import metrics
+from lsgeo.study import measures
 
 KEY = jax.random.key(0)
 BATCH = {"image": jnp.ones((2, 3))}
@@ -14,10 +14,10 @@ WEIGHTS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.2]])
 
 
 def measured(loss, params):
-    metric = metrics.METRICS["smoothness"]
+    metric = measures.METRICS["smoothness"]
     model = nn.Dense(2, use_bias=False)
     found = metric.measure(
-        metrics.Subject(
+        measures.Subject(
             model, {}, params, loss, BATCH, BATCH, 2, "matched", KEY, lambda number: None
         )
     )

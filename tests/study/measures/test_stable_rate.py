@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lsgeo import models
-from lsgeo.study import metrics
+from lsgeo.study import measures
 from lsgeo.study.measures.landscape import stable_rate
 
 BATCH = {"image": jnp.zeros((2, 1))}
@@ -18,7 +18,7 @@ def measured(curvature):
 
     params = {"w": jnp.ones(1, jnp.float32)}
     rest = 1, "init", jax.random.key(0), lambda k: None
-    network = metrics.Subject(models.MLP(), {}, params, loss, BATCH, BATCH, *rest)
+    network = measures.Subject(models.MLP(), {}, params, loss, BATCH, BATCH, *rest)
     return stable_rate.STABLE_RATE.measure(network)
 
 
