@@ -64,10 +64,10 @@ def test_a_gate_that_sees_nothing_is_the_sigmoid_of_its_bias(skip):
 
 
 def test_free_mixtures_are_multiplied_as_the_network_applies_them():
-    mixes = [jnp.array([[1.0, 2], [0, 1]]), jnp.array([[1.0, 0], [3, 1]])]
+    mixes = [jnp.float32([[1, 2], [0, 1]]), jnp.float32([[1, 0], [3, 1]])]
 
     def change(block, own):
-        return {"mix": mixes[block], "write": jnp.zeros(2)}
+        return {"mix": mixes[block], "write": jnp.zeros(2, jnp.float32)}
 
     found, network = measured("hyper(streams=2)", change, depth=2)
     # Both streams start as x, so that without branches they end as the row sums times x.
