@@ -77,7 +77,10 @@ CASES = {
     # hessian
     "loss is no function": (_loss(3.0), "`loss` must be callable; got float"),
     "loss returns a vector": (_loss(lambda p, b: p["w"][0]), r"`loss` must return a real scalar"),
-    "loss is complex": (_loss(lambda p, b: 1j * jnp.sum(p["w"])), "`loss` .*real scalar.*complex"),
+    "loss is complex": (
+        _loss(lambda p, b: jnp.sum(p["w"]).astype(complex)),
+        "`loss` .*real scalar.*complex",
+    ),
     "loss is an integer": (_loss(lambda p, b: jnp.zeros((), int)), "`loss` .*real scalar.*int"),
     "loss returns a pair": (_loss(lambda p, b: (LOSS(p, b), 1.0)), "`loss` .*real scalar"),
     "loss returns nothing": (_loss(lambda p, b: None), "`loss` .*got nothing"),
@@ -87,7 +90,10 @@ CASES = {
     "params are empty": (_params({}), "`params` is empty"),
     "params have no element": (_params(jnp.zeros((0, 3))), "`params` has no elements"),
     "params are integers": (_params({"w": jnp.arange(3)}), "`params` .*floating.*w is int"),
-    "params are complex": (_params({"w": 1j * jnp.ones(3)}), "`params` .*floating.*w is complex"),
+    "params are complex": (
+        _params({"w": jnp.ones(3, complex)}),
+        "`params` .*floating.*w is complex",
+    ),
     "params are Python numbers": (_params({"w": 1.0}), "`params` .*floating.*w is float"),
     "params hold NaN": (_params({"w": jnp.array([jnp.nan])}), "`params` has a NaN .* in w"),
     "mode is unknown": (
@@ -274,7 +280,7 @@ CASES = {
     "diagonal is infinite": (lambda: OP.precondition(jnp.inf * jnp.ones(3)), "`diagonal` .*finite"),
     "matrix is text": (lambda: lsgeo.dense("abc"), "`matrix` must be an array.*got str"),
     "matrix is ragged": (lambda: lsgeo.dense([[1.0], [1.0, 2.0]]), "`matrix` must be .*got list"),
-    "vector is complex": (lambda: OP @ (1j * jnp.ones(3)), "`v` must be real; got complex128"),
+    "vector is complex": (lambda: OP @ jnp.ones(3, complex), "`v` must be real; got complex128"),
     "sum with a number": (lambda: OP + 3, "`other` must be an operator .*got int.*shift"),
     "difference with text": (lambda: OP - "a", "`other` must be an operator .*got str"),
     "sum of two spaces": (lambda: OP + HUGE, r"`other` must be .*float64\[3\]; got .*\[100000\]"),

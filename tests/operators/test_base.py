@@ -41,7 +41,9 @@ def test_expressions_of_operators_equal_expressions_of_matrices():
 
 def test_preconditioned_operator_is_scaled_by_the_inverse_roots_on_both_sides():
     left, _, a, _ = _pair()
-    diagonal = jax.tree.map(lambda x: x + jnp.arange(x.size).reshape(x.shape), PARAMS)
+    diagonal = jax.tree.map(
+        lambda x: x + jnp.arange(x.size, dtype=x.dtype).reshape(x.shape), PARAMS
+    )
     d = np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(diagonal)])
     expected = a / np.sqrt(np.outer(d, d))
     np.testing.assert_allclose(left.precondition(diagonal).to_dense(), expected, rtol=1e-12)

@@ -161,7 +161,7 @@ def test_nonlinear_product_is_refused():
     ("loss", "params", "message"),
     [
         (lambda p, b: p, jnp.ones(3), "real scalar"),
-        (lambda p, b: jnp.sum(p) * 1j, jnp.ones(3), "real scalar"),
+        (lambda p, b: jnp.sum(p).astype(complex), jnp.ones(3), "real scalar"),
         (lambda p, b: jnp.log(jnp.sum(p)), -jnp.ones(3), "`loss` is nan"),
         (lambda p, b: jnp.sum(p), jnp.arange(3), "floating-point arrays; it is int"),
         (lambda p, b: jnp.sum(p["w"]), {"w": jnp.array([1.0, jnp.nan])}, "NaN or an infinity in w"),
