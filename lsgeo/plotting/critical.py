@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
+from lsgeo.plotting.style import INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, name_arms, write
 
 # Filled markers are critical points.
 MARKERS = {
@@ -107,27 +107,9 @@ def kinds_of_points(counts: Mapping[str, Mapping[str, int]], ax: Axes, *, title:
         values = [numbers.get(kind, 0) for kind in kinds]
         ax.barh(places, values, height=0.9 * height, color=style.color)
         for place, value in zip(places, values, strict=True):
-            ax.annotate(
-                f"{value}",
-                (value, place),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                color=style.color,
-                fontsize=SMALL_SIZE,
-            )
-        ax.annotate(
-            f"{arm} ({sum(values)})",
-            (1, 1),
-            xycoords="axes fraction",
-            xytext=(-2, -12 * rank - 4),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=style.color,
-            fontsize=SMALL_SIZE,
-            fontweight="bold",
-        )
+            spot = value, place
+            write(ax, f"{value}", spot, (3, 0), at="data", va="center", color=style.color)
+    name_arms(ax, {arm: f"{arm} ({sum(numbers.values())})" for arm, numbers in counts.items()})
     ax.set_title(title, fontsize=TEXT_SIZE, color=INK, loc="left")
     largest = max(max(numbers.values(), default=0) for numbers in counts.values())
     ax.set_xlim(0, 1.35 * max(largest, 1))

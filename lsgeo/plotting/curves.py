@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, SymmetricalLogLocator
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, label_ends
+from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, label_ends, write
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,16 +189,9 @@ def _count_missing(values, depths, ax):
             there = int(np.isfinite(seeds).sum())
             if there < seeds.size:
                 missing = True
-                ax.annotate(
-                    f"{there}/{seeds.size}",
-                    (index, 0),
-                    xycoords=("data", "axes fraction"),
-                    xytext=(0, 3 + 10 * rank),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=SMALL_SIZE,
-                    color=arm_style(name).color,
-                )
+                text, color = f"{there}/{seeds.size}", arm_style(name).color
+                looks = {"at": ("data", "axes fraction"), "ha": "center", "color": color}
+                write(ax, text, (index, 0), (0, 3 + 10 * rank), **looks)
     if missing:
         ax.margins(y=0.16)
         _note(ax, "a/b: only a of b seeds reached this loss")

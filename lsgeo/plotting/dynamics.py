@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, name_arms
 
 
 def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> None:
@@ -56,7 +56,7 @@ def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> No
     _title(edge, "1: steps grow on a quadratic")
     _title(values, f"the {entry['top']} highest, the largest in bold")
     _title(distance, "at equal times of training and flow")
-    _name_arms(arms, loss)
+    name_arms(loss, {name: name for name in arms}, down=2)
 
 
 def _draw_arm(entry, style, axes):
@@ -94,19 +94,3 @@ def _note(ax, text):
     ax.annotate(
         text, (0.5, 0.5), xycoords="axes fraction", ha="center", color=FAINT, fontsize=SMALL_SIZE
     )
-
-
-def _name_arms(arms, ax):
-    for rank, name in enumerate(arms):
-        ax.annotate(
-            name,
-            (1, 1),
-            xycoords="axes fraction",
-            xytext=(-2, -12 * rank - 2),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=arm_style(name).color,
-            fontsize=SMALL_SIZE,
-            fontweight="bold",
-        )

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, dress, new_figure
+from lsgeo.plotting.style import FAINT, INK, dress, new_figure, write
 
 FARTHEST = np.log(1e3)  # beyond, an interval would squeeze all others
 MOST_THRESHOLDS = 30.0
@@ -95,16 +95,9 @@ def effect_forest(rows: Sequence[EffectRow], ax: Axes, *, ratios: bool = True) -
     for place, row in enumerate(rows):
         _draw(row, place, ax, (low, high), ratios)
     for text, side in (("← against the hypothesis", "right"), ("as it predicts →", "left")):
-        ax.annotate(
-            text,
-            (_position(0.0, ratios), 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(-4 if side == "right" else 4, 3),
-            textcoords="offset points",
-            ha=side,
-            fontsize=SMALL_SIZE,
-            color=INK,
-        )
+        offset = (-4 if side == "right" else 4, 3)
+        spot = _position(0.0, ratios), 1
+        write(ax, text, spot, offset, at=("data", "axes fraction"), ha=side)
 
 
 def _in_two_lines(label):
@@ -168,17 +161,8 @@ def _unit(row, ratios):
 
 
 def _right_text(ax, place, text):
-    ax.annotate(
-        text,
-        (1, place),
-        xycoords=("axes fraction", "data"),
-        xytext=(8, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=SMALL_SIZE,
-        color=INK,
-        annotation_clip=False,
-    )
+    looks = {"at": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
+    write(ax, text, (1, place), (8, 0), **looks)
 
 
 def _position(value, ratios):

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends, write
 
 
 def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax: Axes) -> None:
@@ -38,9 +38,7 @@ def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax: Axes
         top = int(np.argmax(shares))
         ends.append((top, shares[top], arm, style.color))
     for x, y, arm, color in ends:
-        ax.annotate(
-            arm, (x, y), xytext=(4, 3), textcoords="offset points", color=color, fontsize=SMALL_SIZE
-        )
+        write(ax, arm, (x, y), (4, 3), at="data", color=color)
     ax.set_ylim(bottom=0)
     ax.set_title("rings: binomial law", fontsize=SMALL_SIZE, color=INK, loc="right")
 
@@ -81,14 +79,7 @@ def deletions(
     dress(ax, x="deleted blocks (number)", y="training accuracy (share)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.axhline(chance, color=FAINT, linewidth=0.8)
-    ax.annotate(
-        "chance",
-        (0, chance),
-        xytext=(0, 2),
-        textcoords="offset points",
-        fontsize=SMALL_SIZE,
-        color=INK,
-    )
+    write(ax, "chance", (0, chance), (0, 2), at="data")
     ends = []
     for arm, accuracies, whole in networks:
         style = arm_style(arm)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, write
 
 
 def layer_map(
@@ -53,15 +53,8 @@ def lesion_shares(networks: Sequence[tuple[str, np.ndarray, float, float]], ax: 
         color = arm_style(arm).color
         ax.bar(places, shares, width=width, color=color)
         margin = f" ± {error:.1g}" if np.isfinite(error) and error > 0 else ""
-        ax.annotate(
-            f"{arm}: {depth:.3g}{margin} of {len(shares)} blocks deep",
-            (0, 1),
-            xycoords="axes fraction",
-            xytext=(2, 14 + 12 * (len(networks) - 1 - rank)),
-            textcoords="offset points",
-            color=color,
-            fontsize=SMALL_SIZE,
-        )
+        text = f"{arm}: {depth:.3g}{margin} of {len(shares)} blocks deep"
+        write(ax, text, (0, 1), (2, 14 + 12 * (len(networks) - 1 - rank)), color=color)
     ax.axhline(0, color=INK, linewidth=0.6)
 
 

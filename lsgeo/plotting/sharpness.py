@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress
+from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, name_arms, write
 
 MARGIN = 1.6
 
@@ -66,23 +66,14 @@ def sharpness_battery(arms: Mapping[str, Sequence[Measure]], ax: Axes) -> None:
     ax.axvline(1, color=INK, linewidth=0.9)
     note = "filled: the same after layers are rescaled; open: moves with the rescaling"
     ax.set_title(note, fontsize=SMALL_SIZE, color=INK, loc="left")
-    _legend(styles, ax)
+    name_arms(ax, {name: name for name in arms})
 
 
 def _draw(row, place, units, style, ax):
     unit = units.get(row.measure)
     if unit is None or not _positive(row.value):
-        ax.annotate(
-            f"{row.value:.3g}",
-            (1, place),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            color=style.color,
-            fontsize=SMALL_SIZE,
-            annotation_clip=False,
-        )
+        looks = {"at": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
+        write(ax, f"{row.value:.3g}", (1, place), (4, 0), color=style.color, **looks)
         return
     low, high = ax.get_xlim()
     ends = [_end(row.lower / unit, low, low, high), _end(row.upper / unit, high, low, high)]
@@ -104,19 +95,3 @@ def _end(factor, edge, low, high):
 
 def _positive(value):
     return bool(np.isfinite(value) and value > 0)
-
-
-def _legend(styles, ax):
-    for rank, (name, style) in enumerate(styles.items()):
-        ax.annotate(
-            name,
-            (1, 1),
-            xycoords="axes fraction",
-            xytext=(-2, -12 * rank - 4),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=style.color,
-            fontsize=SMALL_SIZE,
-            fontweight="bold",
-        )

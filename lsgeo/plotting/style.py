@@ -6,13 +6,15 @@ import itertools
 import os
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 INK = "#1b1f24"
 FAINT = "#b9bfc7"
@@ -131,6 +133,28 @@ def dress(ax: Axes, *, x: str, y: str, grid: str = "y") -> None:
         ax.set_axisbelow(True)
 
 
+def write(
+    ax: Axes,
+    text: str,
+    place: tuple,
+    offset: tuple[float, float],
+    *,
+    at: str | tuple[str, str] = "axes fraction",
+    color: str = INK,
+    **options: Any,
+) -> Annotation:
+    """Writes a small text at a place, moved by an offset in points."""
+    looks = {"textcoords": "offset points", "color": color, "fontsize": SMALL_SIZE, **options}
+    return ax.annotate(text, place, xytext=offset, xycoords=at, **looks)
+
+
+def name_arms(ax: Axes, texts: Mapping[str, str], *, down: float = 4) -> None:
+    """Writes a text for each arm, in its colour, under one another in the upper right corner."""
+    for rank, (arm, text) in enumerate(texts.items()):
+        looks = {"ha": "right", "va": "top", "fontweight": "bold", "color": arm_style(arm).color}
+        write(ax, text, (1, 1), (-2, -12 * rank - down), **looks)
+
+
 def label_ends(ax: Axes, labels: list[tuple[float, str, str]]) -> None:
     """Writes labels (y, text, colour) right of the axes at their heights, pushed apart."""
     to_axes = ax.transData + ax.transAxes.inverted()
@@ -140,17 +164,8 @@ def label_ends(ax: Axes, labels: list[tuple[float, str, str]]) -> None:
     gaps = [1.45 * TEXT_SIZE / 72 / inches * (1 + text.count("\n")) for _, text, _ in labels]
     for place, index in zip(_spread(spots, gaps), range(len(labels)), strict=True):
         _, text, color = labels[index]
-        ax.annotate(
-            text,
-            (1, place),
-            xytext=(5, 0),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            va="center",
-            color=color,
-            fontsize=TEXT_SIZE,
-            annotation_clip=False,
-        )
+        looks = {"color": color, "va": "center", "fontsize": TEXT_SIZE, "annotation_clip": False}
+        write(ax, text, (1, place), (5, 0), **looks)
 
 
 def _spread(spots, gaps):

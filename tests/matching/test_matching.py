@@ -2,6 +2,7 @@
 
 import itertools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,7 +62,7 @@ def test_planted_permutation_is_recovered_with_starts_that_fail_one_by_one(netwo
         found = match_weights(groups, params, moved, key=KEY, num_starts=4)
         for mine, theirs in zip(found.permutations, permutations, strict=True):
             np.testing.assert_array_equal(theirs[mine], np.arange(WIDTH))
-        jax.tree.map(np.testing.assert_array_equal, found.params, params)
+        chex.assert_trees_all_equal(found.params, params)
         assert found.distance == 0 and found.distance_before > 1 and found.converged
         ends += found.distances.tolist()
     assert min(ends) == 0

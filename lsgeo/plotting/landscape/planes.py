@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, write
 
 NUM_LEVELS = 24
 EDGE = "#101010"  # on the colour map, whose colours no scheme of the page changes
@@ -75,16 +75,7 @@ def surface_pair(
 
 
 def _caption(ax, text):
-    ax.annotate(
-        text,
-        (0.5, 1),
-        xytext=(0, 5),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        color=INK,
-        fontsize=SMALL_SIZE,
-    )
+    write(ax, text, (0.5, 1), (0, 5), ha="center")
 
 
 def _range_of(plane):

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
+from lsgeo.plotting.style import FAINT, INK, TEXT_SIZE, arm_style, dress, write
 
 WALL = 100.0
 
@@ -125,17 +125,8 @@ def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax: Axes) -> None:
             markerfacecolor="none",
             color=style.color,
         )
-        ax.annotate(
-            f"{arm}: {kept.sum()} on {len(found)} planes",
-            (0.02, 0.98),
-            xycoords="axes fraction",
-            xytext=(0, -12 * rank),
-            textcoords="offset points",
-            va="top",
-            color=style.color,
-            fontsize=SMALL_SIZE,
-            fontweight="bold",
-        )
+        text, looks = f"{arm}: {kept.sum()} on {len(found)} planes", {"fontweight": "bold"}
+        write(ax, text, (0.02, 0.98), (0, -12 * rank), va="top", color=style.color, **looks)
     if shown:
         low, high = ax.get_xlim()
         if not 0 < low < high < 20 * low:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
+from lsgeo.plotting.style import INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, write
 
 PATH = "#ffffff"  # on the colour map, whose colours no scheme of the page changes
 EDGE = "#101010"
@@ -135,16 +135,8 @@ def _draw_path(one, ax):
     ax.scatter(xs, ys, s=sizes, color=PATH, edgecolors=EDGE, linewidths=0.7, zorder=3)
     ax.plot(xs[-1], ys[-1], marker="P", markersize=8, color=PATH, markeredgecolor=EDGE, zorder=4)
     outwards = np.sign(xs[0] - xs[-1])
-    start = ax.annotate(
-        "start",
-        (xs[0], ys[0]),
-        xytext=(-7 * outwards, 0),
-        textcoords="offset points",
-        ha="right" if outwards > 0 else "left",
-        va="center",
-        fontsize=SMALL_SIZE,
-        color=PATH,
-    )
+    looks = {"ha": "right" if outwards > 0 else "left", "va": "center", "color": PATH}
+    start = write(ax, "start", (xs[0], ys[0]), (-7 * outwards, 0), at="data", **looks)
     start.set_path_effects([withStroke(linewidth=2, foreground=EDGE)])
 
 

@@ -1,5 +1,6 @@
 """Oracle: the norm of each filter, taken by hand over explicit slices of every kernel layout."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,7 +94,7 @@ def test_twins_with_other_weights_and_further_leaves_get_the_same_raw_direction(
     twin = {**parameters(seed=9), "another": {"kernel": jnp.ones((2, 2))}}
     one, other = random_direction(parameters(), key=key), random_direction(twin, key=key)
     del other["another"]
-    assert jax.tree.all(jax.tree.map(np.array_equal, one, other))
+    chex.assert_trees_all_equal(one, other)
 
 
 def test_independent_directions_are_nearly_orthogonal_and_equal_keys_give_equal_directions():

@@ -1,5 +1,6 @@
 """Both ends of the spectrum over a plane: a quartic in closed form, rectangular, resumed, with a hole."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,7 +37,9 @@ def found():
 
 
 def test_map_of_a_quartic_is_the_truth_at_every_point_of_a_rectangle(found):
-    assert found.lowest.shape == found.losses.shape == (2, 3) and found.residuals.shape == (2, 3, 2)
+    chex.assert_shape(
+        [found.lowest, found.highest, found.losses, found.residuals], [*[(2, 3)] * 3, (2, 3, 2)]
+    )
     for j, y in enumerate(YS):
         for i, x in enumerate(XS):
             point = CENTRE + x * PAIR[0] + y * PAIR[1]
@@ -56,7 +59,7 @@ def test_resumed_map_is_bitwise_the_fresh_one_and_compiles_no_product(found):
     mapped(ys=YS[:1], on_row=rows.__setitem__)
     before = base._flat_product._cache_size()
     again = mapped(finished=rows, progress=lambda *step: steps.append(step))
-    jax.tree.map(np.testing.assert_array_equal, again, found)
+    chex.assert_trees_all_equal(again, found)
     assert steps == [(3, 6), (4, 6), (5, 6), (6, 6)]
     assert base._flat_product._cache_size() == before
 

@@ -1,5 +1,6 @@
 """Minima and barriers by hand, and their null: sign-symmetric fields give uniform p-values."""
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_the_null_does_not_ask_for_the_scale_of_the_loss():
     one, other = (
         terrain.persistence_null(v, key=KEY, num_fields=9) for v in (values, np.exp(9 * values))
     )
-    jax.tree.map(np.testing.assert_array_equal, one, other)
+    chex.assert_trees_all_equal(one, other)
 
 
 def test_a_bowl_has_fewer_minima_than_its_null_and_a_plain_with_equal_pits_has_more():
