@@ -20,9 +20,7 @@ class Keeps(NamedTuple):
     """What an operator keeps on the device, and what one product runs there."""
 
     arrays: list[Any]  # between products
-    programs: list[
-        tuple[Any, tuple]
-    ]  # compiled functions with their arguments, one after the other
+    programs: list[tuple[Any, tuple]]  # compiled functions with their arguments, in turn
     batch_bytes: int = 0  # of the largest batch that is sent for a product
 
 

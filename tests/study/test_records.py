@@ -1,0 +1,88 @@
+"""Measures, arms and claims are declared once: what one declares is found, and what clashes is refused."""
+
+import dataclasses
+
+import pytest
+
+from configs import study_standard
+from lsgeo import study
+from lsgeo.study import ARMS, CLAIMS, MEASURES, arms, plan
+from lsgeo.study.claims import check_claims
+from lsgeo.study.contrasts.paired import Difference
+from lsgeo.study.measures.records import Column, Measure, registry
+
+DESIGNS = plan._designs(study_standard.get_config())
+COLUMNS = [(m, column) for m in MEASURES.values() for column in m.columns]
+
+
+def about(column, reading, **changes):
+    """A claim on one column."""
+    hypothesis = study.Hypothesis(
+        "C99a", "It differs", Difference(column), "it", "it does not", readings=(reading,)
+    )
+    hypothesis = dataclasses.replace(hypothesis, **changes)
+    return study.Claim("C99", "It", "It differs", (hypothesis,), "Twins.", "Much.")
+
+
+@pytest.mark.parametrize(("measure", "column"), COLUMNS, ids=lambda x: x.name)
+def test_a_claim_on_any_column_that_is_measured_has_the_measure_scheduled(measure, column):
+    claim = about(column.name, column.readings[0])
+    check_claims([claim])
+    wanted = plan._wanted([claim], DESIGNS)
+    assert any(columns & set(measure.names) for columns in wanted.values())
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        (about("sharpnes", "matched"), "reads the column 'sharpnes' at matched, which no measure"),
+        (about("index", "init"), "`contrast` of C99a reads the column 'index' at init, which no"),
+        (about("index", "matched", arms=(("plain", "skip"),)), "`arms` of C99a hold 'skip'"),
+    ],
+)
+def test_a_claim_that_no_study_could_answer_is_refused_in_one_sentence(claim, text):
+    with pytest.raises(ValueError, match=text):
+        check_claims([*CLAIMS, claim])
+
+
+def test_two_hypotheses_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="`name` 'C1a' is that of two hypotheses"):
+        check_claims([*CLAIMS, CLAIMS[0]])
+
+
+def test_a_measure_that_is_listed_twice_and_two_that_fill_one_column_are_refused():
+    one = Measure("one", (Column("x", ("init",)),))
+    with pytest.raises(ValueError, match="`measures` hold 'one' twice"):
+        registry((one, one))
+    other = Measure("other", (Column("x", ("init", "end")),))
+    with pytest.raises(ValueError, match="'one' and 'other' both fill the column 'x' at init"):
+        registry((one, other))
+    assert list(registry((one, Measure("other", (Column("x", ("end",)),))))) == ["one", "other"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"skip": "identitty"}, "Unknown skip: 'identitty'"),
+        ({"initializer": "eye"}, "`initializer` of the arm residual is 'eye'. Choose from: he"),
+    ],
+)
+def test_an_arm_of_an_unknown_skip_type_or_initialiser_is_refused(changes, text):
+    with pytest.raises(ValueError, match=text):
+        dataclasses.replace(ARMS["residual"], **changes)
+
+
+def test_two_arms_of_one_label_are_refused():
+    twin = dataclasses.replace(ARMS["residual"], name="twin", folder="twin")
+    with pytest.raises(ValueError, match="`label` 'skip' is that of two arms"):
+        arms._registry((ARMS["residual"], twin))
+
+
+def test_a_claim_whose_arms_no_family_has_is_said_to_be_unanswered():
+    claim = about("index", "matched", arms=(("halved", "mhc"),))
+    small = [dataclasses.replace(design, arms=("plain", "residual")) for design in DESIGNS]
+    text = study.untested(claim.hypotheses[0], small)
+    assert text == "no family of this study has networks with the arms halved and mhc"
+    blind = [dataclasses.replace(design, columns=frozenset()) for design in DESIGNS]
+    text = study.untested(about("index", "matched").hypotheses[0], blind)
+    assert text == "no run of this study measures index"
