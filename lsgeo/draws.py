@@ -30,6 +30,11 @@ def random_direction(params, *, key):
     return jax.tree_util.tree_map_with_path(draw, params)
 
 
+def named(key: jax.Array, name: str) -> jax.Array:
+    """The key that a name has under a key: the same in every process, and whatever else is drawn."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
 def generator(key: jax.Array) -> np.random.Generator:
     """NumPy's generator seeded by a key, for draws on the host that nothing is compiled for."""
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel().tolist())

@@ -1,0 +1,27 @@
+"""How far an experiment is, and what it ends with, for whoever listens."""
+
+from collections.abc import Callable, Iterable
+
+from lsgeo import runs
+
+Progress = Callable[..., None]  # progress(done, total, text)
+
+
+class Steps:
+    """Counts the steps of an experiment; without a listener nothing is said."""
+
+    def __init__(self, progress: Progress | None, total: int):
+        self.progress, self.total, self.done = progress, total, 0
+
+    def __call__(self, text: str) -> None:
+        """Ends a step."""
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self.total, text)
+
+
+def report(progress: Progress | None, opened: runs.Run, lines: Iterable[str]) -> None:
+    """Prints the results of a run and where they lie; nothing where no one listens."""
+    if progress is not None:
+        print(*lines, sep="\n")
+        print(f"results in {opened.path / 'arrays'}, figures in {opened.path / 'figures'}")

@@ -1,0 +1,61 @@
+"""Which trained networks an experiment looks at: those that are given, or variants that it trains."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from experiments import train
+from experiments.common.network import choose_checkpoints
+from lsgeo import runs, study
+
+
+def given(config: Any) -> dict[str, str]:
+    """The training runs of a comparison, "run" and, if there is one, "twin"."""
+    return {side: path for side in ("run", "twin") if (path := getattr(config, side))}
+
+
+def check_given(config: Any) -> None:
+    """Raises a ValueError for a twin without a run, or a skip where the arms choose it."""
+    if config.twin and not config.run:
+        raise ValueError(f"`twin` is {config.twin!r}, but `run` is empty. Give both, or neither.")
+
+
+def changes(arm: study.Arm) -> dict[str, str]:
+    """The fields of a training's configuration that an arm chooses."""
+    return {"skip": arm.skip, **({"initializer": arm.initializer} if arm.initializer else {})}
+
+
+def trained(
+    opened: runs.Run, network: Any, variants: Mapping[str, Mapping[str, Any]], progress=None
+) -> dict[str, pathlib.Path]:
+    """Trains variants of a configuration into WORKDIR/train/NAME; those that have ended are left alone.
+
+    Args:
+      opened: the run.
+      network: configuration of experiments.train.
+      variants: name -> the fields that it changes.
+      progress: progress(step, max_steps, text) of each training.
+
+    Returns:
+      The training run of each variant.
+    """
+    paths = {name: opened.path / "train" / name for name in variants}
+    for name, fields in variants.items():
+        train.run(dataclasses.replace(network, **fields), paths[name], progress)
+    return paths
+
+
+def common_checkpoints(config: Any) -> list[str]:
+    """The checkpoints of `run` that a configuration takes; with a twin, those that both have."""
+    wanted = tuple(config.checkpoints)
+    names = choose_checkpoints(config.run, wanted)
+    if not config.twin:
+        return names
+    both = [name for name in names if name in choose_checkpoints(config.twin, wanted)]
+    if not both:
+        raise ValueError(
+            f"`run` {config.run} and `twin` {config.twin} have no checkpoint in common; compare them at "
+            "another one, such as 'end'."
+        )
+    return both
