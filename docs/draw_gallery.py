@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from experiments import _main
+from experiments.common.launch import Progress
 
 PICTURES = pathlib.Path(__file__).parent / "gallery"
 ROOT = "runs/gallery"
@@ -58,7 +58,7 @@ class Entry:
         for name, value in self.options.items():
             setattr(config, name, _placed(value, root))
         print(self.command, file=sys.stderr)
-        experiment.run(config, root / self.name, progress=_main.Progress())
+        experiment.run(config, root / self.name, progress=Progress())
         for figure, picture in zip(self.figures, self.pictures, strict=True):
             source = root / self.name / "figures" / f"{figure}.svg"
             shutil.copyfile(source, PICTURES / f"{picture}.svg")

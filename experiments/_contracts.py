@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments import _network
+from experiments.common.network import load_network
 from lsgeo import runs, study
 
 _LEAVES = ("equal_leaves", "different_leaves", "own_leaves", "missing_leaves")
@@ -67,7 +67,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     if opened.has("contract"):
         return opened
     sides = config.run, config.reference
-    networks = [_network.load(side, "init", config.num_examples) for side in sides]
+    networks = [load_network(side, "init", config.num_examples) for side in sides]
     starts = [
         study.Start(arm, network.predict, network.params)
         for arm, network in zip(config.arms, networks, strict=True)
@@ -136,6 +136,6 @@ def sentence(pairs: Sequence[Pair]) -> str:
 
 def _loss(run, config):
     try:
-        return _network.load(run, config.checkpoint, config.num_examples).value()
+        return load_network(run, config.checkpoint, config.num_examples).value()
     except ValueError:  # It never got there.
         return math.nan

@@ -5,19 +5,10 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from experiments import (
-    _contracts,
-    _job_configs,
-    _needs,
-    _options,
-    measure,
-    saddles,
-    spectrum,
-    surface,
-    train,
-)
+from experiments import _contracts, _job_configs, _needs, measure, saddles, spectrum, surface, train
 from experiments._family import Family
 from experiments._job_configs import matched_name as matched_name
+from experiments.common.options import model_options
 from lsgeo import study
 
 _EXPERIMENTS = {
@@ -185,7 +176,7 @@ def contracts(cells: Sequence[Cell], matched_loss: float) -> list[Job]:
 def _twins(settings, norm, depth, arms, seed):
     return study.Twins(
         settings.model,
-        _options.model_options(settings, depth=depth, norm=norm),
+        model_options(settings, depth=depth, norm=norm),
         arms=arms,
         seed=seed,
         dataset=settings.dataset,

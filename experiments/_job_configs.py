@@ -3,7 +3,8 @@
 import dataclasses
 import math
 
-from experiments import _contracts, _options, measure, saddles, spectrum, surface, train
+from experiments import _contracts, measure, saddles, spectrum, surface, train
+from experiments.common.options import model_fields
 from lsgeo import study, training
 
 
@@ -120,5 +121,5 @@ def _network(cell):
     return {
         **{name: getattr(s, name) for name in names},
         **{name: getattr(twins, name) for name in ("dataset", "num_train", "data_seed", "seed")},
-        **_options.model_fields(twins.model, twins.arm_options(cell.arm.name)),
+        **model_fields(twins.model, twins.arm_options(cell.arm.name)),
     }

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from experiments import _figures
+from experiments.common.figures import save_figure
 from lsgeo import geometry, plotting, runs
 
 PATHS = {
@@ -45,4 +45,4 @@ def draw(opened: runs.Run, arm: str) -> None:
     profiles = {title: load_barrier(opened, name) for name, title in PATHS.items()}
     plotting.loss_profiles(profiles, left, arm=arm)
     plotting.curvature_profile({arm: load_curvature(opened)}, right)
-    _figures.save(opened, "connectivity", figure)
+    save_figure(opened, "connectivity", figure)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import _network
+from experiments.common.network import Network
 from lsgeo import geometry, models, trees
 
 # What a step of 1 along the first direction is.
@@ -48,7 +48,7 @@ def is_sample(config: Any) -> bool:
     return config.directions != "eigenvectors" and num_planes(config) > 1
 
 
-def layouts(config: Any, network: _network.Network, loss: Any, others: list[Any]) -> list[Layout]:
+def layouts(config: Any, network: Network, loss: Any, others: list[Any]) -> list[Layout]:
     """Makes the directions of all planes; twins of one seed get the same random draws.
 
     `others` are the parameters that "other" and "three" lead to, or the trajectory of "pca".
@@ -75,13 +75,13 @@ def layouts(config: Any, network: _network.Network, loss: Any, others: list[Any]
     return [Layout((first, _beside(first, network.params, key)), points, facts) for key in keys]
 
 
-def chance_loss(network: _network.Network) -> float:
+def chance_loss(network: Network) -> float:
     """The loss of a uniform guess; NaN where the loss is of no guess."""
     guesses = network.config.loss == "cross_entropy"
     return math.log(network.num_classes) if guesses else math.nan
 
 
-def policy_loss(network: _network.Network, policy: str) -> Any:
+def policy_loss(network: Network, policy: str) -> Any:
     """The loss with batch norm as `policy` says, at every point of the grid.
 
     Raises:

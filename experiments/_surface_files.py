@@ -5,7 +5,8 @@ import math
 import numpy as np
 from scipy import stats
 
-from experiments import _figures, _surface
+from experiments import _surface
+from experiments.common.figures import save_figure
 from lsgeo import geometry, plotting, runs
 
 
@@ -114,7 +115,7 @@ def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
         figure, ax = plotting.new_figure()
         lines = {arms[prefix]: load_lines(opened, prefix) for prefix in prefixes}
         plotting.loss_lines(lines, ax, num_classes=num_classes, unit=unit)
-        _figures.save(opened, "lines", figure)
+        save_figure(opened, "lines", figure)
         return
     planes = {arms[prefix]: load_surfaces(opened, prefix) for prefix in prefixes}
     for k in range(_surface.num_planes(config)):
@@ -129,4 +130,4 @@ def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
                 arms[prefix]: opened.load(f"{prefix}plane_{k}")["points"] for prefix in prefixes
             },
         )
-        _figures.save(opened, f"surface_{k}", figure)
+        save_figure(opened, f"surface_{k}", figure)

@@ -17,7 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import _main, _network, _paths
+from experiments import _paths
+from experiments.common.launch import launch
+from experiments.common.network import load_network
 from lsgeo import geometry, models, runs, trees
 
 
@@ -108,7 +110,7 @@ class _Pair:
 
     def __init__(self, config):
         load = functools.partial(
-            _network.load, checkpoint=config.checkpoint, num_examples=config.num_examples
+            load_network, checkpoint=config.checkpoint, num_examples=config.num_examples
         )
         self.one, self.other = load(config.run), load(config.other)
         self.sha256 = f"{self.one.sha256} {self.other.sha256}"
@@ -249,4 +251,4 @@ def _check(config):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/connectivity.py")
+    launch(run, config_file="configs/connectivity.py")

@@ -11,7 +11,10 @@ import os
 import jax
 import numpy as np
 
-from experiments import _figures, _main, _network, _surface
+from experiments import _surface
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import load_network
 from lsgeo import geometry, plotting, runs
 from lsgeo.checks import check_fraction
 from lsgeo.geometry import terrain
@@ -69,7 +72,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     xs, ys = _check(config)
     sides = {"run": config.run, "twin": config.twin} if config.twin else {"run": config.run}
     networks = {
-        side: _network.load(path, config.checkpoint, config.num_examples)
+        side: load_network(path, config.checkpoint, config.num_examples)
         for side, path in sides.items()
     }
     arms = [network.arm for network in networks.values()]
@@ -175,8 +178,8 @@ def _draw(opened, maps, network):
     plotting.curvature_maps(
         maps, np.atleast_1d(axes), num_classes=network.num_classes if guesses else None
     )
-    _figures.save(opened, "curvature_map", figure)
+    save_figure(opened, "curvature_map", figure)
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/curvature_map.py")
+    launch(run, config_file="configs/curvature_map.py")

@@ -8,7 +8,8 @@ import math
 import os
 import pathlib
 
-from experiments import _main, _surface, surface
+from experiments import _surface, surface
+from experiments.common.launch import launch
 from lsgeo import exports, runs
 
 
@@ -114,6 +115,4 @@ _FILES = {
 
 
 if __name__ == "__main__":
-    _main.launch(
-        run, config_file="configs/export.py", shorthands=("run", "twin"), needs_workdir=False
-    )
+    launch(run, config_file="configs/export.py", shorthands=("run", "twin"), needs_workdir=False)

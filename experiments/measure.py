@@ -12,7 +12,9 @@ import zlib
 import jax
 import jax.numpy as jnp
 
-from experiments import _main, _network, train
+from experiments import train
+from experiments.common.launch import launch
+from experiments.common.network import choose_checkpoints, load_network
 from lsgeo import runs, training
 from lsgeo.study import metrics
 
@@ -61,7 +63,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         )
     names = [
         name
-        for name in _network.choose(config.run, tuple(config.checkpoints))
+        for name in choose_checkpoints(config.run, tuple(config.checkpoints))
         if reading_of(name) in metric.readings
     ]
     if not names:
@@ -90,7 +92,7 @@ def reading_of(checkpoint: str) -> str:
 
 def _measure(config, metric, name, opened):
     started = time.monotonic()
-    network = _network.load(config.run, name, config.num_examples)
+    network = load_network(config.run, name, config.num_examples)
     if not metric.suits(network.model):
         raise ValueError(
             f"`metric` {metric.name} cannot be taken of {network.config.model} with the options of "
@@ -130,9 +132,9 @@ def _retrained(config, trained, checkpoint, opened, number):
     train.run(other, place)
     if checkpoint not in training.checkpoints(place):
         return None
-    network = _network.load(place, checkpoint, config.num_examples)
+    network = load_network(place, checkpoint, config.num_examples)
     return network.params, network.constants
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/measure.py", shorthands=("metric",))
+    launch(run, config_file="configs/measure.py", shorthands=("metric",))

@@ -10,7 +10,8 @@ import time
 import jax
 
 import lsgeo
-from experiments import _main, _network
+from experiments.common.launch import launch
+from experiments.common.network import choose_checkpoints, load_network
 from lsgeo import runs
 
 
@@ -56,7 +57,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     Raises:
       ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
     """
-    names = _network.choose(config.run, tuple(config.checkpoints))
+    names = choose_checkpoints(config.run, tuple(config.checkpoints))
     opened = runs.open_run(workdir, config)
     for done, name in enumerate(names):
         if not opened.has(name):
@@ -68,7 +69,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
 def _measure(config, name):
     started = time.monotonic()
-    network = _network.load(config.run, name, config.num_examples)
+    network = load_network(config.run, name, config.num_examples)
     point = lsgeo.classify_critical_point(
         network.loss,
         network.params,
@@ -101,4 +102,4 @@ def _measure(config, name):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/saddles.py")
+    launch(run, config_file="configs/saddles.py")

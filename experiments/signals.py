@@ -15,7 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import _figures, _main, _network
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import ARMS
 from lsgeo import data, models, plotting, runs
 from lsgeo.geometry import input_gradients, jacobian_spectrum
 from lsgeo.plotting.style import new_figure
@@ -100,8 +102,8 @@ def _check(config):
             f"`depths` must be at least 2: a ratio needs two blocks; got {config.depths}."
         )
     for skip in config.skips:
-        if skip not in _network.ARMS:
-            known = ", ".join(_network.ARMS)
+        if skip not in ARMS:
+            known = ", ".join(ARMS)
             raise ValueError(f"`skips` may hold {known}; got {skip!r}.")
 
 
@@ -184,14 +186,12 @@ def _draw(config, opened):
     figure, axes = new_figure(width=9.6, height=6.6, columns=2, rows=2)
     for ax, (metric, (label, unit)) in zip(axes.ravel(), PANELS.items(), strict=True):
         values = {
-            _network.ARMS[skip]: {
-                depth: opened.load(f"{skip}_{depth}")[metric] for depth in config.depths
-            }
+            ARMS[skip]: {depth: opened.load(f"{skip}_{depth}")[metric] for depth in config.depths}
             for skip in config.skips
         }
         plotting.metric_by_depth(values, ax, label=label, unit=unit)
-    _figures.save(opened, "signals", figure)
+    save_figure(opened, "signals", figure)
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/signals.py")
+    launch(run, config_file="configs/signals.py")

@@ -3,7 +3,7 @@
 python -m experiments.spectrum --config=configs/spectrum.py --config.run=runs/train --workdir=runs/spectrum
 python -m experiments.spectrum --problem=package.module:function --workdir=runs/mine
 
-The function takes no argument and returns (loss, params, data); see `experiments._problem.load`.
+The function takes no argument and returns (loss, params, data); see `experiments.common.problem.load_problem`.
 """
 
 import dataclasses
@@ -17,8 +17,11 @@ import jax
 import numpy as np
 
 import lsgeo
-from experiments import _figures, _main, _network, _problem
 from experiments._instruments import INSTRUMENTS, Subject
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import choose_checkpoints, load_network
+from experiments.common.problem import load_problem
 from lsgeo import plotting, runs
 from lsgeo.operators import value_gradient_hessian
 
@@ -122,11 +125,11 @@ def _names(config):
     if config.run and config.problem:
         raise ValueError("Give either `run` or `problem`, not both.")
     if not config.problem:
-        return _network.choose(config.run, tuple(config.checkpoints))
+        return choose_checkpoints(config.run, tuple(config.checkpoints))
     for name in ("checkpoints", "num_examples"):
         if getattr(config, name):
             raise ValueError(f"`{name}` belongs to a `run`; a `problem` brings its own data.")
-    _problem.load(config.problem)  # before anything is written
+    load_problem(config.problem)  # before anything is written
     return ["problem"]
 
 
@@ -179,8 +182,8 @@ class _Point:
     @functools.cached_property
     def _network(self):
         if self.config.problem:
-            return _problem.load(self.config.problem)
-        return _network.load(self.config.run, self.name, self.config.num_examples)
+            return load_problem(self.config.problem)
+        return load_network(self.config.run, self.name, self.config.num_examples)
 
     @functools.cached_property
     def _hessian(self):
@@ -263,8 +266,8 @@ def _draw(opened, names):
         arms = {stored["arm"]: [load_density(stored)]}
         plotting.spectral_densities(arms, ax, unit="nats / parameter²", x_scale="symlog")
         ax.set_title(name)
-    _figures.save(opened, "density", figure)
+    save_figure(opened, "density", figure)
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/spectrum.py", shorthands=("problem",))
+    launch(run, config_file="configs/spectrum.py", shorthands=("problem",))

@@ -22,7 +22,6 @@ from experiments import (
     _filling,
     _grid,
     _interplay,
-    _main,
     _page,
     _pool,
     _records,
@@ -30,6 +29,7 @@ from experiments import (
     _state,
 )
 from experiments._family import Family
+from experiments.common.launch import launch
 from lsgeo import runs, study
 
 INTERPLAY = "C13"  # The claim that analyses of variance belong to.
@@ -254,4 +254,4 @@ def _end(problems):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/study_quick.py", shorthands=("only", "shard", "dry_run"))
+    launch(run, config_file="configs/study_quick.py", shorthands=("only", "shard", "dry_run"))

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _main, _network, _surface, _trajectory
+from experiments import _surface, _trajectory
 from experiments._surface_files import Rows, draw, summarize
 from experiments._surface_files import load_lines as load_lines
 from experiments._surface_files import load_surfaces as load_surfaces
+from experiments.common.launch import launch
+from experiments.common.network import load_network
 from lsgeo import geometry, runs
 from lsgeo.operators.evaluation import evaluate
 
@@ -148,7 +150,7 @@ def _measure(opened, prefix, config, network, loss, others, shas, axes, report):
 
 
 def _load(config, path):
-    return _network.load(path, config.checkpoint, config.num_examples)
+    return load_network(path, config.checkpoint, config.num_examples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,4 +239,4 @@ def _report(progress, index, sides, axes, config):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/surface.py")
+    launch(run, config_file="configs/surface.py")

@@ -7,7 +7,9 @@ import dataclasses
 import os
 import pathlib
 
-from experiments import _main, _tokens, train
+from experiments import train
+from experiments.common import tokens
+from experiments.common.launch import launch
 from lsgeo import runs
 
 # What all rows share. On a CPU convolutions must be small: 8 x 8 pixels, few examples, 8 channels.
@@ -40,7 +42,7 @@ ROWS: dict[str, train.Config] = {
     "decoder": _row(
         _DENSE,
         model="decoder",
-        dataset=_tokens.NAME,
+        dataset=tokens.NAME,
         num_train=30,
         depth=2,
         width=64,
@@ -117,4 +119,4 @@ def table(summary: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/train_smoke.py")
+    launch(run, config_file="configs/train_smoke.py")

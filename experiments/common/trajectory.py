@@ -7,7 +7,10 @@ from typing import Any
 
 import jax
 
-from experiments import _measure, _network, _problem, train
+from experiments import train
+from experiments.common import losses
+from experiments.common.network import Network, choose_checkpoints, load_network
+from experiments.common.problem import fingerprint
 from lsgeo import training
 
 
@@ -15,7 +18,7 @@ from lsgeo import training
 class Trajectory:
     """The checkpoints of one training run, one for each step, in order."""
 
-    network: _network.Network  # at the last checkpoint
+    network: Network  # at the last checkpoint
     names: list[str]
     steps: list[int]
     points: list[Any]  # parameters
@@ -28,7 +31,7 @@ class Trajectory:
             return train.create_loss(self.network.config, self.network.model, constants)
         recipe = train.make_recipe(self.network.config)
         return recipe.objective(
-            _measure.data_loss(self.network.config, self.network.model, constants, train=True)
+            losses.data_loss(self.network.config, self.network.model, constants, train=True)
         )
 
 
@@ -38,7 +41,7 @@ def load(path: str | os.PathLike, num_examples: int) -> Trajectory:
     Raises:
       ValueError: if there are less than three, or one is damaged or of another architecture.
     """
-    names = [name for name in _network.choose(path, ()) if name != "average"]
+    names = [name for name in choose_checkpoints(path, ()) if name != "average"]
     stored = {}
     for name in names:
         checkpoint = training.load_checkpoint(path, name)
@@ -50,11 +53,11 @@ def load(path: str | os.PathLike, num_examples: int) -> Trajectory:
         )
     steps = sorted(stored)
     kept = [stored[step] for step in steps]
-    network = _network.load(path, kept[-1][0], num_examples)
+    network = load_network(path, kept[-1][0], num_examples)
     points = [checkpoint.pop("params") for _, checkpoint in kept]
     constants = [
         {name: part for name, part in checkpoint.items() if name not in ("step", "loss") and part}
         for _, checkpoint in kept
     ]
-    digest = _problem.fingerprint(points, constants)
+    digest = fingerprint(points, constants)
     return Trajectory(network, [name for name, _ in kept], steps, points, constants, digest)

@@ -15,8 +15,10 @@ import os
 
 import numpy as np
 
-from experiments import _figures, _main, train
+from experiments import train
 from experiments._convergence import Entrant
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
 from lsgeo import plotting, runs, study
 
 
@@ -194,7 +196,7 @@ def _draw(opened, config, arms):
     )
     limits = {arm.label: opened.load(f"{arm}_limits") for arm in arms}
     plotting.stable_rates(limits, axes[1], among=axes[0])
-    _figures.save(opened, "convergence", figure)
+    save_figure(opened, "convergence", figure)
 
 
 def _report(opened, config, arms):
@@ -225,4 +227,4 @@ def _at_edge(low, high):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/convergence.py")
+    launch(run, config_file="configs/convergence.py")

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import lsgeo
-from experiments import _augmentation, _measure, _options, train
+from experiments import train
+from experiments.common import augmentation, losses
+from experiments.common.options import create_model
 from lsgeo import geometry, models, study
 
 
@@ -29,7 +31,7 @@ class Entrant:
     def check(self) -> None:
         """Raises a ValueError for a network that cannot be made or trained so."""
         train.make_recipe(self.network).check_size(len(self._dataset.train["image"]))
-        _measure.data_loss(self.network, self._model, {})
+        losses.data_loss(self.network, self._model, {})
 
     def race(self, rate: float) -> study.Race:
         """Trains with one learning rate."""
@@ -37,18 +39,16 @@ class Entrant:
         batch = self._batch
         recipe = train.make_recipe(dataclasses.replace(self.network, learning_rate=rate))
         changes = {
-            "augment": _augmentation.augment(self.network.augment),
-            "mix": _augmentation.mix(self.network.mixup, self._dataset.num_classes),
+            "augment": augmentation.augment(self.network.augment),
+            "mix": augmentation.mix(self.network.mixup, self._dataset.num_classes),
             "random": models.is_random(self._model),
         }
-        constants = functools.partial(
-            _measure.constants, self.network, self._model, variables, batch
-        )
+        constants = functools.partial(losses.constants, self.network, self._model, variables, batch)
         evaluate = None
         if self.network.batch_size or any(changes.values()):
 
             def evaluate(point):
-                return _measure.measure(self.network, self._model, constants, point, batch)[0]
+                return losses.measure(self.network, self._model, constants, point, batch)[0]
 
         labels = batch.get("label") if self.network.loss == "cross_entropy" else None
         return study.race(
@@ -96,7 +96,7 @@ class Entrant:
 
     @functools.cached_property
     def _model(self):
-        return _options.create_model(self.network, self._dataset)
+        return create_model(self.network, self._dataset)
 
     @functools.cached_property
     def _start(self):
@@ -107,7 +107,7 @@ class Entrant:
 
     @property
     def _loss(self):
-        return _measure.data_loss(self.network, self._model, self._start[0], train=True)
+        return losses.data_loss(self.network, self._model, self._start[0], train=True)
 
     def _sharpness(self, params):
         loss = train.make_recipe(self.network).objective(self._loss)

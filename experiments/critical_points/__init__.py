@@ -16,7 +16,10 @@ import pathlib
 import jax
 import numpy as np
 
-from experiments import _critical_points, _figures, _main, _network, train
+from experiments import _critical_points, train
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import choose_checkpoints, load_network, training_config
 from lsgeo import plotting, runs, study
 
 SKIPS = ("identity", "none")
@@ -112,7 +115,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     starts = [
         (side, path, name, number, method)
         for side, path in sides
-        for name in _network.choose(path, tuple(config.checkpoints))
+        for name in choose_checkpoints(path, tuple(config.checkpoints))
         for number in range(config.num_starts)
         for method in methods
     ]
@@ -180,7 +183,7 @@ def _sides(config, path: pathlib.Path, progress) -> list[tuple[str, str | pathli
 
 def _entry(config, opened, side, path, name, number, method, i):
     file = f"{side}_{name}_{number}_{method}"
-    network = _network.load(path, name, config.num_examples)
+    network = load_network(path, name, config.num_examples)
     if opened.has(file):
         _critical_points.refuse_other(opened, file, network)
     else:
@@ -209,13 +212,13 @@ def _draw(config, opened, entries, found):
             for arm, row in zip(found["arms"], found["counts"][:, j], strict=True)
         }
         plotting.kinds_of_points(counts, ax, title=method.replace("_", " "))
-    _figures.save(opened, "critical_points", figure)
+    save_figure(opened, "critical_points", figure)
 
 
 def _is_cross_entropy(config):
-    trained = _network.training_config(config.run) if config.run else config.network
+    trained = training_config(config.run) if config.run else config.network
     return trained.loss == "cross_entropy"
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/critical_points.py")
+    launch(run, config_file="configs/critical_points.py")

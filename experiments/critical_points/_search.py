@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 import lsgeo
-from experiments import _network
+from experiments.common.network import Network
 from lsgeo import geometry, runs, trees
 
 KINDS = ("minimum", "saddle", "undecided", "gradient-flat", "not critical")
@@ -36,7 +36,7 @@ class Point:
     upper: float
 
 
-def start_of(network: _network.Network, number: int, noise: float, key: jax.Array) -> Any:
+def start_of(network: Network, number: int, noise: float, key: jax.Array) -> Any:
     """The checkpoint itself for the first start, and for others with noise in proportion to each leaf."""
     if number == 0:
         return network.params
@@ -50,7 +50,7 @@ def start_of(network: _network.Network, number: int, noise: float, key: jax.Arra
 
 
 def measure(
-    config: Any, network: _network.Network, method: str, number: int, key: jax.Array
+    config: Any, network: Network, method: str, number: int, key: jax.Array
 ) -> dict[str, Any]:
     """Searches from one start by one method, and classifies the end."""
     started = time.monotonic()
@@ -183,7 +183,7 @@ def laws_of(config: Any, found: dict[str, Any]) -> dict[str, geometry.IndexLaw]:
     }
 
 
-def refuse_other(opened: runs.Run, name: str, network: _network.Network) -> None:
+def refuse_other(opened: runs.Run, name: str, network: Network) -> None:
     """Raises a ValueError if an entry is of other weights."""
     if opened.load(name)["network_sha256"] != network.sha256:
         raise ValueError(

@@ -13,7 +13,11 @@ import os
 import jax
 import jax.numpy as jnp
 
-from experiments import _dynamics, _figures, _main, _measure, _options, train
+from experiments import _dynamics, train
+from experiments.common import losses
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.options import model_options
 from lsgeo import geometry, models, plotting, runs, study, training, trees
 from lsgeo.geometry.dynamics.limits import LIMITED
 from lsgeo.training.recipes import optimizers
@@ -144,7 +148,7 @@ def _subjects(config):
     batch = jax.tree.map(jnp.asarray, dataset.train)
     twins = study.Twins(
         config.model,
-        _options.model_options(config),
+        model_options(config),
         arms=study.parse_arms(config.arms),
         seed=config.seed,
     )
@@ -160,7 +164,7 @@ def _subjects(config):
         params = _scaled(variables.pop("params"), config.init_scale)
         for rate in config.learning_rates:
             found[f"{arm}_{rate:g}"] = _dynamics.Subject(
-                _measure.data_loss(trained, model, variables, train=True),
+                losses.data_loss(trained, model, variables, train=True),
                 params,
                 batch,
                 study.ARMS[arm].label,
@@ -223,8 +227,8 @@ def _draw(opened, names, rate):
     arms = {entry["arm"]: entry for entry in stored}
     figure, axes = plotting.new_figure(width=11.0, height=6.0, columns=3, rows=2)
     plotting.dynamics_panels(arms, axes.ravel())
-    _figures.save(opened, f"dynamics_{rate:g}", figure)
+    save_figure(opened, f"dynamics_{rate:g}", figure)
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/dynamics.py")
+    launch(run, config_file="configs/dynamics.py")

@@ -14,8 +14,10 @@ import time
 import jax
 import numpy as np
 
-from experiments import _escape, _figures, _main
+from experiments import _escape
 from experiments._escape import STARTS
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
 from lsgeo import geometry, plotting, runs, study
 
 
@@ -229,7 +231,7 @@ def _draw(opened, config, arms, batch_size):
             for arm in arms
         }
         plotting.trapped(found, grid[i, j], title=f"{STARTS[start]}, momentum {momentum:g}")
-    _figures.save(opened, f"escape_{_optimizer(batch_size)}", figure)
+    save_figure(opened, f"escape_{_optimizer(batch_size)}", figure)
 
 
 def _print(opened, config, arms):
@@ -258,4 +260,4 @@ def _print(opened, config, arms):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/escape.py")
+    launch(run, config_file="configs/escape.py")

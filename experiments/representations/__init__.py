@@ -15,7 +15,10 @@ import pathlib
 
 import numpy as np
 
-from experiments import _figures, _main, _network, _representations, train
+from experiments import _representations, train
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import choose_checkpoints, load_network
 from lsgeo import plotting, runs
 
 SKIPS = ("identity", "none")
@@ -135,7 +138,7 @@ def _check(config):
             f"`twin` is {config.twin!r}, but there is no `run` whose twin it could be."
         )
     for source in filter(None, (config.run, config.twin, config.densenet)):
-        _network.choose(source, (config.checkpoint,))
+        choose_checkpoints(source, (config.checkpoint,))
 
 
 def _jobs(config, folder):
@@ -169,7 +172,7 @@ def _measure(opened, name, source, config):
             )
         return
     if name == "densenet":
-        start = _network.load(source, "init", config.num_examples).params
+        start = load_network(source, "init", config.num_examples).params
         found = _representations.reuse(network, start)
     elif name.startswith("depth_"):
         found = _representations.measure_alignment(network, config)
@@ -210,8 +213,8 @@ def _draw(opened, names):
         panel(ax)
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
-    _figures.save(opened, "representations", figure)
+    save_figure(opened, "representations", figure)
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/representations.py", shorthands=("run", "twin"))
+    launch(run, config_file="configs/representations.py", shorthands=("run", "twin"))

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from scipy import stats
 
-from experiments import _network
+from experiments.common.network import Network, load_network
 from lsgeo import geometry, models
 
 _gradient = jax.jit(models.lesioned_gradient)
@@ -16,9 +16,9 @@ _inputs = jax.jit(models.block_inputs, static_argnums=0)
 _top = jax.jit(models.stream_gradient, static_argnums=3)
 
 
-def load(run: Any, checkpoint: str, num_examples: int) -> _network.Network:
+def load(run: Any, checkpoint: str, num_examples: int) -> Network:
     """Loads a checkpoint, the blocks of a scanned network one by one."""
-    network = _network.load(run, checkpoint, num_examples)
+    network = load_network(run, checkpoint, num_examples)
     if not getattr(network.model, "scan", False):
         return network
     single = models.unstack({"params": network.params, **network.constants})
@@ -27,7 +27,7 @@ def load(run: Any, checkpoint: str, num_examples: int) -> _network.Network:
     return dataclasses.replace(network, model=model, params=params, constants=single)
 
 
-def measure(network: _network.Network, config: Any) -> dict[str, Any]:
+def measure(network: Network, config: Any) -> dict[str, Any]:
     """CKA of the streams, backward lesions, effective depth and residual alignment."""
     blocks, inputs = _taken_apart(network)
     streams = [np.asarray(inputs[block.name]) for block in blocks]
@@ -45,7 +45,7 @@ def measure(network: _network.Network, config: Any) -> dict[str, Any]:
     return {**found, "message": _message(found)}
 
 
-def measure_alignment(network: _network.Network, config: Any) -> dict[str, Any]:
+def measure_alignment(network: Network, config: Any) -> dict[str, Any]:
     """Residual alignment alone."""
     blocks, inputs = _taken_apart(network)
     found = _alignment(network, blocks, inputs, config)
@@ -107,7 +107,7 @@ def _alignment(network, blocks, inputs, config):
     return {"chain": names, **{name: getattr(found, name) for name in (*fields, *derived)}}
 
 
-def reuse(network: _network.Network, start: Any) -> dict[str, Any]:
+def reuse(network: Network, start: Any) -> dict[str, Any]:
     """Feature reuse of a DenseNet, and CKA of the features that its layers make."""
     found = geometry.feature_reuse(network.loss, network.params, network.batch, start=start)
     variables = {"params": network.params, **network.constants}

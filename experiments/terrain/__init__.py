@@ -15,7 +15,10 @@ import os
 import jax
 import numpy as np
 
-from experiments import _figures, _main, _network, _results, _surface, _terrain, train
+from experiments import _results, _surface, _terrain, train
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import load_network
 from lsgeo import geometry, runs
 from lsgeo.geometry import terrain
 
@@ -123,9 +126,9 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     rows = _terrain.table(groups, config.windows, jax.random.key(config.seed), cut)
     opened.save("summary", {name: np.array([row[name] for row in rows]) for name in rows[0]})
     _results.write_csv(opened.path / "table.csv", rows)
-    _figures.save(opened, "terrain", _terrain.scalars_figure(groups, rows, config.windows))
+    save_figure(opened, "terrain", _terrain.scalars_figure(groups, rows, config.windows))
     planes = {arm: [entries for _, entries in networks] for arm, networks in arms.items()}
-    _figures.save(opened, "minima", _terrain.minima_figure(planes))
+    save_figure(opened, "minima", _terrain.minima_figure(planes))
     if progress is not None:
         _report(rows, opened)
     return opened
@@ -175,7 +178,7 @@ def _train(config, opened, progress):
 
 def _load(config, paths):
     sides = {
-        side: [_network.load(path, config.checkpoint, config.num_examples) for path in part]
+        side: [load_network(path, config.checkpoint, config.num_examples) for path in part]
         for side, part in paths.items()
     }
     kinds = {side: sorted({network.arm for network in part}) for side, part in sides.items()}
@@ -248,4 +251,4 @@ def _report(rows, opened):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/terrain.py")
+    launch(run, config_file="configs/terrain.py")

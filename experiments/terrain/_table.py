@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import _network
+from experiments.common.network import Network
 from lsgeo import geometry, plotting
 from lsgeo.geometry import terrain
 
@@ -153,7 +153,7 @@ def values(networks: list[tuple[float, list[dict[str, Any]]]], windows: tuple[in
     return found
 
 
-def line(network: _network.Network, entry: dict[str, Any]) -> str:
+def line(network: Network, entry: dict[str, Any]) -> str:
     """Says what one plane shows."""
     return (
         f"{network.arm}, loss {network.value():.3g}: curves down at {entry['non_convex_fraction']:.3g} of the "

@@ -15,8 +15,11 @@ import pathlib
 
 import numpy as np
 
-from experiments import _figures, _main, _network, _surface, train
+from experiments import _surface, train
 from experiments._trajectory import load
+from experiments.common.figures import save_figure
+from experiments.common.launch import launch
+from experiments.common.network import choose_checkpoints
 from lsgeo import geometry, plotting, runs, study
 from lsgeo.operators.evaluation import evaluate
 
@@ -124,7 +127,7 @@ def _check(config):
         raise ValueError(f"`twin` is {config.twin!r}, but `run` is empty. Give both, or neither.")
     for path in (config.run, config.twin):
         if path:
-            _network.choose(path, ())
+            choose_checkpoints(path, ())
     if not config.run:
         study.parse_arms(config.arms)
         if config.network.skip:
@@ -234,7 +237,7 @@ def _draw(opened):
         plotting.trajectory_losses(path, middle)
         walk = geometry.random_walk_shares(len(path.steps))
         plotting.variance_shares(one["shares"], walk, bottom, arm=path.arm)
-    _figures.save(opened, "trajectory", figure)
+    save_figure(opened, "trajectory", figure)
 
 
 def _line(found):
@@ -249,4 +252,4 @@ def _line(found):
 
 
 if __name__ == "__main__":
-    _main.launch(run, config_file="configs/trajectory.py")
+    launch(run, config_file="configs/trajectory.py")

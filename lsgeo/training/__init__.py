@@ -9,6 +9,7 @@ comes by name, with its source and what is uncertain of it:
     paper = paper_recipe("li", num_train=50_000)  # paper.recipe, paper.augment, paper.uncertain
 """
 
+from lsgeo.training.description import Description as Description
 from lsgeo.training.judge import Fit as Fit
 from lsgeo.training.judge import Observer as Observer
 from lsgeo.training.judge import State as State

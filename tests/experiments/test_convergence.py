@@ -6,7 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from experiments import _main, _network, convergence, train
+from experiments import convergence, train
+from experiments.common.launch import defaults, launch
+from experiments.common.network import load_network
 from lsgeo import hessian, runs
 
 NETWORK = train.Config(
@@ -49,7 +51,7 @@ def test_steps_and_curvature_are_those_of_a_training_of_the_same_configuration(r
     assert grid["steps"].shape == (2, 2) and done["reached"][0] == grid["steps"][0, 1] > 1
     limits = raced.load("plain_limits")
     for name, place in (("init", "init"), (f"loss_{CONFIG.target}", "target")):
-        network = _network.load(tmp_path / "train", name)
+        network = load_network(tmp_path / "train", name)
         values = np.linalg.eigvalsh(hessian(network.loss, network.params, network.batch).to_dense())
         np.testing.assert_allclose(limits[f"lambda_{place}"][1], values[-1], rtol=1e-3)
     assert np.all(limits["factor"] == 2) and limits["stable_rate"].shape == (2,)
@@ -117,7 +119,7 @@ def test_bad_fields_are_refused_before_anything_is_written(tmp_path, change, mes
 
 def test_help_names_every_field_with_its_default(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["convergence", "--help"])
-    _main.launch(convergence.run, config_file="configs/convergence.py")
+    launch(convergence.run, config_file="configs/convergence.py")
     text = capsys.readouterr().out
-    for field, value in _main._defaults(convergence.Config()):
+    for field, value in defaults(convergence.Config()):
         assert f"--config.{field}={value!r}" in text

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments import _main, critical_points, train
+from experiments import critical_points, train
+from experiments.common.launch import defaults, launch
 
 TRAIN = train.Config(
     dataset="gaussian-mixture",
@@ -102,8 +103,8 @@ def test_bad_fields_are_refused_before_anything_is_written(change, message, tmp_
 
 def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["critical_points", "--help"])
-    _main.launch(critical_points.run, config_file="configs/critical_points.py")
+    launch(critical_points.run, config_file="configs/critical_points.py")
     text = capsys.readouterr().out
-    for field, value in _main._defaults(critical_points.Config()):
+    for field, value in defaults(critical_points.Config()):
         assert f"--config.{field}={value!r}" in text
         assert f"\n  {field.rpartition('.')[2]}: " in text

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _dynamics, _main, dynamics
+from experiments import _dynamics, dynamics
+from experiments.common.launch import defaults, launch
 from lsgeo import geometry, hessian, runs
 
 CONFIG = dynamics.Config(
@@ -150,7 +151,7 @@ def test_bad_fields_are_refused_by_name(tmp_path, change, message):
 
 def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["dynamics", "--help"])
-    _main.launch(dynamics.run, config_file="configs/dynamics.py")
+    launch(dynamics.run, config_file="configs/dynamics.py")
     text = capsys.readouterr().out
-    for field, value in _main._defaults(dynamics.Config()):
+    for field, value in defaults(dynamics.Config()):
         assert f"--config.{field}={value!r}" in text and f"\n  {field}: " in text

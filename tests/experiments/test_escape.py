@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments import _main, escape
+from experiments import escape
+from experiments.common.launch import defaults, launch
 from lsgeo import geometry
 
 TINY = escape.Config(
@@ -104,7 +105,7 @@ def test_bad_fields_are_refused_before_anything_is_written(fields, text, tmp_pat
 
 def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["escape", "--help"])
-    _main.launch(escape.run, config_file="configs/escape.py")
+    launch(escape.run, config_file="configs/escape.py")
     text = capsys.readouterr().out
-    for field, value in _main._defaults(escape.Config()):
+    for field, value in defaults(escape.Config()):
         assert f"--config.{field}={value!r}" in text and f"\n  {field}: " in text

@@ -6,7 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _network, _options, gate, train
+from experiments import gate, train
+from experiments.common.network import load_network
+from experiments.common.options import create_model
 from lsgeo import hessian, models, runs
 
 TRAIN = train.Config(
@@ -31,8 +33,8 @@ def swept(tmp_path_factory):
 def test_the_ends_of_the_sweep_are_the_plain_and_the_residual_network_of_the_same_weights(
     swept, k, skip
 ):
-    network = _network.load(swept / "train", "end")
-    twin = _options.create_model(dataclasses.replace(TRAIN, skip=skip), train.load_data(TRAIN))
+    network = load_network(swept / "train", "end")
+    twin = create_model(dataclasses.replace(TRAIN, skip=skip), train.load_data(TRAIN))
     variables = {"params": network.params, "batch_stats": network.constants["batch_stats"]}
     stats = models.reestimate_batch_stats(twin, variables, network.batch["image"])
     loss = models.CrossEntropy(twin, stats)

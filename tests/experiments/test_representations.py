@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import _main, _representations, representations, train
+from experiments import _representations, representations, train
+from experiments.common.launch import defaults, launch
 from lsgeo import runs
 
 
@@ -98,7 +99,7 @@ def test_other_weights_in_a_directory_are_refused(finished, config, tmp_path):
 
 def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["representations", "--help"])
-    _main.launch(representations.run, config_file="configs/representations.py")
+    launch(representations.run, config_file="configs/representations.py")
     text = capsys.readouterr().out
-    for field, value in _main._defaults(representations.Config()):
+    for field, value in defaults(representations.Config()):
         assert f"--config.{field}={value!r}" in text and f"\n  {field.split('.')[-1]}: " in text

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments import _main, sharpness, train
+from experiments import sharpness, train
+from experiments.common.launch import defaults, launch
 from lsgeo import runs
 
 
@@ -101,7 +102,7 @@ def test_bad_fields_are_refused_by_name(config, tmp_path, change, message):
 
 def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["sharpness", "--help"])
-    _main.launch(sharpness.run, config_file="configs/sharpness.py")
+    launch(sharpness.run, config_file="configs/sharpness.py")
     text = capsys.readouterr().out
-    for field, value in _main._defaults(sharpness.Config()):
+    for field, value in defaults(sharpness.Config()):
         assert f"--config.{field}={value!r}" in text and f"\n  {field}: " in text

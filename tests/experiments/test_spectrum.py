@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _problem, spectrum
+from experiments import spectrum
+from experiments.common.problem import load_problem
 from experiments.spectrum import Config, load_density
 
 SMALL = {"num_probes": 3, "num_steps": 10, "tol": 1e-5}
@@ -58,5 +59,5 @@ def test_wrong_problem_is_refused_before_anything_is_written(changes, text, tmp_
 
 
 def test_list_is_taken_for_batches_and_a_tuple_for_one_batch():
-    assert _problem.load("tests.problems:in_batches").data.keys() == {"batches"}
-    assert _problem.load("tests.problems:plain").data.keys() == {"batch"}
+    assert load_problem("tests.problems:in_batches").data.keys() == {"batches"}
+    assert load_problem("tests.problems:plain").data.keys() == {"batch"}

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from configs import study_full, study_quick, study_standard, study_tiny
-from experiments import _estimate, _grid, _network, study
+from experiments import _estimate, _grid, study
+from experiments.common.network import load_network
 from lsgeo import runs, training, trees
 from lsgeo.study import CLAIMS, VERDICTS
 
@@ -99,7 +100,7 @@ def test_runs_start_with_the_weights_of_their_description(finished_study):
     config, workdir = finished_study
     for cell in _grid.cells(config, workdir):
         stored = training.load_checkpoint(cell.path / "train", "init")["params"]
-        network = _network.load(cell.path / "train", "init")
+        network = load_network(cell.path / "train", "init")
         start = cell.twins.starts(network.batch, network.num_classes)[cell.arm.name]
         jax.tree.map(np.testing.assert_array_equal, start.params, stored)
         assert start.predict.model == network.model

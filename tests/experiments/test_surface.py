@@ -8,7 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _network, _surface, surface, train
+from experiments import _surface, surface, train
+from experiments.common.network import load_network
 from lsgeo import plotting, runs, training
 
 
@@ -154,7 +155,7 @@ def test_a_plane_through_three_networks_has_them_at_its_points(config, network, 
 def test_the_plane_of_a_trajectory_of_three_holds_all_of_them_at_their_points(config, network):
     run = str(network(snapshot_steps=(1,)))
     config = dataclasses.replace(config, run=run, directions="pca")
-    loaded, found = _network.load(run, "init"), surface._others(config, run)
+    loaded, found = load_network(run, "init"), surface._others(config, run)
     (layout,) = _surface.layouts(config, loaded, loaded.loss, found.params)
     np.testing.assert_allclose(np.linalg.norm(layout.points, axis=1).max(), 1)
     for (x, y), params in zip(layout.points[1:], found.params, strict=True):
@@ -188,7 +189,7 @@ def test_planes_of_eigenvectors_hold_the_kth_highest_and_lowest_and_lines_take_t
         return order, _Pairs(kept, 0 * kept)
 
     monkeypatch.setattr(_surface.geometry, "eigenvector_directions", pairs)
-    loaded = _network.load(config.run, "end")
+    loaded = load_network(config.run, "end")
     for dimensions, planes, expected in (
         (2, 2, [(8, -3), (7, -2)]),
         (1, 3, [(8,), (-3,), (7,)]),
@@ -208,7 +209,7 @@ class _Pairs:
 
 
 def test_second_directions_of_the_gradient_are_random_at_right_angles_and_as_long(config):
-    loaded = _network.load(config.run, "end")
+    loaded = load_network(config.run, "end")
     config = dataclasses.replace(config, directions="gradient")
     one, other = _surface.layouts(config, loaded, loaded.loss, [])
     for layout in (one, other):
@@ -224,7 +225,7 @@ def _flat(tree):
 
 
 def test_re_estimated_statistics_are_those_of_the_point_and_frozen_ones_are_not(config):
-    loaded = _network.load(config.run, "end")
+    loaded = load_network(config.run, "end")
     moved = jax.tree.map(lambda leaf: 3 * leaf, loaded.params)
     found = {
         policy: float(_surface.policy_loss(loaded, policy)(moved, loaded.batch))
@@ -236,14 +237,14 @@ def test_re_estimated_statistics_are_those_of_the_point_and_frozen_ones_are_not(
 
 @pytest.mark.parametrize("policy", ["batch", "re-estimated"])
 def test_a_batch_norm_policy_is_refused_without_batch_norm(config, policy):
-    loaded = dataclasses.replace(_network.load(config.run, "end"), constants={})
+    loaded = dataclasses.replace(load_network(config.run, "end"), constants={})
     with pytest.raises(ValueError, match=rf"`batch_stats` is '{policy}', but this network has no"):
         _surface.policy_loss(loaded, policy)
     assert _surface.policy_loss(loaded, "frozen") is not None
 
 
 def test_a_network_of_another_architecture_is_refused(config):
-    loaded = _network.load(config.run, "end")
+    loaded = load_network(config.run, "end")
     wide = jax.tree.map(lambda leaf: np.zeros([2 * n for n in leaf.shape]), loaded.params)
     config = dataclasses.replace(config, directions="other")
     with pytest.raises(ValueError, match="`params` and `other` must be parameters of one network"):

@@ -7,7 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _main, _network, _surface, _terrain, curvature_map, terrain, train
+from experiments import _surface, _terrain, curvature_map, terrain, train
+from experiments.common.launch import defaults, launch
+from experiments.common.network import load_network
 from lsgeo import geometry, plotting, runs
 
 TINY = train.Config(
@@ -49,7 +51,7 @@ def map_config(measured):
 
 
 def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(measured, panels):
-    network = _network.load(measured.path / "train" / "runs_0", "end", 30)
+    network = load_network(measured.path / "train" / "runs_0", "end", 30)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), 0), 1)
     directions = geometry.filter_normalized_directions(network.params, key=jax.random.split(key)[0])
     xs = np.linspace(-1, 1, 5)
@@ -86,7 +88,7 @@ def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(m
 
 
 def test_under_squared_error_no_area_is_called_better_than_chance(measured, tmp_path):
-    network = _network.load(measured.path / "train" / "runs_0", "end", 30)
+    network = load_network(measured.path / "train" / "runs_0", "end", 30)
     assert _surface.chance_loss(network) == np.log(10)
     squared = dataclasses.replace(network.config, loss="squared_error")
     network = dataclasses.replace(network, config=squared)
@@ -138,7 +140,7 @@ def test_a_killed_map_continues_with_the_points_of_the_plane(map_config, panels,
     opened = curvature_map.run(map_config, tmp_path, lambda done, *_: steps.append(done))
     assert steps == [2, 3, 4]
     found = curvature_map.load_map(opened, "run")
-    network = _network.load(map_config.run, "end", 30)
+    network = load_network(map_config.run, "end", 30)
     directions = geometry.filter_normalized_directions(
         network.params, key=jax.random.split(jax.random.key(0))[0]
     )
@@ -192,8 +194,8 @@ def test_a_map_refuses_bad_fields_before_anything_is_written(map_config, fields,
 def test_help_names_every_field_with_its_default_and_its_meaning(experiment, monkeypatch, capsys):
     name = experiment.__name__.split(".")[-1]
     monkeypatch.setattr("sys.argv", [name, "--help"])
-    _main.launch(experiment.run, config_file=f"configs/{name}.py")
+    launch(experiment.run, config_file=f"configs/{name}.py")
     text = capsys.readouterr().out
-    for field, value in _main._defaults(experiment.Config()):
+    for field, value in defaults(experiment.Config()):
         assert f"--config.{field}={value!r}" in text
         assert f"\n  {field.split('.')[-1]}: " in text

@@ -13,9 +13,10 @@ import pytest
 
 from configs import recipes
 from configs.train import get_config
-from experiments import _network, train
-from experiments._measure import evaluate
-from experiments._options import create_model, model_fields, model_options
+from experiments import train
+from experiments.common.losses import evaluate
+from experiments.common.network import choose_checkpoints, load_network
+from experiments.common.options import create_model, model_fields, model_options
 from experiments.train import (
     Config,
     load_data,
@@ -84,10 +85,10 @@ def test_decay_in_the_loss_is_in_every_measured_loss_and_in_the_landscape(fields
     decayed = {"weight_decay": 0.1, "decay": "loss", "snapshot_epochs": (1,), "loss_levels": ()}
     config = dataclasses.replace(TINY, depth=1, max_steps=4, **decayed, **fields)
     summary = run(config, tmp_path).load("summary")
-    assert _network.choose(tmp_path, ()) == list(make_recipe(config).snapshot_names)
+    assert choose_checkpoints(tmp_path, ()) == list(make_recipe(config).snapshot_names)
     for name in checkpoints(tmp_path):
         stored = load_checkpoint(tmp_path, name)
-        network = _network.load(tmp_path, name)
+        network = load_network(tmp_path, name)
         # Another program computes the same sums: a few float32 roundings.
         np.testing.assert_allclose(network.value(), stored["loss"], rtol=1e-5)
         kernels = "kernel" if fields.get("decay_leaves") else ""
@@ -261,7 +262,7 @@ def test_a_regression_is_trained_and_loaded(tmp_path):
     assert summary["status"] == "trained" and math.isnan(summary["train_accuracy"])
     losses = [line["loss"] for line in runs.open_run(tmp_path, config).metrics()]
     assert losses[-1] < losses[0]
-    network = _network.load(tmp_path, "end")
+    network = load_network(tmp_path, "end")
     outputs = np.asarray(network.predict(network.params, network.batch))
     expected = ((outputs - network.batch["target"]) ** 2).sum(1).mean() / 2
     np.testing.assert_allclose(network.value(), expected, rtol=1e-6)
@@ -300,7 +301,7 @@ def test_gates_go_through_training_checkpoint_and_loading(tmp_path):
         eval_every=1,
     )
     run(gated, tmp_path)
-    network = _network.load(tmp_path, "end")
+    network = load_network(tmp_path, "end")
     assert sorted(network.constants) == ["batch_stats", "gates"]
     assert [float(leaf) for leaf in jax.tree.leaves(network.constants["gates"])] == [0.25] * 2
     stored = load_checkpoint(tmp_path, "end")
@@ -316,10 +317,10 @@ def test_a_checkpoint_of_another_architecture_is_refused_with_both_shapes(tmp_pa
     with pytest.raises(
         ValueError, match=r"block_0/dense_0/bias is \[8\] in the .* \[9\] in the model"
     ):
-        _network.load(tmp_path, "init")
+        load_network(tmp_path, "init")
     path.write_text(path.read_text().replace('"norm": "layer"', '"norm": "batch"'))
     with pytest.raises(ValueError, match="block_0/dense_0/bias is .* and missing in the model"):
-        _network.load(tmp_path, "init")
+        load_network(tmp_path, "init")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from experiments import _options, _tokens, train, train_smoke
+from experiments import train, train_smoke
+from experiments.common import tokens
+from experiments.common.options import create_model
 from lsgeo import models
 
 NEVER = dataclasses.replace(
@@ -18,7 +20,7 @@ NEVER = dataclasses.replace(
 def test_every_row_is_a_network_for_its_data(name):
     config = train_smoke.ROWS[name]
     dataset = train.load_data(config)
-    model = _options.create_model(config, dataset)
+    model = create_model(config, dataset)
     count = models.count_parameters(models.shapes(model, dataset.train["image"])["params"])
     assert 5_000 < count < 200_000
     assert len(dataset.train["label"]) == config.num_train
@@ -40,9 +42,9 @@ def test_a_network_that_did_not_learn_is_named_with_its_share(monkeypatch, tmp_p
 
 
 def test_tokens_are_the_pixels_of_the_digits_and_the_label_is_the_next_one():
-    found = _tokens.load(_tokens.NAME, num_train=30)
-    first = _tokens.load(_tokens.NAME, num_train=7)
-    whole = _tokens.load(_tokens.NAME)
+    found = tokens.load(tokens.NAME, num_train=30)
+    first = tokens.load(tokens.NAME, num_train=7)
+    whole = tokens.load(tokens.NAME)
     rows = []
     for part in (whole.train, whole.test):
         np.testing.assert_array_equal(part["image"][:, 1:], part["label"][:, :-1])

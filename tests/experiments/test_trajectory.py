@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from experiments import _main, train, trajectory
+from experiments import train, trajectory
+from experiments.common.launch import defaults, launch
 from lsgeo import geometry, runs, training
 
 TRAIN = train.Config(
@@ -127,7 +128,7 @@ def test_a_run_without_checkpoints_along_training_is_refused(tmp_path):
 
 def test_help_names_every_field_with_its_default(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["trajectory", "--help"])
-    _main.launch(trajectory.run, config_file="configs/trajectory.py")
+    launch(trajectory.run, config_file="configs/trajectory.py")
     text = capsys.readouterr().out
-    for field, value in _main._defaults(trajectory.Config()):
+    for field, value in defaults(trajectory.Config()):
         assert f"--config.{field}={value!r}" in text

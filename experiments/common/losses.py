@@ -1,11 +1,13 @@
 """The loss of a training configuration, measured on all examples at once or in parts."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from lsgeo import models
+from lsgeo.training import Description
 
 
 def data_loss(config, model, constants, train=False):
@@ -25,6 +27,11 @@ def data_loss(config, model, constants, train=False):
             f"`label_smoothing` is {config.label_smoothing}, but `loss` is 'squared_error', which has none."
         )
     return models.SquaredError(model, constants, train)
+
+
+def create_loss(config: Description, model: Any, constants: dict[str, Any]) -> Any:
+    """Creates the loss in evaluation mode whose landscape a description trains on."""
+    return config.recipe().objective(data_loss(config, model, constants))
 
 
 def parts(batch, size):

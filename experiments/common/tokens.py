@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments import _problem
+from experiments.common.problem import fingerprint
 from lsgeo import data
 
 NAME = "digits-tokens"
@@ -36,7 +36,7 @@ def load(
         name,
         **parts,
         num_classes=len(levels),
-        sha256=_problem.fingerprint(parts["train"], parts["test"]),
+        sha256=fingerprint(parts["train"], parts["test"]),
     )
 
 

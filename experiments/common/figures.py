@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from lsgeo import plotting, runs
 
 
-def save(opened: runs.Run, name: str, figure: Figure) -> None:
+def save_figure(opened: runs.Run, name: str, figure: Figure) -> None:
     """Writes a figure into the run's directory, as figures/NAME.svg."""
     folder = opened.path / "figures"
     folder.mkdir(exist_ok=True)

@@ -8,10 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments import _options, _problem, train
+from experiments.common.data import load_data
+from experiments.common.losses import create_loss
+from experiments.common.options import create_model
+from experiments.common.problem import fingerprint
 from lsgeo import models, runs, study, training, trees
 from lsgeo.models.skips import registry
 from lsgeo.operators.evaluation import evaluate
+from lsgeo.training import Description
 
 # How plots call a network by its skip type, where its weights start as usual.
 ARMS = {
@@ -25,7 +29,7 @@ ARMS = {
 class Network:
     """One checkpoint of a training run, with the data that its loss is measured on."""
 
-    config: train.Config
+    config: Description
     model: Any
     constants: dict[str, Any]  # the collections beside the parameters
     params: Any
@@ -37,7 +41,7 @@ class Network:
     @property
     def loss(self) -> Callable[[Any, Any], jax.Array]:
         """The loss in evaluation mode, with the weight decay that the landscape contains."""
-        return train.create_loss(self.config, self.model, self.constants)
+        return create_loss(self.config, self.model, self.constants)
 
     @property
     def predict(self) -> models.Logits:
@@ -60,7 +64,7 @@ class Network:
         return float(evaluate(self.loss, self.params, self.batch))
 
 
-def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Network:
+def load_network(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Network:
     """Loads a checkpoint and the first `num_examples` training examples (0 takes all).
 
     Raises:
@@ -69,7 +73,7 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     """
     trained = training_config(run)
     stored = training.load_checkpoint(run, checkpoint)
-    dataset = train.load_data(trained)
+    dataset = load_data(trained)
     there = len(dataset.train["image"])
     if not 0 <= num_examples <= there:
         raise ValueError(f"`num_examples` must be 0 to {there}; got {num_examples}.")
@@ -77,10 +81,10 @@ def load(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Netw
     batch = {name: jnp.asarray(part[:count]) for name, part in dataset.train.items()}
     fields = ("params", "step", "loss")
     constants = {name: part for name, part in stored.items() if name not in fields and part}
-    model = _options.create_model(trained, dataset)
+    model = create_model(trained, dataset)
     _check_shapes(f"{run}, checkpoint {checkpoint}", stored, models.shapes(model, batch["image"]))
     others = [part for name, part in sorted(constants.items()) if name != "batch_stats"]
-    digest = _problem.fingerprint(stored["params"], stored["batch_stats"], *others)
+    digest = fingerprint(stored["params"], stored["batch_stats"], *others)
     return Network(
         trained,
         model,
@@ -110,7 +114,7 @@ def _shapes(tree):
     return {trees.path_name(path): str(list(leaf.shape)) for path, leaf in flat}
 
 
-def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
+def choose_checkpoints(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
     """Returns the checkpoints of `run` among `wanted`, in the order of training; () takes all.
 
     A network that never reached a loss has no such checkpoint; that is a result, not an error.
@@ -119,7 +123,7 @@ def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
       ValueError: if `run` is no training run, has none of them, or a name can be no checkpoint's.
     """
     config = training_config(run)
-    possible = train.make_recipe(config).snapshot_names
+    possible = config.recipe().snapshot_names
     for name in wanted:
         if name not in possible:
             raise ValueError(
@@ -136,7 +140,7 @@ def choose(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:
     return chosen
 
 
-def training_config(run: str | os.PathLike) -> train.Config:
+def training_config(run: str | os.PathLike) -> Description:
     """Reads the configuration of a training run.
 
     Raises:
@@ -145,6 +149,6 @@ def training_config(run: str | os.PathLike) -> train.Config:
     if not run:
         raise ValueError("`run` must be the directory of a training run; got nothing.")
     try:
-        return train.Config(**runs.load_config(run))
+        return Description(**runs.load_config(run))
     except TypeError as error:
         raise ValueError(f"`run` {run} is no run of experiments.train ({error}).") from error

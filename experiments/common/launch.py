@@ -73,7 +73,7 @@ def _shorthand(name, config):
 def _help(run, config_file, needs_workdir):
     config = inspect.signature(run).parameters["config"].annotation
     where = "(required); a killed run continues there" if needs_workdir else "(optional)"
-    fields = [f"  --config.{name}={value!r}" for name, value in _defaults(config())]
+    fields = [f"  --config.{name}={value!r}" for name, value in defaults(config())]
     fields += [
         f"  --config.{name}.FIELD, as --config.{first}.FIELD" for name, first in _alike(config())
     ]
@@ -90,17 +90,19 @@ def _help(run, config_file, needs_workdir):
 
 
 def _kinds(config):
-    parts = [getattr(config, field.name) for field in dataclasses.fields(config)]
-    return dict.fromkeys([type(config), *(type(p) for p in parts if dataclasses.is_dataclass(p))])
+    # With those whose fields they have taken over; an own account of a field comes last.
+    parts = [config, *(getattr(config, field.name) for field in dataclasses.fields(config))]
+    found = [base for part in parts for base in reversed(type(part).__mro__)]
+    return dict.fromkeys(kind for kind in found if dataclasses.is_dataclass(kind))
 
 
-def _defaults(config, prefix=""):
+def defaults(config, prefix=""):
     # Of parts of one type the first; the others have the same fields.
     alike = dict(_alike(config))
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value) and field.name not in alike:
-            yield from _defaults(value, f"{prefix}{field.name}.")
+            yield from defaults(value, f"{prefix}{field.name}.")
         elif not dataclasses.is_dataclass(value):
             yield f"{prefix}{field.name}", value
 

@@ -32,7 +32,7 @@ class Problem:
 
 
 @functools.lru_cache(1)
-def load(name: str) -> Problem:
+def load_problem(name: str) -> Problem:
     """Imports `package.module:function` and calls it.
 
     Args:
