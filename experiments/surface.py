@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _surface, _trajectory
+from experiments import _surface
 from experiments._surface_files import Rows, draw, summarize
 from experiments._surface_files import load_lines as load_lines
 from experiments._surface_files import load_surfaces as load_surfaces
 from experiments.common.launch import launch
 from experiments.common.network import load_network
+from experiments.common.trajectory import load_trajectory
 from lsgeo import geometry, runs
 from lsgeo.operators.evaluation import evaluate
 
@@ -162,7 +163,7 @@ class _Others:
 
 def _others(config, path):
     if config.directions == "pca":
-        found = _trajectory.load(path, config.num_examples)
+        found = load_trajectory(path, config.num_examples)
         return _Others(found.points, [found.sha256])
     paths = {"other": [config.other], "three": [config.other, config.third]}
     networks = [_load(config, one) for one in paths.get(config.directions, [])]

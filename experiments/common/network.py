@@ -1,6 +1,7 @@
 """A trained network as the measurements want it: a loss, parameters and a batch."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +59,16 @@ class Network:
     def data(self) -> dict[str, Any]:
         """The data as the operators take them."""
         return {"batch": self.batch}
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """All collections, as the model takes them."""
+        return {"params": self.params, **self.constants}
+
+    @property
+    def chance_loss(self) -> float:
+        """The loss of a uniform guess; NaN where the loss is of no guess."""
+        return math.log(self.num_classes) if self.config.loss == "cross_entropy" else math.nan
 
     def value(self) -> float:
         """The loss in evaluation mode."""

@@ -16,9 +16,18 @@ def given(config: Any) -> dict[str, str]:
 
 
 def check_given(config: Any) -> None:
-    """Raises a ValueError for a twin without a run, or a skip where the arms choose it."""
+    """Raises a ValueError for a twin without a run."""
     if config.twin and not config.run:
         raise ValueError(f"`twin` is {config.twin!r}, but `run` is empty. Give both, or neither.")
+
+
+def check_own(config: Any) -> None:
+    """Raises a ValueError unless `arms` are known, and alone choose the skip of `network`."""
+    study.parse_arms(config.arms)
+    if config.network.skip:
+        raise ValueError(
+            f"`network` has skip={config.network.skip!r}, which `arms` choose. Leave it out."
+        )
 
 
 def changes(arm: study.Arm) -> dict[str, str]:
