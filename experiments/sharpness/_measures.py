@@ -101,10 +101,12 @@ def _worst(subject):
     spent = {"key": subject.key, "num_starts": config.num_starts, "num_steps": config.num_steps}
     for scaling in ADAPTIVE:
         radius = subject.size("radius", scaling)
-        found = geometry.worst_sharpness(
-            *subject.problem, radius=radius, scaling=scaling, **spent
+        found = geometry.worst_sharpness(*subject.problem, radius=radius, scaling=scaling, **spent)
+        yield (
+            found,
+            [_row("worst case", found, found.value, found.value, found.value + found.gap)],
+            {},
         )
-        yield found, [_row("worst case", found, found.value, found.value, found.value + found.gap)], {}
     found = geometry.keskar_sharpness(*subject.problem, **spent)
     yield found, [Row("Keskar", found.value, found.value, found.value + found.gap)], {}
 

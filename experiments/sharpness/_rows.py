@@ -22,14 +22,14 @@ class Row:
 
 def entries_of(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     """Rows as columns of a file; there may be none."""
-    columns = [[] for _ in COLUMNS]
-    for row in rows:
-        invariant = ", ".join(row.invariant_under)
-        for column, value in zip(columns, dataclasses.astuple(row)[:4] + (invariant,), strict=True):
-            column.append(value)
+    numbers = {
+        f"{name}s": np.array([getattr(row, name) for row in rows], float)
+        for name in ("value", "lower", "upper")
+    }
     return {
-        name: np.array(column, float if name in COLUMNS[1:4] else str)
-        for name, column in zip(COLUMNS, columns, strict=True)
+        "measures": np.array([row.measure for row in rows], str),
+        **numbers,
+        "invariances": np.array([", ".join(row.invariant_under) for row in rows], str),
     }
 
 

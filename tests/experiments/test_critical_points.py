@@ -78,6 +78,10 @@ def test_a_killed_run_continues_and_one_of_other_weights_is_refused(found, tmp_p
     done = critical_points.run(config, tmp_path)
     assert (tmp_path / "arrays" / f"{name}.npz").stat().st_mtime_ns == before
     assert done.load("summary")["counts"].sum() == 2
+    # Another checkpoint before it, and another copy of it, change no draw of a copy that is there.
+    several = dataclasses.replace(config, checkpoints=("init", "end"), num_starts=2)
+    copy = critical_points.run(several, tmp_path / "several").load("run_end_1_newton_mr")
+    assert copy["start_loss"] == found.load("identity-0_end_1_newton_mr")["start_loss"]
     done.save(name, {**done.load(name), "network_sha256": "another"})
     with pytest.raises(ValueError, match=f"holds {name} of other weights"):
         critical_points.run(config, tmp_path)

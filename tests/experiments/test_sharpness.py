@@ -7,6 +7,8 @@ import pytest
 
 from experiments import sharpness, train
 from experiments.common.launch import defaults, launch
+from experiments.common.network import load_network
+from experiments.sharpness import _measures
 from lsgeo import runs
 
 
@@ -53,6 +55,13 @@ def test_every_stage_gives_rows_within_their_intervals_and_twins_get_the_same_dr
     adaptive = [row for row in rows if row.measure.endswith("|w|")]
     assert len(adaptive) == 6 and all("unit rescaling" in row.invariant_under for row in adaptive)
     assert rows == sharpness.load_rows(measured, "end", "twin_")
+
+
+def test_a_stages_draws_depend_on_its_name_and_not_on_its_place(config, measured, monkeypatch):
+    network = load_network(config.run, "end", config.num_examples)
+    monkeypatch.setattr(_measures, "STAGES", dict(reversed(_measures.STAGES.items())))
+    again = _measures.measure(config, network, "average")
+    np.testing.assert_array_equal(again["values"], measured.load("end_average")["values"])
 
 
 def test_a_plain_relu_network_has_one_zero_mode_for_each_hidden_unit(measured):
