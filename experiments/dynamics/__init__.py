@@ -10,17 +10,9 @@ python -m experiments.dynamics --config=configs/dynamics.py --workdir=runs/dynam
 import dataclasses
 import os
 
-import jax
-import jax.numpy as jnp
-
-from experiments import _dynamics, train
-from experiments.common import losses
-from experiments.common.figures import save_figure
-from experiments.common.launch import launch
-from experiments.common.options import model_options
-from lsgeo import geometry, models, plotting, runs, study, training, trees
-from lsgeo.geometry.dynamics.limits import LIMITED
-from lsgeo.training.recipes import optimizers
+from experiments.common.steps import Steps, report
+from experiments.dynamics import _subjects, _training
+from lsgeo import runs
 
 
 @dataclasses.dataclass
@@ -106,129 +98,16 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     Raises:
       ValueError: for a bad field, a model whose loss is random, or another configuration's directory.
     """
-    subjects = _subjects(config)
+    subjects = _subjects.subjects(config)
     opened = runs.open_run(workdir, config)
-    total = len(subjects) * config.num_steps
+    step = Steps(progress, len(subjects) * config.num_steps)
     for i, (name, subject) in enumerate(subjects.items()):
-
-        def report(step, text, first=i * config.num_steps):
-            if progress is not None:
-                progress(first + step, total, text)
-
-        _dynamics.follow(opened, name, subject, report)
-    stable = _stable(opened, config, subjects) if config.stable_steps else []
+        _training.follow(opened, name, subject, step.after(i * config.num_steps))
+    stable = _training.stable_rates(opened, config, subjects)
     for rate in config.learning_rates:
-        _draw(opened, [name for name, s in subjects.items() if s.learning_rate == rate], rate)
-    if progress is not None:
-        for name in [*subjects, *stable]:
-            stored = opened.load(name)
-            print(f"{stored['arm']}, {stored['text']}")
-        print(f"results in {opened.path / 'arrays'}, figures in {opened.path / 'figures'}")
+        _training.draw(
+            opened, rate, [n for n, one in subjects.items() if one.learning_rate == rate]
+        )
+    entries = (opened.load(name) for name in [*subjects, *stable])
+    report(progress, opened, (f"{entry['arm']}, {entry['text']}" for entry in entries))
     return opened
-
-
-def _subjects(config):
-    _check(config)
-    recipe = training.Recipe(
-        optimizer=config.optimizer, learning_rate=1.0, momentum=config.momentum
-    )
-    optimizer = _dynamics.Rated(optimizers.direction_of(recipe))
-    shared = {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(train.Config)
-        if hasattr(config, field.name)
-    }
-    trained = train.Config(**shared)
-    dataset = train.load_data(trained)
-    if not dataset.num_classes and config.loss != "squared_error":
-        raise ValueError(
-            f"`dataset` {config.dataset} is a regression, which `loss` {config.loss!r} does not fit. Set "
-            "loss='squared_error'."
-        )
-    batch = jax.tree.map(jnp.asarray, dataset.train)
-    twins = study.Twins(
-        config.model,
-        model_options(config),
-        arms=study.parse_arms(config.arms),
-        seed=config.seed,
-    )
-    found = {}
-    for arm in twins.arms:
-        model = twins.create(arm, dataset.num_outputs)
-        if models.is_random(model):
-            raise ValueError(
-                f"`model` {config.model} draws random numbers in training, so that it has no full-batch "
-                "trajectory. Take out its dropout."
-            )
-        variables = models.init(model, batch["image"], key=twins.keys()[0])
-        params = _scaled(variables.pop("params"), config.init_scale)
-        for rate in config.learning_rates:
-            found[f"{arm}_{rate:g}"] = _dynamics.Subject(
-                losses.data_loss(trained, model, variables, train=True),
-                params,
-                batch,
-                study.ARMS[arm].label,
-                optimizer,
-                rate,
-                geometry.stability_limit(config.optimizer, rate, momentum=config.momentum),
-                _time_per_step(config, rate),
-                config.top or dataset.num_outputs,
-                config,
-            )
-    return found
-
-
-def _scaled(params, factor):
-    def scale(path, leaf):
-        return factor * leaf if trees.path_name(path).endswith("kernel") else leaf
-
-    return jax.tree_util.tree_map_with_path(scale, params)
-
-
-def _check(config):
-    if config.optimizer not in LIMITED:
-        raise ValueError(
-            f"Unknown `optimizer`: {config.optimizer!r}. Choose one of: {', '.join(LIMITED)}."
-        )
-    rates = tuple(config.learning_rates)
-    names = {f"{rate:g}" for rate in rates}  # of their files
-    if not rates or len(names) < len(rates) or not all(rate > 0 for rate in rates):
-        raise ValueError(
-            f"`learning_rates` must be positive, each once to six digits; got {rates}."
-        )
-    if not config.init_scale > 0:
-        raise ValueError(f"`init_scale` must be positive; got {config.init_scale}.")
-    least = {"num_steps": 1, "every": 1, "top": 0, "bottom": 0}
-    least |= {"flow_gradients": 0, "stable_steps": 0}
-    for name, smallest in least.items():
-        if getattr(config, name) < smallest:
-            raise ValueError(f"`{name}` must be at least {smallest}; got {getattr(config, name)}.")
-
-
-def _time_per_step(config, rate):
-    if config.optimizer == "adam" or not config.flow_gradients:
-        return 0.0
-    return rate if config.optimizer == "sgd" else rate / (1 - config.momentum)
-
-
-def _stable(opened, config, subjects):
-    if config.optimizer == "adam":
-        return []
-    names = {}
-    for name, subject in subjects.items():
-        names.setdefault(f"{name.rpartition('_')[0]}_stable", subject)
-    for name, subject in names.items():
-        _dynamics.stable_rate(opened, name, subject)
-    return list(names)
-
-
-def _draw(opened, names, rate):
-    stored = [opened.load(name) for name in names]
-    arms = {entry["arm"]: entry for entry in stored}
-    figure, axes = plotting.new_figure(width=11.0, height=6.0, columns=3, rows=2)
-    plotting.dynamics_panels(arms, axes.ravel())
-    save_figure(opened, f"dynamics_{rate:g}", figure)
-
-
-if __name__ == "__main__":
-    launch(run, config_file="configs/dynamics.py")

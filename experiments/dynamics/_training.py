@@ -1,48 +1,23 @@
 """One network's full-batch training for `experiments.dynamics`: looked at, kept, and taken up again."""
 
 import dataclasses
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
-from lsgeo import geometry, runs, trees
+from experiments.common.figures import save_figure
+from experiments.common.results import entries
+from experiments.dynamics._subjects import Subject
+from lsgeo import geometry, plotting, runs, trees
 from lsgeo.geometry.dynamics import edge
 from lsgeo.geometry.dynamics.flow_distance import compare
-from lsgeo.training.recipes.optimizers import Direction
 
 RUNNING = "running"
-
-
-@dataclasses.dataclass(frozen=True)
-class Rated:
-    """rate -> the transformation of a recipe's direction; equal ones share compiled steps."""
-
-    direction: Direction
-
-    def __call__(self, rate: Any) -> optax.GradientTransformation:
-        """Returns the optimiser with its learning rate."""
-        return optax.chain(self.direction.transformation(), optax.scale(-rate))
-
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """One network and how it is trained."""
-
-    loss: Any
-    params: Any
-    batch: dict[str, jax.Array]
-    arm: str
-    optimizer: Rated
-    learning_rate: float
-    limit: float
-    time_per_step: float  # of the gradient flow; 0 where training follows none
-    top: int
-    config: Any  # of experiments.dynamics
 
 
 @dataclasses.dataclass
@@ -84,21 +59,36 @@ def follow(
         seen |= {"status": RUNNING, "seconds": seconds, "diverged": state.diverged}
         opened.save(name, seen | _kept(point))
         progress(state.step, f"{subject.arm}, step {state.step}: loss {state.loss:.4g}")
-    facts = {
+    done = {key: value for key, value in seen.items() if not key.startswith("state_")}
+    done |= entries(subject, ("arm", "learning_rate", "limit"))
+    done |= {
         "status": "diverged" if seen["diverged"] else "trained",
-        "arm": subject.arm,
-        "learning_rate": subject.learning_rate,
-        "limit": subject.limit,
         "top": min(subject.top, seen["values"].shape[1]),
     }
-    done = {key: value for key, value in seen.items() if not key.startswith("state_")}
-    opened.save(name, done | facts | {"text": _text(done | facts)})
+    opened.save(name, done | {"text": _text(done)})
 
 
-def stable_rate(opened: runs.Run, name: str, subject: Subject) -> None:
-    """Writes the largest stable learning rate at initialisation to arrays/NAME.npz."""
-    if opened.has(name):
-        return
+def stable_rates(opened: runs.Run, config: Any, subjects: Mapping[str, Subject]) -> list[str]:
+    """Finds each arm's largest stable learning rate at initialisation, into arrays/ARM_stable.npz."""
+    if config.optimizer == "adam" or not config.stable_steps:
+        return []
+    arms: dict[str, Subject] = {}
+    for name, subject in subjects.items():
+        arms.setdefault(f"{name.rpartition('_')[0]}_stable", subject)
+    for name, subject in arms.items():
+        opened.stage(name, "", functools.partial(_stable_rate, subject))
+    return list(arms)
+
+
+def draw(opened: runs.Run, rate: float, names: Sequence[str]) -> None:
+    """Draws figures/dynamics_RATE.svg of some trainings."""
+    stored = [opened.load(name) for name in names]
+    figure, axes = plotting.new_figure(width=11.0, height=6.0, columns=3, rows=2)
+    plotting.dynamics_panels({entry["arm"]: entry for entry in stored}, axes.ravel())
+    save_figure(opened, f"dynamics_{rate:g}", figure)
+
+
+def _stable_rate(subject):
     found = geometry.largest_stable_rate(
         subject.loss,
         subject.params,
@@ -108,8 +98,7 @@ def stable_rate(opened: runs.Run, name: str, subject: Subject) -> None:
         limit=subject.limit * subject.learning_rate,
         num_steps=subject.config.stable_steps,
     )
-    fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    opened.save(name, {**fields, "ratio": found.ratio, "arm": subject.arm, "text": str(found)})
+    return {**entries(found), "ratio": found.ratio, "arm": subject.arm, "text": str(found)}
 
 
 def _look(subject, state, point):
@@ -173,12 +162,9 @@ def _flow(subject, state, point):
 
 
 def _appended(seen, row, losses):
-    columns = {
-        name: np.concatenate([seen[name], np.asarray(value)[None]])
-        if name in seen
-        else np.asarray(value)[None]
-        for name, value in row.items()
-    }
+    columns = {name: np.asarray(value)[None] for name, value in row.items()}
+    if seen:
+        columns = {name: np.concatenate([seen[name], value]) for name, value in columns.items()}
     return {**columns, "losses": np.concatenate([seen.get("losses", np.zeros(0)), losses])}
 
 

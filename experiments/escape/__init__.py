@@ -7,18 +7,13 @@ python -m experiments.escape --config=configs/escape.py --workdir=runs/escape
 """
 
 import dataclasses
-import itertools
+import functools
 import os
-import time
 
-import jax
-import numpy as np
-
-from experiments import _escape
-from experiments._escape import STARTS
-from experiments.common.figures import save_figure
-from experiments.common.launch import launch
-from lsgeo import geometry, plotting, runs, study
+from experiments.common.steps import Steps, report
+from experiments.escape import _figures, _runs, _starts
+from experiments.escape._runs import load_escapes as load_escapes
+from lsgeo import runs
 
 
 @dataclasses.dataclass
@@ -91,173 +86,18 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     Raises:
       ValueError: for a bad field, or another configuration's directory.
     """
-    arms = _check(config)
-    problem = _escape.load(config)
+    arms = _starts.check(config)
+    problem = _starts.load(config)
     opened = runs.open_run(workdir, config, provenance={"data_sha256": problem.sha256})
-    kinds = list(itertools.product(config.starts, arms, config.batch_sizes, config.momenta))
-    for done, (start, arm, batch_size, momentum) in enumerate(kinds):
-        card, name = f"{start}_{arm}", _name(start, arm, batch_size, momentum)
-        if not opened.has(card):
-            opened.save(card, _escape.describe(config, problem, start, arm))
-        if not opened.has(name):
-            report = _report(progress, done, len(kinds), name)
-            entry = _measure(config, problem, start, arm, batch_size, momentum, report)
-            opened.save(name, entry | _compared(opened, entry, (start, arms, batch_size, momentum)))
-        if progress is not None:
-            progress(done + 1, len(kinds), f"{name}: {opened.load(name)['text']}")
+    kinds = _runs.kinds(config, arms)
+    step = Steps(progress, len(kinds))
+    for kind in kinds:
+        describe = functools.partial(_starts.describe, config, problem, kind.start, kind.arm)
+        opened.stage(kind.card, "", describe)
+        told = step.within(str(kind))
+        measure = functools.partial(_runs.measure, config, problem, opened, kind, arms[0], told)
+        step(f"{kind}: {opened.stage(str(kind), '', measure)['text']}")
     for batch_size in config.batch_sizes:
-        _draw(opened, config, arms, batch_size)
-    if progress is not None:
-        _print(opened, config, arms)
+        _figures.draw(opened, config, [kind for kind in kinds if kind.batch_size == batch_size])
+    report(progress, opened, _figures.lines(opened, kinds))
     return opened
-
-
-def load_escapes(escape_run: runs.Run, name: str) -> geometry.Escapes:
-    """Reads the runs of one entry, START_ARM_OPTIMISER, without the parameters that they ended with."""
-    entry = escape_run.load(name)
-    fields = [field.name for field in dataclasses.fields(geometry.Escapes) if field.name != "ends"]
-    return geometry.Escapes(**{field: entry[field] for field in fields})
-
-
-def _check(config):
-    arms = study.parse_arms(config.arms)
-    for field, known in (("starts", tuple(STARTS)), ("momenta", None), ("batch_sizes", None)):
-        values = getattr(config, field)
-        if not values or len(set(values)) < len(values):
-            raise ValueError(f"`{field}` must name at least one, each once; got {values!r}.")
-        for value in values if known else ():
-            if value not in known:
-                raise ValueError(
-                    f"Unknown name in `{field}`: {value!r}. Choose from: {', '.join(known)}."
-                )
-    for momentum in config.momenta:
-        if not 0 <= momentum < 1:
-            raise ValueError(f"`momenta` must be at least 0 and below 1; got {momentum}.")
-    for field in ("minimum_rate", "plateau_rate", "saddle_rate"):
-        if not getattr(config, field) > 0:
-            raise ValueError(f"`{field}` must be positive; got {getattr(config, field)}.")
-    for field in ("num_seeds", "depth", "width", "pool"):
-        if getattr(config, field) < 1:
-            raise ValueError(f"`{field}` must be at least 1; got {getattr(config, field)}.")
-    for field in ("batch_sizes", "num_steps", "every"):
-        least = 0 if field == "batch_sizes" else 1
-        for value in np.atleast_1d(getattr(config, field)):
-            if value < least:
-                raise ValueError(f"`{field}` must be at least {least}; got {value}.")
-    if config.num_steps % config.every:
-        raise ValueError(
-            f"`num_steps` {config.num_steps} must be a multiple of `every`, {config.every}."
-        )
-    if config.modulo == 1 or config.modulo < 0:
-        raise ValueError(f"`modulo` must be 0, or at least 2; got {config.modulo}.")
-    return arms
-
-
-def _measure(config, problem, start, arm, batch_size, momentum, progress):
-    started = time.monotonic()
-    loss = _escape.loss_of(config, problem, start, arm)
-    points = _escape.starts_of(config, problem, start, arm)
-    found = geometry.escape(
-        loss,
-        points,
-        problem.batch,
-        key=jax.random.fold_in(jax.random.key(config.seed), 1),
-        optimizer=_escape.optimizer_of(config, start, momentum),
-        num_steps=config.num_steps,
-        fraction=config.fraction,
-        batch_size=batch_size,
-        every=config.every,
-        progress=progress,
-    )
-    fields = [field.name for field in dataclasses.fields(found) if field.name != "ends"]
-    lower, upper = found.interval()
-    median, median_lower, median_upper = found.median()
-    return {
-        **{field: getattr(found, field) for field in fields},
-        "rate": found.rate,
-        "lower": lower,
-        "upper": upper,
-        "median": median,
-        "median_lower": median_lower,
-        "median_upper": median_upper,
-        "barriers": _escape.barriers(loss, points, found, problem.batch, count=5),
-        "text": str(found),
-        "seconds": time.monotonic() - started,
-    }
-
-
-def _compared(opened, entry, kind):
-    start, arms, batch_size, momentum = kind
-    name = _name(start, arms[0], batch_size, momentum)
-    if not opened.has(name):
-        return {}
-    fields = [field.name for field in dataclasses.fields(geometry.Escapes) if field.name != "ends"]
-    found = geometry.Escapes(**{field: entry[field] for field in fields})
-    pair = geometry.compare_escapes(found, load_escapes(opened, name))
-    return {
-        "difference": pair.difference,
-        "lower_difference": pair.lower,
-        "upper_difference": pair.upper,
-        "overlap": pair.overlap,
-        "p_value": pair.p_value,
-    }
-
-
-def _name(start, arm, batch_size, momentum):
-    return f"{start}_{arm}_{_optimizer(batch_size)}_{momentum:g}"
-
-
-def _optimizer(batch_size):
-    return f"sgd{batch_size}" if batch_size else "gd"
-
-
-def _report(progress, done, total, name):
-    if progress is None:
-        return None
-    return lambda step, steps: progress(done, total, f"{name}, step {step} of {steps}")
-
-
-def _draw(opened, config, arms, batch_size):
-    rows, columns = len(config.momenta), len(config.starts)
-    figure, axes = plotting.new_figure(
-        width=1.2 + 3.2 * columns, height=0.4 + 2.6 * rows, rows=rows, columns=columns
-    )
-    grid = np.array(axes, object).reshape(rows, columns)
-    for (i, momentum), (j, start) in itertools.product(
-        enumerate(config.momenta), enumerate(config.starts)
-    ):
-        found = {
-            study.ARMS[arm].label: load_escapes(opened, _name(start, arm, batch_size, momentum))
-            for arm in arms
-        }
-        plotting.trapped(found, grid[i, j], title=f"{STARTS[start]}, momentum {momentum:g}")
-    save_figure(opened, f"escape_{_optimizer(batch_size)}", figure)
-
-
-def _print(opened, config, arms):
-    print(
-        '"undecided": no eigenvalue below -1 % of the largest, but the loss falls along flat directions. '
-        "Rates with 95 %."
-    )
-    for start, arm in itertools.product(config.starts, arms):
-        card = opened.load(f"{start}_{arm}")
-        print(
-            f"{STARTS[start]}, {study.ARMS[arm].label}: {card['kind']}, loss {card['loss']:.4g}, gradient "
-            f"{card['gradient_norm']:.2g}, lowest eigenvalue {card['lambda_min']:.3g} (at least "
-            f"{card['lambda_min_bound']:.3g}), learning rate x largest / 2: {card['stability']:.2g}"
-        )
-        for batch_size, momentum in itertools.product(config.batch_sizes, config.momenta):
-            entry = opened.load(_name(start, arm, batch_size, momentum))
-            line = f"  {_optimizer(batch_size)}, momentum {momentum:g}: {entry['text']}"
-            if "difference" in entry:
-                line += (
-                    f"; less {arms[0]} {entry['difference']:+.2f} [{entry['lower_difference']:+.2f}, "
-                    f"{entry['upper_difference']:+.2f}], intervals "
-                    f"{'overlap' if entry['overlap'] else 'apart'}, log-rank p {entry['p_value']:.2g}"
-                )
-            print(line)
-    print(f"results in {opened.path / 'arrays'}, figures in {opened.path / 'figures'}")
-
-
-if __name__ == "__main__":
-    launch(run, config_file="configs/escape.py")

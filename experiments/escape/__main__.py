@@ -1,4 +1,6 @@
-from experiments.escape import run
+"""The command `python -m experiments.escape`."""
+
 from experiments.common.launch import launch
+from experiments.escape import run
 
 launch(run, config_file="configs/escape.py")

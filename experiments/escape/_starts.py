@@ -5,11 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 import lsgeo
-from lsgeo import data, geometry, models, study
+from experiments.common.fields import check_least, check_positive
+from experiments.common.results import entries
+from lsgeo import data, models, study
 
 STARTS = {"minimum": "bad minimum", "plateau": "dead layer", "saddle": "zero point"}
 
@@ -22,6 +23,34 @@ class Problem:
     num_classes: int
     classifier: study.LinearClassifier
     sha256: str
+
+
+def check(config: Any) -> tuple[str, ...]:
+    """Returns the arms; raises a ValueError for a bad field."""
+    arms = study.parse_arms(config.arms)
+    for field, known in (("starts", tuple(STARTS)), ("momenta", None), ("batch_sizes", None)):
+        values = getattr(config, field)
+        if not values or len(set(values)) < len(values):
+            raise ValueError(f"`{field}` must name at least one, each once; got {values!r}.")
+        for value in values if known else ():
+            if value not in known:
+                raise ValueError(
+                    f"Unknown name in `{field}`: {value!r}. Choose from: {', '.join(known)}."
+                )
+    for momentum in config.momenta:
+        if not 0 <= momentum < 1:
+            raise ValueError(f"`momenta` must be at least 0 and below 1; got {momentum}.")
+    check_positive(config, "minimum_rate", "plateau_rate", "saddle_rate")
+    check_least(config, num_seeds=1, depth=1, width=1, pool=1, num_steps=1, every=1)
+    if min(config.batch_sizes) < 0:
+        raise ValueError(f"`batch_sizes` must be at least 0; got {min(config.batch_sizes)}.")
+    if config.num_steps % config.every:
+        raise ValueError(
+            f"`num_steps` {config.num_steps} must be a multiple of `every`, {config.every}."
+        )
+    if config.modulo == 1 or config.modulo < 0:
+        raise ValueError(f"`modulo` must be 0, or at least 2; got {config.modulo}.")
+    return arms
 
 
 def load(config: Any) -> Problem:
@@ -91,9 +120,7 @@ def describe(config: Any, problem: Problem, start: str, arm: str) -> dict[str, A
     )
     curvature = point.curvature
     return {
-        "kind": point.kind,
-        "loss": point.loss,
-        "gradient_norm": point.gradient_norm,
+        **entries(point, ("kind", "loss", "gradient_norm")),
         "lambda_min": curvature.value,
         "lambda_min_bound": curvature.lower_bound,
         "lambda_max": curvature.upper_end,
@@ -101,13 +128,3 @@ def describe(config: Any, problem: Problem, start: str, arm: str) -> dict[str, A
         "label_signal": study.label_signal(problem.batch, problem.num_classes),
         "linear_loss": problem.classifier.loss,
     }
-
-
-def barriers(loss: Any, starts: Any, runs: geometry.Escapes, batch: Any, count: int) -> np.ndarray:
-    """Rise of the loss over the start's on the line to where a run has got, for the first escaped ones."""
-    found = []
-    for i in np.flatnonzero(np.isfinite(runs.times))[:count]:
-        one, other = (jax.tree.map(lambda leaf, i=i: leaf[i], side) for side in (starts, runs.ends))
-        line = geometry.linear_barrier(loss, one, other, batch)
-        found.append(np.max(line.losses) - line.losses[0])
-    return np.array(found, float)
