@@ -18,7 +18,7 @@ from lsgeo.geometry import gradient_path_energies, path_length_law
 def take_apart(config: Any, network: Network, source: Any) -> dict[str, Any]:
     """Gradient energy by path length, and what the network is worth without some blocks or in another order."""
     model, constants = network.model, network.constants
-    variables = {"params": network.params, **constants}
+    variables = network.variables
     blocks = models.blocks(model, variables, network.batch["image"])
     free = [block.name for block in blocks if block.keeps_shape]
     if not free:

@@ -10,18 +10,15 @@ python -m experiments.representations --config=configs/representations.py --conf
 """
 
 import dataclasses
+import functools
 import os
-import pathlib
 
-import numpy as np
-
-from experiments import _representations, train
+from experiments import train
+from experiments.common import steps
 from experiments.common.figures import save_figure
-from experiments.common.launch import launch
-from experiments.common.network import choose_checkpoints, load_network
-from lsgeo import plotting, runs
-
-SKIPS = ("identity", "none")
+from experiments.representations import _figures, _networks
+from experiments.representations._figures import load_slope as load_slope
+from lsgeo import runs
 
 
 def _mlp():
@@ -108,113 +105,15 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       ValueError: for a bad field, a missing checkpoint, a network without blocks, or the directory of another
         configuration or of other weights.
     """
-    _check(config)
+    _networks.check(config)
     opened = runs.open_run(workdir, config)
-    jobs = _jobs(config, pathlib.Path(workdir) / "train")
-    for done, (name, (source, training)) in enumerate(jobs.items()):
+    jobs = _networks.jobs(config, opened.path / "train")
+    step = steps.Steps(progress, len(jobs))
+    for name, (source, training) in jobs.items():
         if training is not None:
-            train.run(training, source, progress and _within(progress, name))
-        _measure(opened, name, source, config)
-        if progress is not None:
-            progress(done + 1, len(jobs), f"{name}: {opened.load(name)['message']}")
-    _draw(opened, list(jobs))
+            train.run(training, source, step.within(f"training {name}"))
+        network = _networks.load(source, config.checkpoint, config.num_examples)
+        measure = functools.partial(_networks.measure, config, network, name, source)
+        step(f"{name}: {opened.stage(name, network.sha256, measure)['message']}")
+    save_figure(opened, "representations", _figures.draw(opened, list(jobs)))
     return opened
-
-
-def load_slope(opened: runs.Run, skip: str) -> tuple[float, float, float]:
-    """Slope of log singular value on log depth over all trained depths, with its 95 % interval."""
-    depths, values = zip(*sorted(_strengths(opened, skip).items()), strict=True)
-    return _representations.slope(depths, [np.mean(value) for value in values])
-
-
-def _check(config):
-    if config.num_jacobians < 1 or 0 < config.num_examples < max(5, config.num_jacobians):
-        raise ValueError(
-            f"`num_examples` must be at least 5 and `num_jacobians`, or 0 for all; got {config.num_examples} "
-            f"and {config.num_jacobians}."
-        )
-    if config.twin and not config.run:
-        raise ValueError(
-            f"`twin` is {config.twin!r}, but there is no `run` whose twin it could be."
-        )
-    for source in filter(None, (config.run, config.twin, config.densenet)):
-        choose_checkpoints(source, (config.checkpoint,))
-
-
-def _jobs(config, folder):
-    # name -> (directory of a training run, its configuration where it is trained here)
-    if config.run:
-        named = {"run": config.run, "twin": config.twin, "densenet": config.densenet}
-        return {name: (source, None) for name, source in named.items() if source}
-    jobs = {}
-    for name, skip in zip(("run", "twin"), SKIPS, strict=True):
-        jobs[name] = folder / skip, dataclasses.replace(config.network, skip=skip)
-    for depth in config.depths:
-        for skip in SKIPS if depth != config.network.depth else ():
-            training = dataclasses.replace(config.network, skip=skip, depth=depth)
-            jobs[f"depth_{skip}_{depth}"] = folder / f"{skip}-{depth}", training
-    own = None if config.densenet else config.dense_network
-    jobs["densenet"] = config.densenet or folder / "densenet", own
-    return jobs
-
-
-def _within(progress, name):
-    return lambda step, total, text="": progress(step, total, f"training {name}: {text}")
-
-
-def _measure(opened, name, source, config):
-    network = _representations.load(source, config.checkpoint, config.num_examples)
-    if opened.has(name):
-        if opened.load(name)["network_sha256"] != network.sha256:
-            raise ValueError(
-                f"`workdir` {opened.path} holds {name} of other weights: the network was trained again "
-                "since. Use another --workdir, or delete that directory."
-            )
-        return
-    if name == "densenet":
-        start = load_network(source, "init", config.num_examples).params
-        found = _representations.reuse(network, start)
-    elif name.startswith("depth_"):
-        found = _representations.measure_alignment(network, config)
-    else:
-        found = _representations.measure(network, config)
-    depth = getattr(network.model, "depth", 0)
-    facts = {"arm": network.arm, "depth": depth, "network_sha256": network.sha256}
-    opened.save(name, {**found, **facts, "train_loss": network.value()})
-
-
-def _strengths(opened, skip):
-    # depth -> largest singular value of a branch, mean over the branches, one for each example
-    names = ["run" if skip == SKIPS[0] else "twin"]
-    names += [p.stem for p in sorted(opened.path.glob(f"arrays/depth_{skip}_*.npz"))]
-    entries = [opened.load(name) for name in names if opened.has(name)]
-    return {
-        int(entry["depth"]): entry["singular_values"][..., 0].mean(1)
-        for entry in entries
-        if "singular_values" in entry
-    }
-
-
-def _draw(opened, names):
-    pair = [(str(e["arm"]), e) for e in (opened.load(n) for n in ("run", "twin") if n in names)]
-    panels = plotting.representation_panels(pair)
-    strengths = {"skip": _strengths(opened, "identity"), "no skip": _strengths(opened, "none")}
-    if any(name.startswith("depth_") for name in names):
-        panels.append(lambda ax: plotting.branch_strength(strengths, ax))
-    if "densenet" in names:
-        panels += plotting.reuse_panels(opened.load("densenet"))
-    columns = min(4, len(panels))
-    rows = -(-len(panels) // columns)
-    figure, axes = plotting.new_figure(
-        width=3.5 * columns, height=3.3 * rows, columns=columns, rows=rows
-    )
-    axes = np.ravel(axes)
-    for ax, panel in zip(axes, panels, strict=False):
-        panel(ax)
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
-    save_figure(opened, "representations", figure)
-
-
-if __name__ == "__main__":
-    launch(run, config_file="configs/representations.py", shorthands=("run", "twin"))

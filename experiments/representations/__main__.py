@@ -1,4 +1,6 @@
-from experiments.representations import run
+"""The command `python -m experiments.representations`."""
+
 from experiments.common.launch import launch
+from experiments.representations import run
 
 launch(run, config_file="configs/representations.py", shorthands=("run", "twin"))

@@ -1,30 +1,18 @@
 """What `experiments.representations` measures of one network; each function returns arrays for one file."""
 
-import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from scipy import stats
 
-from experiments.common.network import Network, load_network
+from experiments.common.blocks import top_chain
+from experiments.common.network import Network
+from experiments.common.results import entries
 from lsgeo import geometry, models
 
 _gradient = jax.jit(models.lesioned_gradient)
 _inputs = jax.jit(models.block_inputs, static_argnums=0)
 _top = jax.jit(models.stream_gradient, static_argnums=3)
-
-
-def load(run: Any, checkpoint: str, num_examples: int) -> Network:
-    """Loads a checkpoint, the blocks of a scanned network one by one."""
-    network = load_network(run, checkpoint, num_examples)
-    if not getattr(network.model, "scan", False):
-        return network
-    single = models.unstack({"params": network.params, **network.constants})
-    params = single.pop("params")
-    model = network.model.clone(scan=False)
-    return dataclasses.replace(network, model=model, params=params, constants=single)
 
 
 def measure(network: Network, config: Any) -> dict[str, Any]:
@@ -53,16 +41,12 @@ def measure_alignment(network: Network, config: Any) -> dict[str, Any]:
 
 
 def _taken_apart(network):
-    variables = {"params": network.params, **network.constants}
-    images = network.batch["image"]
-    blocks = models.blocks(network.model, variables, images)
-    return blocks, _inputs(network.model, variables, images)
+    model, variables, images = network.model, network.variables, network.batch["image"]
+    return models.blocks(model, variables, images), _inputs(model, variables, images)
 
 
 def _chain(network, blocks, inputs):
-    # The blocks above the last change of the stream's shape; none where there are several streams.
-    first = max((i + 1 for i, block in enumerate(blocks) if not block.keeps_shape), default=0)
-    chain = blocks[first:]
+    chain = top_chain(blocks)  # None where there are several streams.
     one = chain and inputs[chain[0].name].shape[0] == len(network.batch["image"])
     return chain if one else []
 
@@ -101,27 +85,26 @@ def _alignment(network, blocks, inputs, config):
         num_directions=config.num_directions,
         threshold=config.threshold,
     )
+    kept = ("line", "equispaced", "singular_values", "ranks", "residual")
     derived = ("alignment", "consecutive", "chance")
-    fields = ("line", "equispaced", "singular_values", "ranks", "residual")
     names = np.array([block.name for block in chain])
-    return {"chain": names, **{name: getattr(found, name) for name in (*fields, *derived)}}
+    return {"chain": names, **entries(found, (*kept, *derived))}
 
 
 def reuse(network: Network, start: Any) -> dict[str, Any]:
     """Feature reuse of a DenseNet, and CKA of the features that its layers make."""
     found = geometry.feature_reuse(network.loss, network.params, network.batch, start=start)
-    variables = {"params": network.params, **network.constants}
-    images = network.batch["image"]
-    seen = jax.jit(models.activations, static_argnums=0)(network.model, variables, images)
+    activations = jax.jit(models.activations, static_argnums=0)
+    seen = activations(network.model, network.variables, network.batch["image"])
     made = {name: part for name, part in seen.items() if name.endswith("/branch")}
     names = sorted(made, key=models.block_place)
     alike = geometry.linear_cka([made[name] for name in names])
-    fields = ("mean_weights", "standard_errors", "norms", "relative", "loss_changes", "loss")
+    kept = ("mean_weights", "standard_errors", "norms", "relative", "loss_changes", "loss")
     near, far = _by_distance(found.relative), _by_distance(found.loss_changes)
     return {
         "sources": np.array(found.sources),
         "targets": np.array(found.targets),
-        **{name: getattr(found, name) for name in fields},
+        **entries(found, kept),
         "layers": np.array([name.removesuffix("/branch") for name in names]),
         "cka": alike.values,
         "cka_error": alike.standard_errors,
@@ -130,15 +113,6 @@ def reuse(network: Network, start: Any) -> dict[str, Any]:
             f"median loss change {far[2]:.3g} and {far[3]:.3g} nats"
         ),
     }
-
-
-def slope(depths: Sequence[int], values: Sequence[float]) -> tuple[float, float, float]:
-    """Slope of log value on log depth with its 95 % interval; NaN below three points."""
-    if len(depths) < 3:
-        return (float("nan"),) * 3
-    fit = stats.linregress(np.log(depths), np.log(values))
-    half = stats.t.ppf(0.975, len(depths) - 2) * fit.stderr
-    return fit.slope, fit.slope - half, fit.slope + half
 
 
 def _by_example(streams, count):
@@ -152,8 +126,7 @@ def _branch(block, adds):
 
 
 def _lesions(network):
-    variables = {"params": network.params, **network.constants}
-    names = models.branch_names(network.model, variables, network.batch["image"])
+    names = models.branch_names(network.model, network.variables, network.batch["image"])
     found = geometry.backward_lesions(
         lambda passed: _gradient(
             network.loss, network.params, network.batch, passed.astype(np.float32)

@@ -10,20 +10,16 @@ python -m experiments.trajectory --config=configs/trajectory.py --config.run=run
 """
 
 import dataclasses
+import functools
 import os
-import pathlib
 
-import numpy as np
-
-from experiments import _surface, train
-from experiments._trajectory import load
+from experiments import train
+from experiments.common import steps
 from experiments.common.figures import save_figure
-from experiments.common.launch import launch
-from experiments.common.network import choose_checkpoints
-from lsgeo import geometry, plotting, runs, study
-from lsgeo.operators.evaluation import evaluate
-
-POLICIES = ("batch", "frozen")
+from experiments.common.trajectory import load_trajectory
+from experiments.trajectory import _planes
+from experiments.trajectory._planes import load_trajectories as load_trajectories
+from lsgeo import geometry, runs
 
 
 def _trained():
@@ -87,169 +83,16 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       ValueError: for a bad field, a run with less than three checkpoints, or the directory of another
         configuration or of other weights.
     """
-    _check(config)
+    _planes.check(config)
     opened = runs.open_run(workdir, config)
-    for k, path in enumerate(_paths(config, opened, progress)):
-        trajectory = load(path, config.num_examples)
-        plane = geometry.principal_plane(trajectory.points)
-        _measure_path(opened, f"trajectory_{k}", config, trajectory, plane)
+    for k, path in enumerate(_planes.paths(config, opened, progress)):
+        path = load_trajectory(path, config.num_examples)
+        plane = geometry.principal_plane(path.points)
+        measure = functools.partial(_planes.measure, config.batch_stats, path, plane)
+        opened.stage(f"trajectory_{k}", path.sha256, measure)
         if config.resolution:
-            _walk(opened, k, config, trajectory, plane, progress)
+            _planes.walk(opened, f"surface_{k}", config, path, plane, progress)
     if config.figure:
-        _draw(opened)
-    if progress is not None:
-        for found in load_trajectories(opened):
-            print(_line(found))
-        print(f"results in {opened.path / 'arrays'}, figures in {opened.path / 'figures'}")
+        save_figure(opened, "trajectory", _planes.draw(opened))
+    steps.report(progress, opened, map(_planes.line, load_trajectories(opened)))
     return opened
-
-
-def load_trajectories(trajectory_run: runs.Run) -> list[dict]:
-    """Reads the entries "trajectory_K" of a run, in order."""
-    found = []
-    while trajectory_run.has(name := f"trajectory_{len(found)}"):
-        found.append(trajectory_run.load(name))
-    return found
-
-
-def _check(config):
-    if config.batch_stats not in POLICIES:
-        raise ValueError(
-            f"Unknown `batch_stats`: {config.batch_stats!r}. Choose one of: {', '.join(POLICIES)}."
-        )
-    if config.resolution < 0 or config.resolution in (1, 2):
-        raise ValueError(
-            f"`resolution` must be 0 or at least 3; got {config.resolution}. 0 draws no surface."
-        )
-    if not 0 < config.margin < float("inf"):
-        raise ValueError(f"`margin` must be positive; got {config.margin}.")
-    if config.twin and not config.run:
-        raise ValueError(f"`twin` is {config.twin!r}, but `run` is empty. Give both, or neither.")
-    for path in (config.run, config.twin):
-        if path:
-            choose_checkpoints(path, ())
-    if not config.run:
-        study.parse_arms(config.arms)
-        if config.network.skip:
-            raise ValueError(
-                f"`network` has skip={config.network.skip!r}, which `arms` choose. Leave it out."
-            )
-
-
-def _paths(config, opened, progress):
-    if config.run:
-        return [config.run, config.twin] if config.twin else [config.run]
-    found = []
-    for name in study.parse_arms(config.arms):
-        arm = study.ARMS[name]
-        changed = {"initializer": arm.initializer} if arm.initializer else {}
-        network = dataclasses.replace(config.network, skip=arm.skip, **changed)
-        path = pathlib.Path(opened.path) / "train" / arm.folder
-        train.run(network, path, progress)
-        found.append(path)
-    return found
-
-
-def _measure_path(opened, name, config, trajectory, plane):
-    if opened.has(name):
-        if opened.load(name)["network_sha256"] != trajectory.sha256:
-            raise ValueError(
-                f"`workdir` {opened.path} holds {name} of other weights: the training run was repeated since. "
-                "Use another --workdir, or delete that directory."
-            )
-        return
-    network, policy = trajectory.network, config.batch_stats
-
-    def value(point, constants):
-        loss = trajectory.loss(policy, constants)
-        return float(evaluate(loss, point, network.batch))
-
-    pairs = zip(trajectory.points, trajectory.constants, strict=True)
-    opened.save(
-        name,
-        {
-            "steps": trajectory.steps,
-            "names": trajectory.names,
-            "coordinates": plane.coordinates,
-            "distances": plane.distances,
-            "errors": plane.errors,
-            "shares": plane.shares,
-            "losses": [value(point, constants) for point, constants in pairs],
-            "plane_losses": [
-                value(plane.point(place), trajectory.constants[-1]) for place in plane.coordinates
-            ],
-            "arm": network.arm,
-            "num_classes": network.num_classes,
-            "chance_loss": _surface.chance_loss(network),
-            "batch_stats": policy if "batch_stats" in network.constants else "none",
-            "network_sha256": trajectory.sha256,
-        },
-    )
-
-
-def _walk(opened, k, config, trajectory, plane, progress):
-    name, (xs, ys) = f"surface_{k}", _grid(config, plane.coordinates)
-    rows = list(opened.load(name)["values"]) if opened.has(name) else []
-
-    def keep(row, values):
-        del row  # rows come in order
-        rows.append(values)
-        opened.save(name, {"xs": xs, "ys": ys, "values": np.stack(rows)})
-
-    def report(done, total):
-        if progress is not None:
-            progress(done, total, f"rows of the plane, {trajectory.network.arm}")
-
-    geometry.surface(
-        trajectory.loss(config.batch_stats, trajectory.constants[-1]),
-        plane.centre,
-        trajectory.network.batch,
-        plane.directions,
-        xs=xs,
-        ys=ys,
-        finished=dict(enumerate(rows)),
-        on_row=keep,
-        progress=report,
-    )
-
-
-def _grid(config, coordinates):
-    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
-    beyond = config.margin * np.max(high - low)
-    return np.linspace(low - beyond, high + beyond, config.resolution).T
-
-
-def _draw(opened):
-    found = load_trajectories(opened)
-    figure, axes = plotting.new_figure(width=9.6, height=10.0, columns=len(found), rows=3)
-    axes = np.reshape(axes, (3, len(found)))
-    for row in axes[1:]:
-        for ax in row[1:]:
-            ax.sharey(row[0])
-    fields = [field.name for field in dataclasses.fields(plotting.Trajectory)]
-    paths = [plotting.Trajectory(**{name: one[name] for name in fields}) for one in found]
-    grounds = [
-        geometry.Surface(**opened.load(name)) if opened.has(name := f"surface_{k}") else None
-        for k in range(len(found))
-    ]
-    plotting.trajectory_planes(paths, grounds, axes[0])
-    for one, path, middle, bottom in zip(found, paths, axes[1], axes[2], strict=True):
-        plotting.trajectory_losses(path, middle)
-        walk = geometry.random_walk_shares(len(path.steps))
-        plotting.variance_shares(one["shares"], walk, bottom, arm=path.arm)
-    save_figure(opened, "trajectory", figure)
-
-
-def _line(found):
-    count = len(found["steps"])
-    null = geometry.random_walk_shares(count)
-    return (
-        f"{found['arm']}: two directions hold {np.sum(found['shares'][:2]):.1%} of the variance of {count} "
-        f"points (of a random walk, {np.sum(null[:2]):.1%}); off the plane by up to "
-        f"{np.max(found['errors']):.1%}; at the start the loss is {found['losses'][0]:.4g}, on the plane "
-        f"{found['plane_losses'][0]:.4g}"
-    )
-
-
-if __name__ == "__main__":
-    launch(run, config_file="configs/trajectory.py")
