@@ -12,8 +12,8 @@ from experiments.common import steps, twins
 from experiments.common.network import load_network
 from experiments.sharpness import _measures
 from experiments.sharpness._figures import draw, lines
+from experiments.sharpness._figures import load_rows as load_rows
 from experiments.sharpness._rows import Row as Row
-from experiments.sharpness._rows import load_rows as load_rows
 from lsgeo import runs
 
 

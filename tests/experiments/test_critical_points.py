@@ -63,7 +63,6 @@ def test_a_killed_run_continues_and_one_of_other_weights_is_refused(found, tmp_p
     config = dataclasses.replace(
         CONFIG,
         run=str(found.path / "train" / "identity-0"),
-        num_starts=1,
         num_steps=2,
         figure=False,
     )
@@ -77,11 +76,14 @@ def test_a_killed_run_continues_and_one_of_other_weights_is_refused(found, tmp_p
     before = (tmp_path / "arrays" / f"{name}.npz").stat().st_mtime_ns
     done = critical_points.run(config, tmp_path)
     assert (tmp_path / "arrays" / f"{name}.npz").stat().st_mtime_ns == before
-    assert done.load("summary")["counts"].sum() == 2
-    # Another checkpoint before it, and another copy of it, change no draw of a copy that is there.
-    several = dataclasses.replace(config, checkpoints=("init", "end"), num_starts=2)
-    copy = critical_points.run(several, tmp_path / "several").load("run_end_1_newton_mr")
-    assert copy["start_loss"] == found.load("identity-0_end_1_newton_mr")["start_loss"]
+    assert done.load("summary")["counts"].sum() == 4
+    # Another checkpoint before it changes no draw of a noisy copy.
+    several = dataclasses.replace(config, checkpoints=("init", "end"))
+    copies = [
+        run.load("run_end_1_newton_mr")
+        for run in (done, critical_points.run(several, tmp_path / "b"))
+    ]
+    assert copies[0]["start_loss"] == copies[1]["start_loss"]
     done.save(name, {**done.load(name), "network_sha256": "another"})
     with pytest.raises(ValueError, match=f"holds {name} of other weights"):
         critical_points.run(config, tmp_path)
