@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -123,6 +123,12 @@ def _check_shapes(where, stored, like):
 def _shapes(tree):
     flat = jax.tree_util.tree_leaves_with_path(tree)
     return {trees.path_name(path): str(list(leaf.shape)) for path, leaf in flat}
+
+
+def top_chain(blocks: Sequence[models.BlockFunction]) -> Sequence[models.BlockFunction]:
+    """The blocks above the last change of the stream's shape; none where the last one changes it."""
+    first = max((i + 1 for i, block in enumerate(blocks) if not block.keeps_shape), default=0)
+    return blocks[first:]
 
 
 def choose_checkpoints(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:

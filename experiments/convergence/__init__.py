@@ -14,9 +14,9 @@ import functools
 import os
 
 from experiments import train
-from experiments.common import steps
 from experiments.common.data import load_data
 from experiments.common.figures import save_figure
+from experiments.common.steps import Progress, Steps, report
 from experiments.convergence._race import Race, check
 from experiments.convergence._race import load_grid as load_grid
 from lsgeo import runs
@@ -54,7 +54,7 @@ class Config:
     figure: bool = True
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Trains arm by arm and rate by rate into arrays/ARM_rate_K.npz; what is there is left alone.
 
     Args:
@@ -78,7 +78,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     dataset = load_data(config.network)
     opened = runs.open_run(workdir, config, provenance={"data_sha256": dataset.sha256})
     race = Race(config, opened, arms)
-    step = steps.Steps(progress, len(arms) * (len(config.learning_rates) + 1))
+    step = Steps(progress, len(arms) * (len(config.learning_rates) + 1))
     for arm in arms:
         for k, rate in enumerate(config.learning_rates):
             opened.stage(f"{arm}_rate_{k}", "", functools.partial(race.rate, arm, rate))
@@ -89,5 +89,5 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     opened.save("speed_ups", race.speed_ups())
     if config.figure:
         save_figure(opened, "convergence", race.draw())
-    steps.report(progress, opened, race.lines())
+    report(progress, opened, race.lines())
     return opened

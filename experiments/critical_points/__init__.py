@@ -13,9 +13,9 @@ import functools
 import os
 
 from experiments import train
-from experiments.common import steps
 from experiments.common.figures import save_figure
 from experiments.common.network import load_network
+from experiments.common.steps import Progress, Steps, report
 from experiments.critical_points import _figures, _search, _starts, _table
 from lsgeo import runs
 
@@ -86,7 +86,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Searches from each start into arrays/SIDE_CHECKPOINT_START_METHOD.npz; what is there is left alone.
 
     Args:
@@ -106,7 +106,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     methods = _starts.check(config)
     opened = runs.open_run(workdir, config)
     starts = _starts.starts(config, opened, progress)
-    step, entries = steps.Steps(progress, len(starts) * len(methods)), []
+    step, entries = Steps(progress, len(starts) * len(methods)), []
     for start in starts:
         network = load_network(start.path, start.checkpoint, config.num_examples)
         for method in methods:
@@ -116,5 +116,5 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     opened.save("summary", summary := _table.summary(config, entries))
     if config.figure:
         save_figure(opened, "critical_points", _figures.draw(config, entries, summary))
-    steps.report(progress, opened, _table.lines(summary))
+    report(progress, opened, _table.lines(summary))
     return opened

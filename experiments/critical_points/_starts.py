@@ -7,7 +7,9 @@ from typing import Any
 from experiments.common import twins
 from experiments.common.fields import check_least
 from experiments.common.network import choose_checkpoints
+from experiments.common.steps import Progress
 from lsgeo import geometry, runs, study
+from lsgeo.checks import check_fraction
 
 SKIPS = ("identity", "none")
 METHODS = {
@@ -46,10 +48,7 @@ def check(config: Any) -> list[str]:
         if not 0 <= getattr(config, name) < float("inf"):
             raise ValueError(f"`{name}` must be 0 or positive; got {getattr(config, name)}.")
     for name in ("tol", "gradient_tol", "flat_tol", "curvature_tol", "failure_probability"):
-        if not 0 < getattr(config, name) < 1:
-            raise ValueError(
-                f"`{name}` must lie strictly between 0 and 1; got {getattr(config, name)}."
-            )
+        check_fraction(getattr(config, name), name)
     if config.twin and not config.run:
         raise ValueError(f"`twin` is {config.twin} but `run` is empty. Give both, or `run` alone.")
     if not config.run and config.network.skip:
@@ -60,7 +59,7 @@ def check(config: Any) -> list[str]:
     return methods
 
 
-def starts(config: Any, opened: runs.Run, progress: Any) -> list[Start]:
+def starts(config: Any, opened: runs.Run, progress: Progress | None) -> list[Start]:
     """All starts, in order, of the training runs that are given or of twins that are trained here."""
     sides = twins.given(config) or twins.trained(
         opened, config.network, _variants(config), progress

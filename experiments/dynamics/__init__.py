@@ -10,7 +10,7 @@ python -m experiments.dynamics --config=configs/dynamics.py --workdir=runs/dynam
 import dataclasses
 import os
 
-from experiments.common.steps import Steps, report
+from experiments.common.steps import Progress, Steps, report
 from experiments.dynamics import _subjects, _training
 from lsgeo import runs
 
@@ -79,7 +79,7 @@ class Config:
     data_seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Trains every arm at every rate into arrays/ARM_RATE.npz and draws figures/dynamics_RATE.svg.
 
     Args:

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import os
 
-from experiments.common.steps import Steps, report
+from experiments.common.steps import Progress, Steps, report
 from experiments.escape import _figures, _runs, _starts
 from experiments.escape._runs import load_escapes as load_escapes
 from lsgeo import runs
@@ -69,7 +69,7 @@ class Config:
     data_seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Runs each kind of training into arrays/START_ARM_OPTIMISER.npz; those that are there are left alone.
 
     Args:

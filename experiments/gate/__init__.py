@@ -14,9 +14,10 @@ import os
 import numpy as np
 
 from experiments import train
-from experiments.common import steps, twins
+from experiments.common import twins
 from experiments.common.figures import save_figure
 from experiments.common.network import load_network
+from experiments.common.steps import Progress, Steps
 from experiments.gate import _sweep
 from lsgeo import runs
 
@@ -59,7 +60,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures each gate into arrays/gate_K.npz; those that are there are left alone.
 
     Args:
@@ -80,7 +81,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     opened = runs.open_run(workdir, config)
     trained = config.run or twins.trained(opened, config.network, {"": {}}, progress)[""]
     network = load_network(trained, config.checkpoint, config.num_examples)
-    step, entries = steps.Steps(progress, config.num_gates), []
+    step, entries = Steps(progress, config.num_gates), []
     for k, gate in enumerate(np.linspace(0, 1, config.num_gates)):
         measure = functools.partial(_sweep.measure, config, network, gate)
         entries.append(opened.stage(f"gate_{k:03d}", network.sha256, measure))

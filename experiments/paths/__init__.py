@@ -11,10 +11,11 @@ import dataclasses
 import functools
 import os
 
-from experiments.common import steps, twins
+from experiments.common import twins
 from experiments.common.fields import check_least
 from experiments.common.figures import save_figure
 from experiments.common.network import choose_checkpoints, load_network
+from experiments.common.steps import Progress, Steps
 from experiments.paths._lesions import draw, take_apart
 from lsgeo import runs
 
@@ -40,7 +41,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Takes each network apart into arrays/run.npz and arrays/twin.npz and draws figures/paths.svg.
 
     Args:
@@ -63,7 +64,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     for source in sources.values():
         choose_checkpoints(source, (config.checkpoint,))
     opened = runs.open_run(workdir, config)
-    step, entries = steps.Steps(progress, len(sources)), []
+    step, entries = Steps(progress, len(sources)), []
     for name, source in sources.items():
         network = load_network(source, config.checkpoint, config.num_examples)
         measure = functools.partial(take_apart, config, network, source)

@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.common import losses
-from experiments.common.blocks import top_chain
-from experiments.common.network import Network
+from experiments.common.network import Network, top_chain
 from lsgeo import models, plotting
 from lsgeo.geometry import gradient_path_energies, path_length_law
 

@@ -14,8 +14,8 @@ import functools
 import os
 
 from experiments import train
-from experiments.common import steps
 from experiments.common.figures import save_figure
+from experiments.common.steps import Progress, Steps
 from experiments.representations import _figures, _networks
 from experiments.representations._figures import load_slope as load_slope
 from lsgeo import runs
@@ -84,7 +84,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures each network into a file of its own and draws figures/representations.svg.
 
     Args:
@@ -108,7 +108,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     _networks.check(config)
     opened = runs.open_run(workdir, config)
     jobs = _networks.jobs(config, opened.path / "train")
-    step = steps.Steps(progress, len(jobs))
+    step = Steps(progress, len(jobs))
     for name, (source, training) in jobs.items():
         if training is not None:
             train.run(training, source, step.within(f"training {name}"))

@@ -5,8 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.common.blocks import top_chain
-from experiments.common.network import Network
+from experiments.common.network import Network, top_chain
 from experiments.common.results import entries
 from lsgeo import geometry, models
 

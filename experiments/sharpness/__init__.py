@@ -8,8 +8,9 @@ import dataclasses
 import functools
 import os
 
-from experiments.common import steps, twins
+from experiments.common import twins
 from experiments.common.network import load_network
+from experiments.common.steps import Progress, Steps, report
 from experiments.sharpness import _measures
 from experiments.sharpness._figures import draw, lines
 from experiments.sharpness._figures import load_rows as load_rows
@@ -62,7 +63,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures each checkpoint into arrays/CHECKPOINT_STAGE.npz; what is there is left alone.
 
     Args:
@@ -82,7 +83,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     opened = runs.open_run(workdir, config)
     sides = {"twin_" if side == "twin" else "": path for side, path in twins.given(config).items()}
     points = [(name, prefix, path) for name in names for prefix, path in sides.items()]
-    step = steps.Steps(progress, len(points) * len(stages))
+    step = Steps(progress, len(points) * len(stages))
     for name, prefix, path in points:
         network = load_network(path, name, config.num_examples)
         for stage in stages:
@@ -93,5 +94,5 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     if config.figure:
         for name in names:
             draw(opened, name, sides)
-    steps.report(progress, opened, (line for point in points for line in lines(opened, *point[:2])))
+    report(progress, opened, (line for point in points for line in lines(opened, *point[:2])))
     return opened

@@ -15,8 +15,9 @@ import jax
 
 from experiments import train
 from experiments._results import write_csv
-from experiments.common import results, steps
+from experiments.common import results
 from experiments.common.figures import save_figure
+from experiments.common.steps import Progress, Steps, report
 from experiments.terrain import _figures, _networks, _planes, _table
 from lsgeo import runs
 
@@ -80,7 +81,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures each plane into arrays/SIDE_K_plane_P.npz; what is there is left alone.
 
     Args:
@@ -102,7 +103,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     _networks.check(config)
     sides = _networks.load(config, workdir, progress)
     opened = runs.open_run(workdir, config)
-    step = steps.Steps(progress, sum(map(len, sides.values())) * config.planes)
+    step = Steps(progress, sum(map(len, sides.values())) * config.planes)
     arms = {
         networks[0].arm: _planes.measure(config, opened, side, networks, step)
         for side, networks in sides.items()
@@ -112,5 +113,5 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     write_csv(opened.path / "table.csv", rows)
     save_figure(opened, "terrain", _figures.scalars(arms, rows, config.windows))
     save_figure(opened, "minima", _figures.minima(arms))
-    steps.report(progress, opened, map(_table.line, rows))
+    report(progress, opened, map(_table.line, rows))
     return opened

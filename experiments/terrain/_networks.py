@@ -7,6 +7,7 @@ from typing import Any
 from experiments.common import twins
 from experiments.common.fields import check_least
 from experiments.common.network import Network, load_network
+from experiments.common.steps import Progress
 from experiments.terrain import _planes
 from lsgeo import runs
 
@@ -37,7 +38,9 @@ def _split(text):
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def load(config: Any, workdir: str | os.PathLike, progress: Any) -> dict[str, list[Network]]:
+def load(
+    config: Any, workdir: str | os.PathLike, progress: Progress | None
+) -> dict[str, list[Network]]:
     """Loads the networks of both sides, or trains them first.
 
     Raises:

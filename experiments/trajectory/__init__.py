@@ -14,8 +14,8 @@ import functools
 import os
 
 from experiments import train
-from experiments.common import steps
 from experiments.common.figures import save_figure
+from experiments.common.steps import Progress, report
 from experiments.common.trajectory import load_trajectory
 from experiments.trajectory import _planes
 from experiments.trajectory._planes import load_trajectories as load_trajectories
@@ -65,7 +65,7 @@ class Config:
     figure: bool = True
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Projects each trajectory and walks its plane, row by row; a killed run continues there.
 
     Args:
@@ -94,5 +94,5 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
             _planes.walk(opened, f"surface_{k}", config, path, plane, progress)
     if config.figure:
         save_figure(opened, "trajectory", _planes.draw(opened))
-    steps.report(progress, opened, map(_planes.line, load_trajectories(opened)))
+    report(progress, opened, map(_planes.line, load_trajectories(opened)))
     return opened

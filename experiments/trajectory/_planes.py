@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from experiments.common import results, twins
 from experiments.common.fields import check_choice, check_positive
 from experiments.common.network import choose_checkpoints
+from experiments.common.steps import Progress
 from experiments.common.trajectory import Trajectory
 from lsgeo import geometry, plotting, runs, study
 from lsgeo.operators.evaluation import evaluate
@@ -39,7 +40,7 @@ def check(config: Any) -> None:
         twins.check_own(config)
 
 
-def paths(config: Any, opened: runs.Run, progress: Any) -> list[str | pathlib.Path]:
+def paths(config: Any, opened: runs.Run, progress: Progress | None) -> list[str | pathlib.Path]:
     """The training runs that are given, or those of the arms, trained here."""
     if config.run:
         return list(twins.given(config).values())
@@ -75,7 +76,7 @@ def walk(
     config: Any,
     trajectory: Trajectory,
     plane: geometry.PrincipalPlane,
-    progress: Any,
+    progress: Progress | None,
 ) -> None:
     """Evaluates the plane into arrays/NAME.npz, row by row, and continues there after a kill."""
     xs, ys = _grid(config, plane.coordinates)

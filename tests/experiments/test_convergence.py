@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from experiments import convergence, train
-from experiments.common.launch import defaults, launch
 from experiments.common.network import load_network
 from experiments.convergence import _race
 from lsgeo import hessian, runs
@@ -116,11 +115,3 @@ def test_bad_fields_are_refused_before_anything_is_written(tmp_path, change, mes
     with pytest.raises(ValueError, match=re.escape(message)):
         convergence.run(dataclasses.replace(CONFIG, **change), tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
-
-
-def test_help_names_every_field_with_its_default(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["convergence", "--help"])
-    launch(convergence.run, config_file="configs/convergence.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(convergence.Config()):
-        assert f"--config.{field}={value!r}" in text

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from experiments import critical_points, train
-from experiments.common.launch import defaults, launch
 
 TRAIN = train.Config(
     dataset="gaussian-mixture",
@@ -105,12 +104,3 @@ def test_bad_fields_are_refused_before_anything_is_written(change, message, tmp_
     with pytest.raises(ValueError, match=message):
         critical_points.run(dataclasses.replace(CONFIG, **change), tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
-
-
-def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["critical_points", "--help"])
-    launch(critical_points.run, config_file="configs/critical_points.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(critical_points.Config()):
-        assert f"--config.{field}={value!r}" in text
-        assert f"\n  {field.rpartition('.')[2]}: " in text

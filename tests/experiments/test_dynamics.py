@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from experiments import dynamics
-from experiments.common.launch import defaults, launch
 from experiments.dynamics import _subjects, _training
 from lsgeo import geometry, hessian, runs
 
@@ -148,11 +147,3 @@ def test_bad_fields_are_refused_by_name(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         dynamics.run(dataclasses.replace(CONFIG, **change), tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
-
-
-def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["dynamics", "--help"])
-    launch(dynamics.run, config_file="configs/dynamics.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(dynamics.Config()):
-        assert f"--config.{field}={value!r}" in text and f"\n  {field}: " in text

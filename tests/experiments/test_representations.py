@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from experiments import representations, train
-from experiments.common.launch import defaults, launch
 from experiments.representations import _figures, _networks
 from lsgeo import runs
 
@@ -96,11 +95,3 @@ def test_other_weights_in_a_directory_are_refused(finished, config, tmp_path):
     opened.save("run", {**opened.load("run"), "network_sha256": "another"})
     with pytest.raises(ValueError, match="holds run of other weights"):
         representations.run(config, opened.path)
-
-
-def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["representations", "--help"])
-    launch(representations.run, config_file="configs/representations.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(representations.Config()):
-        assert f"--config.{field}={value!r}" in text and f"\n  {field.split('.')[-1]}: " in text

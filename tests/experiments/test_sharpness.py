@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from experiments import sharpness, train
-from experiments.common.launch import defaults, launch
 from experiments.common.network import load_network
 from experiments.sharpness import _measures
 from lsgeo import runs
@@ -107,11 +106,3 @@ def test_a_killed_run_continues_and_ends_with_the_same_arrays(config, measured, 
 def test_bad_fields_are_refused_by_name(config, tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         sharpness.run(dataclasses.replace(config, **change), tmp_path / "refused")
-
-
-def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["sharpness", "--help"])
-    launch(sharpness.run, config_file="configs/sharpness.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(sharpness.Config()):
-        assert f"--config.{field}={value!r}" in text and f"\n  {field}: " in text

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from experiments import curvature_map, terrain, train
-from experiments.common.launch import defaults, launch
 from experiments.common.network import load_network
 from experiments.terrain import _figures, _networks, _planes
 from lsgeo import geometry, plotting, runs
@@ -189,14 +188,3 @@ def test_a_map_refuses_bad_fields_before_anything_is_written(map_config, fields,
     same = dataclasses.replace(map_config, twin=map_config.run)
     with pytest.raises(ValueError, match="`run` and `twin` are both networks with 'no skip'"):
         curvature_map.run(same, tmp_path / "a")
-
-
-@pytest.mark.parametrize("experiment", [terrain, curvature_map])
-def test_help_names_every_field_with_its_default_and_its_meaning(experiment, monkeypatch, capsys):
-    name = experiment.__name__.split(".")[-1]
-    monkeypatch.setattr("sys.argv", [name, "--help"])
-    launch(experiment.run, config_file=f"configs/{name}.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(experiment.Config()):
-        assert f"--config.{field}={value!r}" in text
-        assert f"\n  {field.split('.')[-1]}: " in text
