@@ -14,9 +14,9 @@ from experiments import train
 from experiments.common.data import load_data
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints, load_network
-from experiments.common.results import entries
 from experiments.common.steps import Steps
 from lsgeo import draws, runs, study, training
+from lsgeo.results import entries
 
 FURTHER_SEEDS = 1000  # Networks from other initial weights have the seeds seed + 1000 k.
 

@@ -12,9 +12,9 @@ import jax
 import lsgeo
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints, load_network
-from experiments.common.results import entries
 from experiments.common.steps import Steps
 from lsgeo import runs
+from lsgeo.results import entries
 
 TOLERANCES = ("gradient_tol", "flat_tol", "curvature_tol", "failure_probability")
 FIGURES = ("kind", "loss", "gradient_norm", "newton_gain", "kernel_share", "hg_over_g", "flatness")

@@ -9,7 +9,7 @@ import pathlib
 from typing import Any
 
 from experiments import train
-from experiments.common import tokens
+from experiments.common.data import TOKENS
 from experiments.common.launch import launch
 from experiments.common.steps import Steps
 from lsgeo import runs
@@ -40,7 +40,7 @@ ROWS: dict[str, train.Config] = {
     "decoder": _but(
         _DENSE,
         model="decoder",
-        dataset=tokens.NAME,
+        dataset=TOKENS,
         num_train=30,
         depth=2,
         width=64,

@@ -199,12 +199,6 @@ def open_run(
     return Run(path)
 
 
-def restore(kind: type, stored: Mapping[str, Any]) -> Any:
-    """A dataclass out of its fields as `Run.load` gives them; one that an older file lacks has its default."""
-    names = (field.name for field in dataclasses.fields(kind))
-    return kind(**{name: stored[name] for name in names if name in stored})
-
-
 def load_config(workdir: str | os.PathLike) -> dict[str, Any]:
     """Reads the configuration of a run as a dict of plain values.
 

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = {"trees", "checks", "draws", "interval", "memory"}
+GROUND = {"trees", "checks", "draws", "interval", "memory", "results"}
 # What each room of lsgeo may import beside itself. Geometry needs no model, only loss(params, batch).
 BELOW: dict[str, set[str]] = {
     "trees": set(),
@@ -15,6 +15,7 @@ BELOW: dict[str, set[str]] = {
     "interval": {"trees", "checks"},
     "memory": set(),
     "provenance": set(),
+    "results": set(),
     "runs": {"provenance"},
     "operators": GROUND,
     "spectra": GROUND | {"operators"},

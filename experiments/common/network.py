@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -56,15 +56,19 @@ class Network:
         return found.label if found else "network"
 
     @property
-    def chance_loss(self) -> float:
-        """The loss of a uniform guess; NaN where the loss is of no guess."""
-        guesses = self.config.loss == "cross_entropy"
-        return math.log(self.num_classes) if guesses else math.nan
-
-    @property
     def data(self) -> dict[str, Any]:
         """The data as the operators take them."""
         return {"batch": self.batch}
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """All collections, as the model takes them."""
+        return {"params": self.params, **self.constants}
+
+    @property
+    def chance_loss(self) -> float:
+        """The loss of a uniform guess; NaN where the loss is of no guess."""
+        return math.log(self.num_classes) if self.config.loss == "cross_entropy" else math.nan
 
     def value(self) -> float:
         """The loss in evaluation mode."""
@@ -119,6 +123,12 @@ def _check_shapes(where, stored, like):
 def _shapes(tree):
     flat = jax.tree_util.tree_leaves_with_path(tree)
     return {trees.path_name(path): str(list(leaf.shape)) for path, leaf in flat}
+
+
+def top_chain(blocks: Sequence[models.BlockFunction]) -> Sequence[models.BlockFunction]:
+    """The blocks above the last change of the stream's shape; none where the last one changes it."""
+    first = max((i + 1 for i, block in enumerate(blocks) if not block.keeps_shape), default=0)
+    return blocks[first:]
 
 
 def choose_checkpoints(run: str | os.PathLike, wanted: tuple[str, ...]) -> list[str]:

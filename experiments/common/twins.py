@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments import train
 from experiments.common.network import choose_checkpoints
+from experiments.common.steps import Progress
 from lsgeo import runs, study
 
 
@@ -36,7 +37,10 @@ def changes(arm: study.Arm) -> dict[str, str]:
 
 
 def trained(
-    opened: runs.Run, network: Any, variants: Mapping[str, Mapping[str, Any]], progress=None
+    opened: runs.Run,
+    network: Any,
+    variants: Mapping[str, Mapping[str, Any]],
+    progress: Progress | None,
 ) -> dict[str, pathlib.Path]:
     """Trains variants of a configuration into WORKDIR/train/NAME; those that have ended are left alone.
 

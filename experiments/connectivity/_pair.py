@@ -12,9 +12,9 @@ import optax
 
 from experiments.common import losses
 from experiments.common.network import load_network
-from experiments.common.results import entries
 from experiments.connectivity._paths import of_barrier
 from lsgeo import geometry, runs, trees
+from lsgeo.results import entries
 
 Steps = Callable[[int, int], None] | None
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from experiments.common.figures import save_figure
-from experiments.common.results import entries, restored
 from lsgeo import geometry, plotting, runs
+from lsgeo.results import entries, restored
 
 PATHS = {
     "line": "straight line",

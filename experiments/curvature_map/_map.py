@@ -9,12 +9,12 @@ import numpy as np
 
 from experiments.common.figures import save_figure
 from experiments.common.network import Network
-from experiments.common.results import entries
 from experiments.common.rows import Rows
 from experiments.common.steps import Progress
 from lsgeo import geometry, plotting, runs
 from lsgeo.checks import check_fraction
 from lsgeo.geometry import terrain
+from lsgeo.results import entries
 
 Grid = dict[str, np.ndarray]  # xs and ys
 

@@ -9,10 +9,10 @@ import numpy as np
 import lsgeo
 from experiments.common.network import load_network
 from experiments.common.problem import load_problem
-from experiments.common.results import entries, restored
 from experiments.spectrum._instruments import INSTRUMENTS, Subject
 from lsgeo import draws, runs
 from lsgeo.operators import value_gradient_hessian
+from lsgeo.results import entries, restored
 
 
 def load_density(stored: dict[str, Any]) -> lsgeo.SpectralDensity:

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _dynamics, dynamics
-from experiments.common.launch import defaults, launch
+from experiments import dynamics
+from experiments.dynamics import _subjects, _training
 from lsgeo import geometry, hessian, runs
 
 CONFIG = dynamics.Config(
@@ -36,7 +36,7 @@ def whole(tmp_path_factory):
 
 
 def subject(arm):
-    return dynamics._subjects(CONFIG)[f"{arm}_0.02"]
+    return _subjects.subjects(CONFIG)[f"{arm}_0.02"]
 
 
 def test_records_are_those_of_the_dense_hessian_along_plain_gradient_descent(whole):
@@ -74,7 +74,7 @@ def test_records_are_those_of_the_dense_hessian_along_plain_gradient_descent(who
 def test_twins_start_with_the_same_kernels_scaled():
     plain, residual = subject("plain").params, subject("residual").params
     assert jax.tree.all(jax.tree.map(np.array_equal, plain, residual))
-    half = dynamics._scaled({"stem": {"kernel": np.ones(2), "scale": np.ones(2)}}, 0.5)
+    half = _subjects._scaled({"stem": {"kernel": np.ones(2), "scale": np.ones(2)}}, 0.5)
     assert (
         half["stem"]["kernel"].tolist() == [0.5] * 2 and half["stem"]["scale"].tolist() == [1] * 2
     )
@@ -104,9 +104,9 @@ def test_a_killed_training_goes_on_from_its_last_record_bit_for_bit(whole, tmp_p
 
 def followed(workdir, **change):
     config = dataclasses.replace(CONFIG, **{"num_steps": 2, "flow_gradients": 0, **change})
-    name, one = next(iter(dynamics._subjects(config).items()))
+    name, one = next(iter(_subjects.subjects(config).items()))
     opened = runs.open_run(workdir, config)
-    _dynamics.follow(opened, name, one, lambda *_: None)
+    _training.follow(opened, name, one, lambda *_: None)
     return opened.load(name)
 
 
@@ -147,11 +147,3 @@ def test_bad_fields_are_refused_by_name(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         dynamics.run(dataclasses.replace(CONFIG, **change), tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
-
-
-def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["dynamics", "--help"])
-    launch(dynamics.run, config_file="configs/dynamics.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(dynamics.Config()):
-        assert f"--config.{field}={value!r}" in text and f"\n  {field}: " in text

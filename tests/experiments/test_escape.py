@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from experiments import escape
-from experiments.common.launch import defaults, launch
 from lsgeo import geometry
 
 TINY = escape.Config(
@@ -101,11 +100,3 @@ def test_bad_fields_are_refused_before_anything_is_written(fields, text, tmp_pat
     with pytest.raises(ValueError) as caught:
         escape.run(dataclasses.replace(TINY, **fields), tmp_path / "a")
     assert text in str(caught.value) and not (tmp_path / "a").exists()
-
-
-def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["escape", "--help"])
-    launch(escape.run, config_file="configs/escape.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(escape.Config()):
-        assert f"--config.{field}={value!r}" in text and f"\n  {field}: " in text

@@ -9,6 +9,7 @@ import pytest
 from experiments import gate, train
 from experiments.common.network import load_network
 from experiments.common.options import create_model
+from experiments.gate import _sweep
 from lsgeo import hessian, models, runs
 
 TRAIN = train.Config(
@@ -63,7 +64,7 @@ def test_the_gate_of_training_is_kept_and_statistics_can_be_left_frozen(swept, t
     np.testing.assert_allclose(other["loss"][1], summary["loss"][1], rtol=1e-5)
     assert np.all(np.abs(other["loss"] - summary["loss"])[[0, 2]] > 1e-3)
     assert "<svg" in (tmp_path / "figures" / "gate.svg").read_text()
-    assert gate._evaluate._cache_size() == 1
+    assert _sweep._evaluate._cache_size() == 1
 
 
 def test_a_killed_sweep_continues_and_one_of_other_weights_is_refused(swept, tmp_path):

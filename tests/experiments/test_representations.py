@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import _representations, representations, train
-from experiments.common.launch import defaults, launch
+from experiments import representations, train
+from experiments.representations import _figures, _networks
 from lsgeo import runs
 
 
@@ -58,9 +58,9 @@ def test_twins_that_it_trains_are_measured_and_a_killed_run_continues(finished):
 
 
 def test_the_densenet_has_its_connections_and_a_slope_needs_three_depths(finished):
-    assert sorted(representations._strengths(finished, "none")) == [2]
+    assert sorted(_figures.strengths(finished, "none")) == [2]
     assert np.isnan(representations.load_slope(finished, "identity")).all()  # Of one depth.
-    assert _representations.slope([2, 4, 8], [3.0, 1.5, 0.75]) == pytest.approx((-1, -1, -1))
+    assert _figures.slope([2, 4, 8], [3.0, 1.5, 0.75]) == pytest.approx((-1, -1, -1))
     dense = finished.load("densenet")
     assert np.isfinite(dense["relative"]).sum(0).tolist() == [1, 2] * 3
     assert np.isfinite(dense["loss_changes"]).sum() == 9 and dense["cka"].shape == (3, 3)
@@ -82,11 +82,11 @@ def test_bad_fields_are_refused_before_anything_is_written(config, tmp_path):
 
 
 def test_jobs_are_twins_other_depths_and_a_densenet_or_the_runs_that_are_given(config, tmp_path):
-    jobs = representations._jobs(dataclasses.replace(config, depths=(2, 5)), tmp_path)
+    jobs = _networks.jobs(dataclasses.replace(config, depths=(2, 5)), tmp_path)
     assert list(jobs) == ["run", "twin", "depth_identity_5", "depth_none_5", "densenet"]
     assert [(c.skip, c.depth) for _, c in jobs.values()][2:4] == [("identity", 5), ("none", 5)]
     given = dataclasses.replace(config, run="a", densenet="b")
-    assert representations._jobs(given, tmp_path) == {"run": ("a", None), "densenet": ("b", None)}
+    assert _networks.jobs(given, tmp_path) == {"run": ("a", None), "densenet": ("b", None)}
 
 
 def test_other_weights_in_a_directory_are_refused(finished, config, tmp_path):
@@ -95,11 +95,3 @@ def test_other_weights_in_a_directory_are_refused(finished, config, tmp_path):
     opened.save("run", {**opened.load("run"), "network_sha256": "another"})
     with pytest.raises(ValueError, match="holds run of other weights"):
         representations.run(config, opened.path)
-
-
-def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["representations", "--help"])
-    launch(representations.run, config_file="configs/representations.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(representations.Config()):
-        assert f"--config.{field}={value!r}" in text and f"\n  {field.split('.')[-1]}: " in text

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from experiments import sharpness, train
-from experiments.common.launch import defaults, launch
+from experiments.common.network import load_network
+from experiments.sharpness import _measures
 from lsgeo import runs
 
 
@@ -55,6 +56,13 @@ def test_every_stage_gives_rows_within_their_intervals_and_twins_get_the_same_dr
     assert rows == sharpness.load_rows(measured, "end", "twin_")
 
 
+def test_a_stages_draws_depend_on_its_name_and_not_on_its_place(config, measured, monkeypatch):
+    network = load_network(config.run, "end", config.num_examples)
+    monkeypatch.setattr(_measures, "STAGES", dict(reversed(_measures.STAGES.items())))
+    again = _measures.measure(config, network, "average")
+    np.testing.assert_array_equal(again["values"], measured.load("end_average")["values"])
+
+
 def test_a_plain_relu_network_has_one_zero_mode_for_each_hidden_unit(measured):
     stored = measured.load("end_singularities")
     # The stem and a block of four units; the loss is of float32.
@@ -98,11 +106,3 @@ def test_a_killed_run_continues_and_ends_with_the_same_arrays(config, measured, 
 def test_bad_fields_are_refused_by_name(config, tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         sharpness.run(dataclasses.replace(config, **change), tmp_path / "refused")
-
-
-def test_help_names_every_field_with_its_default_and_its_meaning(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["sharpness", "--help"])
-    launch(sharpness.run, config_file="configs/sharpness.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(sharpness.Config()):
-        assert f"--config.{field}={value!r}" in text and f"\n  {field}: " in text

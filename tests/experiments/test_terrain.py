@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import _terrain, curvature_map, terrain, train
-from experiments.common.launch import defaults, launch
+from experiments import curvature_map, terrain, train
 from experiments.common.network import load_network
+from experiments.terrain import _figures, _networks, _planes
 from lsgeo import geometry, plotting, runs
 
 TINY = train.Config(
@@ -60,12 +60,12 @@ def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(m
     np.testing.assert_array_equal(entry["values"], plane.values)
     assert entry["values"][2, 2] == np.float32(measured.load("runs_0")["loss"])
     tree = geometry.merge_tree(plane)
-    np.testing.assert_array_equal(_terrain.tree_of(entry).deaths, tree.deaths)
+    np.testing.assert_array_equal(_figures.tree_of(entry).deaths, tree.deaths)
     with open(measured.path / "table.csv", encoding="utf-8") as file:
         rows = {(row["figure"], row["networks"]): row for row in csv.DictReader(file)}
     assert len(rows) == 9 * 3
     means = {}
-    for side, arm in zip(terrain.SIDES, ("scaled skip", "no skip"), strict=True):
+    for side, arm in zip(_networks.SIDES, ("scaled skip", "no skip"), strict=True):
         entries = [measured.load(f"{side}_0_plane_{p}") for p in range(2)]
         means[arm] = np.mean([e["basin_area"] for e in entries])
         bounds = [str(sum(e["radius_censored"] for e in entries)), "0"]
@@ -87,12 +87,12 @@ def test_a_plane_is_that_of_the_library_and_its_figures_are_those_of_the_table(m
     assert [title.split(":")[0] for title in panels["minima.svg"][:2]] == ["scaled skip", "no skip"]
 
 
-def test_under_squared_error_no_area_is_called_better_than_chance(measured, tmp_path):
+def test_under_squared_error_no_area_is_called_better_than_chance(measured):
     network = load_network(measured.path / "train" / "runs_0", "end", 30)
     assert network.chance_loss == np.log(10)
     squared = dataclasses.replace(network.config, loss="squared_error")
     network = dataclasses.replace(network, config=squared)
-    entry = terrain._plane(CONFIG, runs.open_run(tmp_path, CONFIG), "runs", 0, network, 0)
+    entry = _planes.plane(CONFIG, network, 0, 0)
     assert np.isnan(entry["basin_area"]) and np.isfinite(entry["hull_deficit"])
 
 
@@ -103,7 +103,7 @@ def test_a_killed_run_continues_with_given_networks_and_other_weights_are_refuse
         if done == 2:
             raise Killed
 
-    paths = {side: str(measured.path / "train" / f"{side}_0") for side in terrain.SIDES}
+    paths = {side: str(measured.path / "train" / f"{side}_0") for side in _networks.SIDES}
     given = dataclasses.replace(CONFIG, **paths)
     with pytest.raises(Killed):
         terrain.run(given, tmp_path, kill)
@@ -188,14 +188,3 @@ def test_a_map_refuses_bad_fields_before_anything_is_written(map_config, fields,
     same = dataclasses.replace(map_config, twin=map_config.run)
     with pytest.raises(ValueError, match="`run` and `twin` are both networks with 'no skip'"):
         curvature_map.run(same, tmp_path / "a")
-
-
-@pytest.mark.parametrize("experiment", [terrain, curvature_map])
-def test_help_names_every_field_with_its_default_and_its_meaning(experiment, monkeypatch, capsys):
-    name = experiment.__name__.split(".")[-1]
-    monkeypatch.setattr("sys.argv", [name, "--help"])
-    launch(experiment.run, config_file=f"configs/{name}.py")
-    text = capsys.readouterr().out
-    for field, value in defaults(experiment.Config()):
-        assert f"--config.{field}={value!r}" in text
-        assert f"\n  {field.split('.')[-1]}: " in text

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from experiments import train, train_smoke
-from experiments.common import tokens
+from experiments.common import data as common
 from experiments.common.options import create_model
 from lsgeo import models
 
@@ -42,9 +42,9 @@ def test_a_network_that_did_not_learn_is_named_with_its_share(monkeypatch, tmp_p
 
 
 def test_tokens_are_the_pixels_of_the_digits_and_the_label_is_the_next_one():
-    found = tokens.load(tokens.NAME, num_train=30)
-    first = tokens.load(tokens.NAME, num_train=7)
-    whole = tokens.load(tokens.NAME)
+    found = common.load_tokens(common.TOKENS, num_train=30)
+    first = common.load_tokens(common.TOKENS, num_train=7)
+    whole = common.load_tokens(common.TOKENS)
     rows = []
     for part in (whole.train, whole.test):
         np.testing.assert_array_equal(part["image"][:, 1:], part["label"][:, :-1])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lsgeo import runs
-from lsgeo.runs import restore
+from lsgeo.results import restored
 from lsgeo.spectra import SpectralDensity
 from lsgeo.study.page.explorer import Explorer, Network, Plane, median_curve, pooled_density
 from lsgeo.study.plan import Cell
@@ -49,7 +49,7 @@ def records(cell: Cell) -> list[dict]:
 def densities(cells: Sequence[Cell], name: str) -> list:
     """The spectral densities of some networks at a checkpoint, of those that have one."""
     found = [stored(cell.path / "spectrum", name) for cell in cells]
-    return [restore(SpectralDensity, one) for one in found if one is not None]
+    return [restored(SpectralDensity, one) for one in found if one is not None]
 
 
 def planes(cell: Cell) -> tuple[list, dict] | None:
