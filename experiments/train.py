@@ -7,16 +7,12 @@ import functools
 import math
 import os
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from experiments.common import augmentation, losses
-from experiments.common.data import check_task
 from experiments.common.data import load_data as load_data
 from experiments.common.launch import launch
 from experiments.common.losses import create_loss as create_loss
-from experiments.common.options import create_model
+from experiments.common.trainee import Trainee
 from lsgeo import models, runs, training
 from lsgeo.training import Description
 
@@ -43,49 +39,33 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     Raises:
       ValueError: for a bad field, or a directory of another configuration.
     """
-    recipe, dataset = config.recipe(), load_data(config)
-    check_task(config, dataset)
-    recipe.check_size(len(dataset.train["image"]))
-    model = create_model(config, dataset)
-    losses.data_loss(config, model, {})
-    changes = {
-        "augment": augmentation.augment(config.augment),
-        "mix": augmentation.mix(config.mixup, dataset.num_classes),
-        "random": models.is_random(model),
-    }
-    opened = runs.open_run(workdir, config, provenance={"data_sha256": dataset.sha256})
-    train = functools.partial(_train, config, opened, dataset, model, changes, progress)
-    opened.stage("summary", "", train)
+    trainee = Trainee(config)
+    trainee.check()
+    opened = runs.open_run(workdir, config, provenance={"data_sha256": trainee.dataset.sha256})
+    opened.stage("summary", "", functools.partial(_train, opened, trainee, progress))
     training.delete_states(opened.path)
     return opened
 
 
-def _train(config, opened, dataset, model, changes, progress):
-    weights_key, order_key = jax.random.split(jax.random.key(config.seed))
-    batch = jax.tree.map(jnp.asarray, dataset.train)
-    variables = models.init(model, batch["image"], key=weights_key)
-    params = variables.pop("params")
-    constants = functools.partial(losses.constants, config, model, variables, batch)
-    measure = functools.partial(losses.measure, config, model, constants)
-    measured = config.batch_size or any(changes.values())
+def _train(opened, trainee, progress):
+    config = trainee.config
     result = training.fit_run(
         opened,
-        losses.data_loss(config, model, variables, train=True),
-        params,
-        batch,
+        trainee.loss,
+        trainee.start[0],
+        trainee.batch,
         config.recipe(),
-        key=order_key,
-        evaluate=(lambda p: measure(p, batch)[0]) if measured else None,
-        constants=constants,
+        key=trainee.order_key,
+        constants=trainee.constants,
         save_checkpoints=config.checkpoints,
         progress=progress,
         tensorboard=config.tensorboard,
-        **changes,
+        **trainee.options(),
     )
-    return _summary(config, result, measure, dataset)
+    return _summary(config, result, trainee)
 
 
-def _summary(config, result, measure, dataset):
+def _summary(config, result, trainee):
     recipe = config.recipe()
     networks = {"": result.params} | (
         {} if result.average is None else {"average_": result.average}
@@ -95,7 +75,8 @@ def _summary(config, result, measure, dataset):
         diverged = result.status == "diverged"
         penalty = recipe.penalty(params)
         for part in ("train", "test"):
-            values = (math.nan, math.nan) if diverged else measure(params, getattr(dataset, part))
+            data = getattr(trainee.dataset, part)
+            values = (math.nan, math.nan) if diverged else trainee.measure(params, data)
             measured[f"{prefix}{part}_loss"] = values[0] + penalty
             measured[f"{prefix}{part}_accuracy"] = values[1]
         measured[f"{prefix}penalty"] = penalty
@@ -108,7 +89,7 @@ def _summary(config, result, measure, dataset):
         "reached": np.asarray(result.reached, np.int64),
         "num_parameters": models.count_parameters(result.params),
         **measured,
-        "data_sha256": dataset.sha256,
+        "data_sha256": trainee.dataset.sha256,
     }
 
 

@@ -19,7 +19,7 @@ from experiments import train
 from experiments.common.figures import save_figure
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints
-from experiments.common.trajectory import load
+from experiments.common.trajectory import load_trajectory as load
 from lsgeo import geometry, plotting, runs, study
 from lsgeo.operators.evaluation import evaluate
 

@@ -56,15 +56,19 @@ class Network:
         return found.label if found else "network"
 
     @property
-    def chance_loss(self) -> float:
-        """The loss of a uniform guess; NaN where the loss is of no guess."""
-        guesses = self.config.loss == "cross_entropy"
-        return math.log(self.num_classes) if guesses else math.nan
-
-    @property
     def data(self) -> dict[str, Any]:
         """The data as the operators take them."""
         return {"batch": self.batch}
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """All collections, as the model takes them."""
+        return {"params": self.params, **self.constants}
+
+    @property
+    def chance_loss(self) -> float:
+        """The loss of a uniform guess; NaN where the loss is of no guess."""
+        return math.log(self.num_classes) if self.config.loss == "cross_entropy" else math.nan
 
     def value(self) -> float:
         """The loss in evaluation mode."""

@@ -19,6 +19,20 @@ class Steps:
         if self.progress is not None:
             self.progress(self.done, self.total, text)
 
+    def after(self, before: int) -> Callable[[int, str], None]:
+        """A listener (done, text) of many steps, of which `before` were done."""
+
+        def tell(done, text):
+            self.done = before + done - 1
+            self(text)
+
+        return tell
+
+    def within(self, text: str) -> Progress | None:
+        """Who listens to the progress within a step; `text` says of what it is."""
+        told = self.progress
+        return told and (lambda done, total, more="": told(done, total, f"{text}: {more}"))
+
 
 def report(progress: Progress | None, opened: runs.Run, lines: Iterable[str]) -> None:
     """Prints the results of a run and where they lie; nothing where no one listens."""

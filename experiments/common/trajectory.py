@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 
-from experiments import train
 from experiments.common import losses
 from experiments.common.network import Network, choose_checkpoints, load_network
 from experiments.common.problem import fingerprint
@@ -27,16 +26,13 @@ class Trajectory:
 
     def loss(self, policy: str, constants: dict[str, Any]) -> Callable[[Any, Any], jax.Array]:
         """The loss with batch statistics of the batch, or "frozen" at those of `constants`."""
-        if policy == "frozen":
-            return train.create_loss(self.network.config, self.network.model, constants)
-        recipe = train.make_recipe(self.network.config)
-        return recipe.objective(
-            losses.data_loss(self.network.config, self.network.model, constants, train=True)
-        )
+        config, train = self.network.config, policy != "frozen"
+        loss = losses.data_loss(config, self.network.model, constants, train)
+        return config.recipe().objective(loss)
 
 
-def load(path: str | os.PathLike, num_examples: int) -> Trajectory:
-    """Loads all checkpoints of a run; of those at one step, the first.
+def load_trajectory(path: str | os.PathLike, num_examples: int) -> Trajectory:
+    """Loads all checkpoints of a training run; of those at one step, the first.
 
     Raises:
       ValueError: if there are less than three, or one is damaged or of another architecture.
