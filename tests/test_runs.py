@@ -1,12 +1,15 @@
 """A run's directory: what is written comes back, what is damaged or another's is refused."""
 
 import dataclasses
+import importlib.machinery
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
 
+from lsgeo import provenance
 from lsgeo.runs import load_config, open_run
 
 
@@ -112,3 +115,30 @@ def test_metrics_damaged_elsewhere_are_refused_with_the_line(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 0}\n{"st\n{"step": 2}\n')
     with pytest.raises(ValueError, match=r"metrics.jsonl, line 2, is damaged"):
         run.metrics()
+
+
+def test_a_stage_is_computed_once_and_what_is_of_other_weights_is_refused(tmp_path):
+    run, calls = open_run(tmp_path, Config()), []
+
+    def compute():
+        calls.append(None)
+        return {"loss": 0.5}
+
+    found = [run.stage("end", "weights", compute) for _ in range(2)]
+    assert [one["loss"] for one in found] == [0.5, 0.5] and len(calls) == 1
+    assert found[0]["seconds"] >= 0 and run.load_of("end", "weights") == found[0]
+    assert run.load_of("end", "") == found[0]
+    for read in (lambda: run.stage("end", "others", compute), lambda: run.load_of("end", "others")):
+        with pytest.raises(ValueError, match="holds end of other weights: the training run was"):
+            read()
+    assert len(calls) == 1
+
+
+def test_provenance_names_the_module_that_a_process_runs_also_a_package(monkeypatch):
+    main = sys.modules["__main__"]
+    for spec, name in (("some.package.__main__", "some.package"), ("some.module", "some.module")):
+        monkeypatch.setattr(main, "__spec__", importlib.machinery.ModuleSpec(spec, None))
+        assert provenance.program() == name
+    monkeypatch.setattr(main, "__spec__", None)
+    monkeypatch.setattr("sys.argv", ["/somewhere/script.py", "word"])
+    assert provenance.here()["argv"] == ["script.py", "word"]

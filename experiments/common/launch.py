@@ -73,10 +73,10 @@ def _shorthand(name, config):
     # People write a hyphen where the field has none.
     define = flags.DEFINE_bool if isinstance(getattr(config, name), bool) else flags.DEFINE_string
     spoken = name.replace("_", "-")
+    flag = define(spoken, None, f"Same as --config.{name}.")
     if spoken != name:
-        define(spoken, None, f"Same as --config.{name}.")
-        return flags.DEFINE_alias(name, spoken)
-    return define(name, None, f"Same as --config.{name}.")
+        flags.DEFINE_alias(name, spoken)
+    return flag
 
 
 def _help(run, config_file, needs_workdir):

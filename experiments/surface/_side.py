@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common import trajectory
 from experiments.common.network import load_network
 from experiments.common.rows import Rows
+from experiments.common.trajectory import load_trajectory
 from experiments.surface._checks import LED_TO
 from experiments.surface._files import summarize
 from experiments.surface._layouts import is_sample, layouts, policy_loss
@@ -29,7 +29,7 @@ class Side:
         )
         self.network = load(path)
         if config.directions == "pca":
-            found = trajectory.load(path, config.num_examples)
+            found = load_trajectory(path, config.num_examples)
             self.others, shas = found.points, [found.sha256]
         else:
             there = [load(getattr(config, name)) for name in LED_TO.get(config.directions, ())]

@@ -7,7 +7,7 @@ import pytest
 import lsgeo
 from configs.spectrum import get_config
 from experiments import spectrum
-from experiments.spectrum import INSTRUMENTS
+from experiments.spectrum import INSTRUMENTS, _point
 from tests.experiments.test_spectrum import dense_eigenvalues
 
 
@@ -66,3 +66,17 @@ def test_nothing_is_measured_twice(measured, monkeypatch):
     before = [file.stat().st_mtime_ns for file in files]
     spectrum.run(configuration(), measured.path)
     assert [file.stat().st_mtime_ns for file in files] == before and len(files) == 7
+
+
+def test_a_new_instrument_before_the_others_changes_none_of_their_numbers(
+    measured, tmp_path, monkeypatch
+):
+    more = {"first": lambda subject: {"text": ""}, **INSTRUMENTS}
+    for module in (spectrum, _point):
+        monkeypatch.setattr(module, "INSTRUMENTS", more)
+    config = configuration()
+    config.instruments = ("first", "norms", "certificate")
+    found = spectrum.run(config, tmp_path / "run")
+    for file, entry in (("norms", "frobenius_norm"), ("certificate", "index_value")):
+        pair = [opened.load(f"problem_{file}")[entry] for opened in (measured, found)]
+        assert pair[0] == pair[1]

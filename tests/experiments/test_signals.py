@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from experiments import signals
+from experiments.common import network
 from lsgeo import runs
 
 
@@ -48,5 +49,16 @@ def test_bad_fields_are_refused_before_anything_is_written(field, value, text, t
     config = signals.Config()
     setattr(config, field, value)
     with pytest.raises(ValueError, match=text):
+        signals.run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_skip_type_that_no_figure_can_draw_is_refused_before_anything_is_measured(
+    tmp_path, monkeypatch
+):
+    # A skip type of the models with a name of its own, but without a colour yet.
+    monkeypatch.setitem(network.ARMS, "gated", "gated skip")
+    config = signals.Config(skips=("none", "gated"), depths=(2,), num_seeds=1, num_examples=2)
+    with pytest.raises(ValueError, match="`skips` may hold none, .*; got 'gated'"):
         signals.run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

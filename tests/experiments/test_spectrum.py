@@ -2,13 +2,15 @@
 
 import dataclasses
 
+import chex
 import jax
 import numpy as np
 import pytest
 
-from experiments import spectrum
+from experiments import spectrum, train
 from experiments.common.problem import load_problem
 from experiments.spectrum import Config, load_density
+from lsgeo import models
 
 SMALL = {"num_probes": 3, "num_steps": 10, "tol": 1e-5}
 
@@ -61,3 +63,14 @@ def test_wrong_problem_is_refused_before_anything_is_written(changes, text, tmp_
 def test_list_is_taken_for_batches_and_a_tuple_for_one_batch():
     assert load_problem("tests.problems:in_batches").data.keys() == {"batches"}
     assert load_problem("tests.problems:plain").data.keys() == {"batch"}
+
+
+def test_a_sweep_over_checkpoints_compiles_the_loss_once(tmp_path, monkeypatch):
+    network = train.Config(num_train=30, num_test=10, depth=1, width=4, norm="batch")
+    network = dataclasses.replace(network, max_steps=4, snapshot_steps=(1, 2), save_every=0)
+    trained = str(train.run(network, tmp_path / "train").path)
+    config = Config(run=trained, checkpoints=("init", "step_1", "step_2", "end"), **SMALL)
+    # One trace is compiled for all; that a loss is not random takes two more of each checkpoint.
+    counted = chex.assert_max_traces(models.CrossEntropy.__call__, 1 + 2 * len(config.checkpoints))
+    monkeypatch.setattr(models.CrossEntropy, "__call__", counted)
+    spectrum.run(config, tmp_path / "sweep")

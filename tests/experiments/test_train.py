@@ -13,7 +13,7 @@ import pytest
 
 from configs import recipes
 from configs.train import get_config
-from experiments import train
+from experiments.common import trainee
 from experiments.common.losses import evaluate
 from experiments.common.network import choose_checkpoints, load_network
 from experiments.common.options import create_model, model_fields, model_options
@@ -108,7 +108,7 @@ def test_decay_in_the_loss_is_in_every_measured_loss_and_in_the_landscape(fields
 def test_labels_outside_the_classes_are_refused_before_anything_is_written(tmp_path, monkeypatch):
     dataset = load_data(TINY)
     wrong = {**dataset.test, "label": dataset.test["label"] + 1}
-    monkeypatch.setattr(train, "load_data", lambda _: dataclasses.replace(dataset, test=wrong))
+    monkeypatch.setattr(trainee, "load_data", lambda _: dataclasses.replace(dataset, test=wrong))
     with pytest.raises(ValueError, match="`labels` must be 0 to 9, for 10 classes; example"):
         run(TINY, tmp_path / "a")
     assert not (tmp_path / "a").exists()
