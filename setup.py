@@ -1,18 +1,23 @@
 """Packaging of lsgeo: metadata, dependencies and extras."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+HERE = Path(__file__).parent
+# The only place of the version; importing it would need JAX.
+PACKAGE = (HERE / "lsgeo" / "__init__.py").read_text(encoding="utf-8")
+
 setup(
     name="lsgeo",
-    version="0.1.0",
+    version=re.search(r'^__version__ = "(.+)"$', PACKAGE, re.MULTILINE)[1],
     description="How skip connections change the geometry of the loss landscape, measured in JAX",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["lsgeo", "lsgeo.*"]),
-    package_data={"lsgeo.study.page": ["*.jinja"]},
+    package_data={"lsgeo": ["py.typed"], "lsgeo.study.page": ["*.jinja"]},
     python_requires=">=3.11",
     install_requires=[
         "jax>=0.10",
@@ -45,6 +50,7 @@ setup(
             "pillow>=11",
             "playwright>=1.50",
             "ruff>=0.9",
+            "setuptools",
             "tensorboardX>=2.6",
             "vtk>=9.4",
         ],

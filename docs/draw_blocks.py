@@ -8,6 +8,7 @@ import pathlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from PIL import Image
 
 FOLDER = pathlib.Path(__file__).parent
 INK, SHORTCUT, BRANCH, GATE = "#1b1f24", "#0072b2", "#d55e00", "#00785a"
@@ -16,6 +17,7 @@ TOP, SPLIT, JOIN, BOTTOM = 0.97, 0.85, 0.18, 0.04
 
 
 def arrow(ax: Axes, *points, color=INK, head=True, line="-"):
+    """A line through points, with a head at the last one."""
     xs, ys = zip(*points, strict=True)
     ax.plot(xs[:-1] if head else xs, ys[:-1] if head else ys, color=color, lw=1.3, ls=line)
     if head:
@@ -25,6 +27,7 @@ def arrow(ax: Axes, *points, color=INK, head=True, line="-"):
 
 
 def box(ax: Axes, x, y, text, color=INK, width=0.34, height=0.12, size=9):
+    """A layer: a text in a rounded frame around (x, y)."""
     corner = (x - width / 2, y - height / 2)
     style = "round,pad=0,rounding_size=0.03"
     patch = FancyBboxPatch(corner, width, height, boxstyle=style, fc="white", ec=color, lw=1.3)
@@ -33,11 +36,13 @@ def box(ax: Axes, x, y, text, color=INK, width=0.34, height=0.12, size=9):
 
 
 def circle(ax: Axes, x, y, text="+"):
+    """A place where two paths are joined."""
     ax.plot([x], [y], "o", ms=12, mfc="white", mec=INK, mew=1.3, zorder=3)
     ax.text(x, y, text, ha="center", va="center_baseline", fontsize=10, zorder=4)
 
 
 def panel(ax: Axes, title: str, equation: str = "", size=10):
+    """An empty panel with its title above and its equation below."""
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.2, 1.14))
     ax.text(0.5, 1.1, title, ha="center", va="center", fontsize=size, fontweight="bold", color=INK)
     ax.text(0.5, -0.13, equation, ha="center", va="center", fontsize=9.5, color=INK)
@@ -139,9 +144,13 @@ def sheet(name: str, columns: int, rows: int, height: float, draw) -> None:
         ax.axis("off")
     draw(axes)
     figure.savefig(FOLDER / name, dpi=160)
+    with Image.open(FOLDER / name) as image:  # 32 colours take a quarter of the bytes.
+        few = image.convert("RGB").quantize(32, dither=Image.Dither.NONE)
+    few.save(FOLDER / name, optimize=True)
 
 
 def scales(axes):
+    """The skip types whose shortcut or branch is scaled."""
     join(axes[0], "none", r"$F(x)$", kept=False)
     join(axes[1], "identity", r"$x + F(x)$")
     join(
@@ -160,6 +169,7 @@ def scales(axes):
 
 
 def gates(axes):
+    """The skip types with a gate or a layer on the shortcut, and concatenation."""
     join(
         axes[0],
         "highway, exclusive_gate",
@@ -182,6 +192,7 @@ def gates(axes):
 
 
 def streams(axes):
+    """The skip types with parallel streams."""
     equation = r"$A_r^\top X + B^\top F(A_m^\top X)$"
     many_streams(axes[0], "hyper", equation, "read $A_m$", "mix $A_r$", "write $B$")
     equation = r"$H_{res} X + H_{post}^\top F(H_{pre} X)$"
@@ -190,6 +201,7 @@ def streams(axes):
 
 
 def families(axes):
+    """The block of each family of models."""
     stack(axes[0], "mlp, one_layer", ("norm", "activation", "dense"))
     stack(axes[1], "mlp, two_layer", ("norm", "dense", "activation", "dense"))
     stack(axes[2], "highway (mlp, post)", ("dense", "norm", "activation"))

@@ -17,7 +17,7 @@ from lsgeo.geometry import (
 from lsgeo.operators import *
 from lsgeo.spectra import *
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CriticalPoint",

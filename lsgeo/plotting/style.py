@@ -88,10 +88,7 @@ def to_svg(figure: Figure, *, text: bool = False) -> str:
       The <svg> element, without XML prolog, metadata or namespace addresses.
     """
     drawn = _drawn(figure, transparent=True, fonts="none" if text else "path")
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
-    drawn = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", drawn)
-    # A hundredth of a point is finer than any screen.
-    drawn = re.sub(r'(?<= d=")[^"]*', _rounded, drawn)
+    drawn = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", drawn[drawn.index("<svg") :])
     names = {style.color: css_variable(label) for label, style in ARMS.items()}
     for color, name in {INK: "--ink", FAINT: "--faint", **names}.items():
         drawn = drawn.replace(color, f"var({name}, {color})")
@@ -101,22 +98,29 @@ def to_svg(figure: Figure, *, text: bool = False) -> str:
 def save_svg(figure: Figure, path: str | os.PathLike) -> None:
     """Writes a figure as an SVG file that opens by itself; the same bytes for the same figure.
 
+    Its text stays text, in the reader's fonts: outlines would make the file three times as large.
+
     Args:
       figure: any matplotlib Figure.
       path: of the file.
     """
-    pathlib.Path(path).write_text(_drawn(figure, transparent=False, fonts="path"), encoding="utf-8")
-
-
-def _rounded(path):
-    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", path[0])
+    pathlib.Path(path).write_text(_drawn(figure, transparent=False, fonts="none"), encoding="utf-8")
 
 
 def _drawn(figure, *, transparent, fonts):
     out = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": fonts, "svg.hashsalt": "lsgeo"}):
+    options = {"svg.fonttype": fonts, "svg.hashsalt": "lsgeo"}
+    # Verdana is as wide as DejaVu, which the layout is made for.
+    with matplotlib.rc_context({**options, "font.sans-serif": ["DejaVu Sans", "Verdana"]}):
         figure.savefig(out, format="svg", transparent=transparent, metadata={"Date": None}, dpi=200)
-    return out.getvalue()
+    # A hundredth of a point is finer than any screen.
+    drawn = re.sub(r'(?<= [dxy]=")[^"]*', _rounded, out.getvalue())
+    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
+    return re.sub(r">\n +<", ">\n<", drawn)
+
+
+def _rounded(path):
+    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", path[0])
 
 
 def dress(ax: Axes, *, x: str, y: str, grid: str = "y") -> None:

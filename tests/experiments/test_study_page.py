@@ -1,6 +1,7 @@
 """The page of a study out of its run directories: what is there, what failed, what is damaged or missing."""
 
 import dataclasses
+import html
 import json
 import re
 
@@ -68,7 +69,7 @@ def _spectra(cell, reached):
         run.save(name, {**entry, "num_matvecs": 4})
 
 
-def write(root, rows=(), problems=()):
+def write(root, rows=(), problems=(), config=CONFIG):
     design = study.Design(
         "MLP",
         "mlp",
@@ -78,7 +79,7 @@ def write(root, rows=(), problems=()):
         frozenset({"lambda_max"} if rows else ()),
     )
     verdicts = study.decide([CLAIM], rows, [design])
-    plan = Plan(CONFIG, root, (CLAIM,), cells_of(CONFIG, root), (), (), (), (design,))
+    plan = Plan(config, root, (CLAIM,), cells_of(config, root), (), (), (), (design,))
     answer = page.write(
         plan,
         rows=rows,
@@ -125,6 +126,13 @@ def test_page_counts_failures_and_says_what_was_not_measured(written):
     assert "runs/a is damaged." in page and "jax version" in page
     left_out = [claim.name for claim in study.CLAIMS if claim.name != "C1"]
     assert all(f"<strong>{name}</strong>" in page for name in left_out)
+
+
+def test_a_claim_of_the_study_that_the_page_was_not_asked_for_is_not_yet_run(tmp_path):
+    _, page = write(tmp_path, config=dataclasses.replace(CONFIG, claims="C1,C2"))
+    statements = {claim.name: html.escape(claim.statement) for claim in study.CLAIMS}
+    assert f"{statements['C2']}: not yet run." in page
+    assert f"{statements['C3']}: left out of what this page was asked for." in page
 
 
 def test_a_claim_names_its_command_and_the_runs_of_its_primary_condition(written):

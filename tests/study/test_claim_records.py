@@ -23,7 +23,7 @@ claims = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
 
 def test_claims_are_numbered_and_in_order():
     numbers = [int(re.fullmatch(r"C(\d+)", claim.name)[1]) for claim in CLAIMS]
-    assert numbers == sorted(set(numbers)) and 1 <= numbers[0] and numbers[-1] <= 18
+    assert numbers == sorted(set(numbers)) and 1 <= numbers[0]
 
 
 @claims

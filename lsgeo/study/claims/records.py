@@ -79,7 +79,7 @@ class Claim:
     """One claim about skip connections.
 
     Attributes:
-      name: "C1" to "C18".
+      name: "C1", "C2" and so on.
       title: two or three words.
       statement: the claim in one line.
       hypotheses: the first one is the primary: it decides the claim.

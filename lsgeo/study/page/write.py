@@ -137,9 +137,10 @@ def _unmeasured(verdicts, plan):
                 f"{hypothesis.statement}: no pair of twins has a number at its primary condition."
             )
     decided = {verdict.claim.name for verdict in verdicts}
-    left_out = [claim for claim in study.CLAIMS if claim.name not in decided]
-    for claim in left_out:
-        found[claim.name] = f"{claim.statement}: left out of what this page was asked for."
+    studied = {claim.name for claim in plan.config.studied()}
+    for claim in (claim for claim in study.CLAIMS if claim.name not in decided):
+        why = "not yet run" if claim.name in studied else "left out of what this page was asked for"
+        found[claim.name] = f"{claim.statement}: {why}."
     return found
 
 

@@ -1,0 +1,20 @@
+"""How sure a network is of its answers; save as lsgeo/study/measures/landscape/confidence.py."""
+
+import jax
+
+from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.subject import Subject
+
+
+def _measure(subject: Subject) -> dict[str, float]:
+    logits = subject.predict(subject.params, subject.test)
+    return {"test_confidence": float(jax.nn.softmax(logits).max(axis=-1).mean())}
+
+
+CONFIDENCE = Measure(
+    "confidence",
+    columns("test_confidence", readings=("matched", "end")),
+    _measure,
+    source="Guo et al. 2017, section 2: the mean of the largest probability",
+    cost=0.1,
+)
