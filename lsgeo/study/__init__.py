@@ -1,11 +1,10 @@
 """The study: twins, claims about skip connections, their measures, statistics and verdicts."""
 
+from lsgeo.study import contrasts
 from lsgeo.study.arms import ARMS, Arm, arm_of, parse_arms
 from lsgeo.study.claims import CLAIMS, Claim, Hypothesis, Published
 from lsgeo.study.contracts import Contract, contract
-from lsgeo.study.contrasts.correlations import RankCorrelation
-from lsgeo.study.contrasts.interactions import Anova, Interaction, Term, anova
-from lsgeo.study.contrasts.paired import Condition, Contrast, Row, Sample
+from lsgeo.study.contrasts import *
 from lsgeo.study.decisions.protocols import splitting_factors
 from lsgeo.study.decisions.statistics import Effect, effect, holm, seeds_needed, simes
 from lsgeo.study.decisions.verdicts import (
@@ -33,6 +32,7 @@ from lsgeo.study.traps.traps import dead_layer, linear_minimum, zero_point
 from lsgeo.study.twins import Start, Twins
 
 __all__ = [
+    *contrasts.__all__,
     "ARMS",
     "CLAIMS",
     "DECISIONS",
@@ -40,34 +40,25 @@ __all__ = [
     "METRICS",
     "READINGS",
     "VERDICTS",
-    "Anova",
     "Arm",
     "Claim",
     "Column",
-    "Condition",
     "Contract",
-    "Contrast",
     "Design",
     "Effect",
     "Finding",
     "Hypothesis",
-    "Interaction",
     "LinearClassifier",
     "Measure",
     "Published",
     "Race",
-    "RankCorrelation",
-    "Row",
-    "Sample",
     "Speed",
     "SpeedUp",
     "StableRate",
     "Start",
     "Subject",
-    "Term",
     "Twins",
     "Verdict",
-    "anova",
     "arm_of",
     "best_speed",
     "check_rates",

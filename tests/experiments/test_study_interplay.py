@@ -11,7 +11,7 @@ from configs import study_standard
 from experiments.study import INSTRUMENTS
 from lsgeo import study
 from lsgeo.study import plan
-from lsgeo.study.decisions import interplay
+from lsgeo.study.decisions import _interplay
 
 CONFIG = study_standard.get_config()
 DESIGNS = plan._designs(CONFIG)
@@ -51,7 +51,7 @@ def _by_design(found):
 def test_an_interplay_that_is_planted_is_found_and_one_that_is_not_is_not():
     names = ("MLP", "ResNet", "ViT")
     for planted in (0.0, 2.0):
-        found = _by_design(interplay.analyses(rows(interplay=planted), DESIGNS))
+        found = _by_design(_interplay.analyses(rows(interplay=planted), DESIGNS))
         whole = found[("arm", "norm", "family"), names, "matched"]["terms"]
         assert whole["arm"]["p"] < 1e-6
         assert (whole["arm x norm"]["p"] < 1e-6) == (planted > 0)
@@ -62,7 +62,7 @@ def test_an_interplay_that_is_planted_is_found_and_one_that_is_not_is_not():
 
 def test_a_cell_whose_networks_all_failed_is_named_and_the_other_mixers_are_analysed():
     found = _by_design(
-        interplay.analyses(rows(leave_out=[("ViT", "none", "plain", "matched")]), DESIGNS)
+        _interplay.analyses(rows(leave_out=[("ViT", "none", "plain", "matched")]), DESIGNS)
     )
     whole = found[("arm", "norm", "family"), ("MLP", "ResNet", "ViT"), "matched"]
     assert "terms" not in whole and "plain/none/ViT: 0" in whole["text"]

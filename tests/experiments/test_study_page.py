@@ -12,9 +12,9 @@ from experiments.study import Config
 from lsgeo import runs, study
 from lsgeo.study.config import Family
 from lsgeo.study.contrasts.paired import Difference, LogRatio
-from lsgeo.study.page import networks as page_networks
-from lsgeo.study.page import pictures
-from lsgeo.study.page import write as page
+from lsgeo.study.page import _networks as page_networks
+from lsgeo.study.page import _pictures
+from lsgeo.study.page import _write as page
 from lsgeo.study.plan import Plan
 from lsgeo.study.plan import networks as cells_of
 
@@ -180,8 +180,8 @@ def test_the_forest_has_a_panel_for_ratios_and_one_for_differences():
     arms = ("plain", "residual")
     design = study.Design("MLP", "mlp", "layer", (4,), arms, frozenset({"lambda_max"}))
     verdicts = study.decide([claim], rows(), [design])
-    image = pictures.forest(verdicts).image
+    image = _pictures.forest(verdicts).image
     for said in ("C1a It is sharper", "C1b It is sharper", "factor between", "multiples of"):
         assert said in image
-    assert "multiples of" not in pictures.forest(verdicts[:1]).image
-    assert pictures.forest(study.decide([claim], rows(), [])) is None
+    assert "multiples of" not in _pictures.forest(verdicts[:1]).image
+    assert _pictures.forest(study.decide([claim], rows(), [])) is None

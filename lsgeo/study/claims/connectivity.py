@@ -1,7 +1,7 @@
 """The claim about connected minima (C14)."""
 
 from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
-from lsgeo.study.contrasts.paired import Difference
+from lsgeo.study.contrasts import Difference
 
 _PATHS = {"unit": "nats per example", "readings": ("matched", "end"), "arms": BOTH_SCALES}
 

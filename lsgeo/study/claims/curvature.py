@@ -1,7 +1,7 @@
 """Claims about curvature: saddles (C2) and sharp minima (C4)."""
 
 from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
-from lsgeo.study.contrasts.paired import LogRatio
+from lsgeo.study.contrasts import LogRatio
 
 NATS = "nats / parameter²"
 ALL = ("matched", "init", "end")

@@ -1,8 +1,7 @@
 """Claims about features and errors: their reuse (C8), generalisation (C9), skip types (C11)."""
 
 from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
-from lsgeo.study.contrasts.correlations import RankCorrelation
-from lsgeo.study.contrasts.paired import Difference, LogRatio, Within
+from lsgeo.study.contrasts import Difference, LogRatio, RankCorrelation, Within
 
 CONCATENATION = (("plain", "dense"),)
 SAME_SIZE = ("plain", "residual", "scaled", "identity-biased", "learnable")

@@ -1,8 +1,7 @@
 """The claim about interplay: skips with norms and with attention (C13)."""
 
 from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
-from lsgeo.study.contrasts.interactions import Interaction
-from lsgeo.study.contrasts.paired import LogRatio
+from lsgeo.study.contrasts import Interaction, LogRatio
 
 LARGEST = LogRatio("lambda_max")
 FALSIFIER = "the interaction does not differ from zero"

@@ -7,7 +7,7 @@ A new claim is a new record in this folder and, where no measure fills its colum
 import dataclasses
 from collections.abc import Collection
 
-from lsgeo.study.contrasts.paired import Contrast
+from lsgeo.study.contrasts import Contrast
 
 RESIDUAL = (("plain", "residual"),)
 BOTH_SCALES = (("plain", "residual"), ("plain", "scaled"))

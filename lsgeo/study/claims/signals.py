@@ -3,8 +3,7 @@
 import math
 
 from lsgeo.study.claims.records import BOTH_SCALES, RESIDUAL, Claim, Hypothesis, Published
-from lsgeo.study.contrasts.depths import DepthSlope
-from lsgeo.study.contrasts.paired import Difference, LogRatio, Within
+from lsgeo.study.contrasts import DepthSlope, Difference, LogRatio, Within
 
 # A network without skips that starts close to the identity tells the skip from where it puts the start.
 ALL_SKIPS = (*BOTH_SCALES, ("identity-biased", "residual"))

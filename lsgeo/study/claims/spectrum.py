@@ -1,7 +1,7 @@
 """Claims about the spectrum's structure: the outlier subspace (C15), conditioning (C16)."""
 
 from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
-from lsgeo.study.contrasts.paired import Difference, LogRatio, Within
+from lsgeo.study.contrasts import Difference, LogRatio, Within
 
 STRENGTHS = (("plain", "residual"), ("plain", "halved"), ("halved", "residual"))
 

@@ -1,8 +1,7 @@
 """Claims about the surfaces that slices show: smoothness (C1) and wide basins (C3)."""
 
 from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
-from lsgeo.study.contrasts.depths import DepthGrowth
-from lsgeo.study.contrasts.paired import Difference, LogRatio
+from lsgeo.study.contrasts import DepthGrowth, Difference, LogRatio
 
 NON_CONVEX = LogRatio("non_convex_fraction", resolution="surface_resolution")
 BASIN = LogRatio("basin_area", resolution="surface_resolution", larger="with")

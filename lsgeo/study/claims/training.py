@@ -1,7 +1,7 @@
 """Claims about training: speed (C6), escape (C7), learned skips (C12)."""
 
 from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
-from lsgeo.study.contrasts.paired import Difference, LogRatio, Within
+from lsgeo.study.contrasts import Difference, LogRatio, Within
 
 BIASED = (("identity-biased", "residual"), ("identity-biased", "scaled"))
 LEARNED = tuple(("scaled", arm) for arm in ("learnable", "layerscale", "highway", "hyper", "mhc"))

@@ -1,13 +1,13 @@
 """From the runs of a study to its answers: the table, the verdicts, the page."""
 
 from lsgeo import runs
-from lsgeo.study import pairs
-from lsgeo.study.decisions import interplay, plain
+from lsgeo.study import _pairs
+from lsgeo.study.decisions import _interplay, _plain
 from lsgeo.study.decisions.verdicts import decide
 from lsgeo.study.engine import record
 from lsgeo.study.engine.filling import Filler
 from lsgeo.study.engine.jobs import REPAIRED
-from lsgeo.study.page import write
+from lsgeo.study.page import _write
 from lsgeo.study.plan import Plan
 from lsgeo.study.table import collect, write_csv
 
@@ -29,15 +29,15 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
     filler.fill(plan.comparisons)
     costs = record.costs(plan, filler.states)
     verdicts = _verdicts(plan, rows)
-    found = pairs.load(plan.cells)
+    found = _pairs.load(plan.cells)
     names = [verdict.claim.name for verdict in verdicts]
-    analyses = interplay.analyses(rows, plan.designs) if INTERPLAY in names else []
+    analyses = _interplay.analyses(rows, plan.designs) if INTERPLAY in names else []
     write_csv(plan.root / "results.csv", rows)
     runs.write_json(plan.root / "anova.json", analyses)
-    values = plain.plain(verdicts, plan.config.num_seeds, command)
+    values = _plain.plain(verdicts, plan.config.num_seeds, command)
     runs.write_json(plan.root / "verdicts.json", values)
-    runs.write_json(plan.root / "twins.json", [pairs.plain(pair) for pair in found])
-    headline = write.write(
+    runs.write_json(plan.root / "twins.json", [_pairs.plain(pair) for pair in found])
+    headline = _write.write(
         plan,
         rows=rows,
         pairs=found,

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from lsgeo import plotting, study
 from lsgeo.study.page import words
+from lsgeo.study.page._glossary import GLOSSARY
+from lsgeo.study.page._strips import strips
 from lsgeo.study.page.content import ReportContent
-from lsgeo.study.page.glossary import GLOSSARY
-from lsgeo.study.page.strips import strips
 
 _CLASSES = {name: name.split()[0] for name in (*study.VERDICTS, *study.DECISIONS)}
 _SHOWN_FINDINGS = 8  # of a hypothesis, until a reader asks for all

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from lsgeo import runs, study
-from lsgeo.study.page import networks, pictures, words
+from lsgeo.study._pairs import Pair
+from lsgeo.study.page import _networks, _pictures, words
 from lsgeo.study.page.content import ClaimSection, ReportContent
 from lsgeo.study.page.render import render
-from lsgeo.study.pairs import Pair
 from lsgeo.study.plan import Cell, Plan
 
 TITLE = "What do skip connections do to the loss landscape?"
@@ -40,7 +40,7 @@ def write(
       The answer in one paragraph.
     """
     matched_loss = plan.config.matched_loss
-    trained = [cell for cell in plan.cells if networks.stored(cell.path / "train", "summary")]
+    trained = [cell for cell in plan.cells if _networks.stored(cell.path / "train", "summary")]
     answer = words.answer(verdicts, len(trained))
     claims = list({verdict.claim.name: verdict.claim for verdict in verdicts}.values())
     page = render(
@@ -51,9 +51,9 @@ def write(
                 _section(claim, verdicts, plan, command, notes.get(claim.name, ()))
                 for claim in claims
             ],
-            forest=pictures.forest(verdicts),
-            explorer=networks.explorer(plan.cells, matched_loss),
-            figures=pictures.of_families(trained, pairs, matched_loss),
+            forest=_pictures.forest(verdicts),
+            explorer=_networks.explorer(plan.cells, matched_loss),
+            figures=_pictures.of_families(trained, pairs, matched_loss),
             failures=_failures(trained, matched_loss),
             unmeasured=_unmeasured(verdicts, plan),
             problems=problems,
@@ -101,7 +101,7 @@ def _failures_of(cells, matched_loss):
     cell = cells[0]
     norm = {"": "", "none": " without norm"}.get(cell.norm, f" with {cell.norm} norm")
     name = f"{cell.family} of depth {cell.depth}{norm}, {cell.arm.phrase}"
-    summaries = [networks.stored(cell.path / "train", "summary") for cell in cells]
+    summaries = [_networks.stored(cell.path / "train", "summary") for cell in cells]
     pairs = list(zip(cells, summaries, strict=True))
     diverged = [c.seed for c, s in pairs if s["status"] == "diverged"]
     short = [

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from lsgeo import plotting
-from lsgeo.study import pairs
+from lsgeo.study import _pairs
 from lsgeo.study.decisions.verdicts import Verdict
-from lsgeo.study.page import networks
+from lsgeo.study.page import _networks
 from lsgeo.study.page.content import Figure
 from lsgeo.study.plan import Cell
 from lsgeo.study.table import matched_name
@@ -47,7 +47,7 @@ def _row(verdict):
 
 
 def of_families(
-    cells: Sequence[Cell], contracts: Sequence[pairs.Pair], matched_loss: float
+    cells: Sequence[Cell], contracts: Sequence[_pairs.Pair], matched_loss: float
 ) -> list[Figure]:
     """Draws the deepest twins of the first families, with their first norm; the explorer has all of them."""
     figures = []
@@ -82,7 +82,7 @@ def _by_arm(cells):
 
 def _densities(name, cells, matched_loss):
     checkpoint = matched_name(matched_loss)
-    arms = {arm: networks.densities(mine, checkpoint) for arm, mine in _by_arm(cells).items()}
+    arms = {arm: _networks.densities(mine, checkpoint) for arm, mine in _by_arm(cells).items()}
     arms = {arm: found for arm, found in arms.items() if found}
     if not arms:
         return []
@@ -104,7 +104,7 @@ def _densities(name, cells, matched_loss):
 def _curves(name, cells, contracts, matched_loss):
     curves = []
     for cell in cells:
-        metrics, summary = networks.records(cell), networks.stored(cell.path / "train", "summary")
+        metrics, summary = _networks.records(cell), _networks.stored(cell.path / "train", "summary")
         if metrics and summary is not None:
             steps, losses = [m["step"] for m in metrics], [m["loss"] for m in metrics]
             failed = summary["status"] == "diverged"
@@ -128,11 +128,11 @@ def _curves(name, cells, contracts, matched_loss):
 
 
 def _common(cell, contracts):
-    ours: dict[str, list[pairs.Pair]] = {}
+    ours: dict[str, list[_pairs.Pair]] = {}
     for pair in contracts:
         if (pair.family, pair.norm, pair.depth) == (cell.family, cell.norm, cell.depth):
             ours.setdefault(pair.contract.arm, []).append(pair)
-    return " ".join(pairs.sentence(mine) for mine in ours.values())
+    return " ".join(_pairs.sentence(mine) for mine in ours.values())
 
 
 def _surfaces(name, cells, arms):
@@ -140,16 +140,16 @@ def _surfaces(name, cells, arms):
     plain, other = arms[:2]
     found: dict[int, dict] = {}
     for cell in cells:
-        stored = networks.planes(cell) if cell.arm in (plain, other) else None
+        stored = _networks.planes(cell) if cell.arm in (plain, other) else None
         if stored is not None:
             planes, summary = stored
             found.setdefault(cell.seed, {})[cell.arm.label] = planes[0], summary["num_classes"]
-    pairs = [pair for _, pair in sorted(found.items()) if len(pair) == 2]
-    if not pairs:
+    both = [pair for _, pair in sorted(found.items()) if len(pair) == 2]
+    if not both:
         return []
-    planes = {arm.label: pairs[0][arm.label][0] for arm in (other, plain)}
+    planes = {arm.label: both[0][arm.label][0] for arm in (other, plain)}
     figure, axes = plotting.new_figure(height=3.6, columns=2)
-    plotting.surface_pair(planes, axes, num_classes=int(pairs[0][other.label][1]))
+    plotting.surface_pair(planes, axes, num_classes=int(both[0][other.label][1]))
     return [
         Figure(
             f"{name}: the loss around the network",
