@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +53,7 @@ def test_logit_difference_is_that_of_networks_evaluated_by_hand(starts):
     options = {"depth": 1, "width": 4, "activation": "linear"}
     made = study.Twins("mlp", options, seed=1).starts(BATCH, num_classes=3)
     params = jax.tree.map(np.float64, made["plain"].params)
-    stem = IMAGES @ params["stem"]["kernel"]
+    stem = np.float64(IMAGES) @ params["stem"]["kernel"]
     branch = stem @ params["block_0"]["dense_0"]["kernel"]
     head = params["head"]["kernel"]
     pair = study.contract(made["residual"], made["plain"], BATCH)
@@ -140,3 +141,15 @@ def test_every_arm_has_a_look_of_its_own():
 def test_models_of_equal_options_are_equal_so_that_arms_compile_once():
     assert twins().create("plain", 3) == twins(seed=9).create("plain", 3)
     assert isinstance(twins().create("residual", 3), models.MLP)
+
+
+def test_a_study_compiles_a_network_once_for_all_of_its_seeds():
+    chex.clear_trace_counter()
+    logits = jax.jit(chex.assert_max_traces(lambda f, params, batch: f(params, batch), n=1))
+    for seed in range(3):
+        start = twins(seed=seed).starts(BATCH, num_classes=3)["residual"]
+        chex.assert_shape(logits(start.predict, start.params, BATCH), (6, 3))
+    # Another arm is another program, so that the count can fail.
+    other = twins().starts(BATCH, num_classes=3)["plain"]
+    with pytest.raises(AssertionError, match="traced"):
+        logits(other.predict, other.params, BATCH)
