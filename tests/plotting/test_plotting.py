@@ -3,6 +3,7 @@ twins."""
 
 import math
 import pathlib
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -247,3 +248,16 @@ def test_a_saved_figure_is_an_svg_document_of_its_own_and_the_same_every_time(tm
     text = (tmp_path / "a.svg").read_text(encoding="utf-8")
     assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
     assert text == (tmp_path / "b.svg").read_text(encoding="utf-8")
+
+
+def test_a_saved_figure_keeps_its_text_as_text_and_no_place_finer_than_a_hundredth_of_a_point(
+    tmp_path,
+):
+    figure, ax = plotting.new_figure()
+    ax.plot([0, 1 / 3, 1], [1, 1 / 7, 0], marker="o")
+    ax.set_xlabel("depth (layers)")
+    plotting.save_svg(figure, tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert ">depth (layers)</text>" in text and "<metadata>" not in text
+    places = re.findall(r' [dxy]="([^"]*)"', text)
+    assert len(places) > 10 and not any(re.search(r"\.\d{3}", place) for place in places)
