@@ -82,6 +82,10 @@ class Family:
     cost: float = 2.0
 
 
+# A family's name, itself, one of its norms, and its arms.
+Block = tuple[str, Family, str, tuple[str, ...]]
+
+
 @dataclasses.dataclass
 class Config:
     """A study of twins.
@@ -140,7 +144,7 @@ class Config:
         """Names of the arms of a family, the one without skips first."""
         return parse_arms(family.arms or self.arms)
 
-    def blocks(self) -> list[tuple[str, Family, str, tuple[str, ...]]]:
+    def blocks(self) -> list[Block]:
         """The families by name, with each of their norms, and their arms."""
         return [
             (name, family, norm, self.arms_of(family))

@@ -8,7 +8,7 @@ from typing import Any
 from lsgeo import models
 from lsgeo.study.arms import ARMS, Arm
 from lsgeo.study.claims import Claim
-from lsgeo.study.config import Config, Family
+from lsgeo.study.config import Block, Config, Family
 from lsgeo.study.decisions.verdicts import Design, conditions, untested
 from lsgeo.study.measures import MEASURES
 from lsgeo.study.twins import Twins
@@ -154,29 +154,29 @@ def make_plan(config: Config, root: pathlib.Path, instruments: Mapping[str, Inst
     Raises:
       ValueError: for an architecture that cannot be built.
     """
-    cells, designs = networks(config, root), _designs(config)
-    _check(cells)
-    studied, asked = (_wanted(claims, designs) for claims in (config.studied(), config.asked()))
-    return Plan(
-        config,
-        root,
-        config.asked(),
-        cells,
-        tuple(job for cell in cells for job in _jobs(cell, config, instruments, studied)),
-        tuple(job for cell in cells for job in _jobs(cell, config, instruments, asked)),
-        _comparisons(cells, config, instruments["comparison"]),
-        designs,
+    blocks, studied, asked = config.blocks(), config.studied(), config.asked()
+    cells, designs = networks(blocks, config.num_seeds, root), designs_of(blocks)
+    built = _built(cells)
+    jobs, now = (
+        tuple(
+            job
+            for cell in cells
+            for job in _jobs(cell, built[cell.kind], config, instruments, wanted)
+        )
+        for wanted in (_wanted(claims, designs) for claims in (studied, asked))
     )
+    comparisons = _comparisons(cells, config, instruments["comparison"])
+    return Plan(config, root, asked, cells, jobs, now, comparisons, designs)
 
 
-def networks(config: Config, root: pathlib.Path) -> tuple[Cell, ...]:
-    """The networks of a study."""
+def networks(blocks: Sequence[Block], num_seeds: int, root: pathlib.Path) -> tuple[Cell, ...]:
+    """The networks of a study, in order of family, norm, depth, arm and seed."""
     return tuple(
         Cell(name, family, norm, depth, _twins(family, norm, depth, arms, seed), ARMS[arm], root)
-        for name, family, norm, arms in config.blocks()
+        for name, family, norm, arms in blocks
         for depth in family.depths
         for arm in arms
-        for seed in range(config.num_seeds)
+        for seed in range(num_seeds)
     )
 
 
@@ -198,7 +198,8 @@ def _twins(settings, norm, depth, arms, seed):
     )
 
 
-def _designs(config):
+def designs_of(blocks: Sequence[Block]) -> tuple[Design, ...]:
+    """What verdicts depend on of a study's families."""
     return tuple(
         Design(
             name,
@@ -213,7 +214,7 @@ def _designs(config):
                 for column in measure.names
             ),
         )
-        for name, family, norm, arms in config.blocks()
+        for name, family, norm, arms in blocks
     )
 
 
@@ -230,9 +231,8 @@ def _wanted(claims, designs):
     return found
 
 
-def _jobs(cell, config, instruments, wanted):
+def _jobs(cell, model, config, instruments, wanted):
     columns = wanted.get((cell.family, cell.norm, cell.arm.name), set())
-    model = cell.twins.create(cell.arm.name, 2)
     for measure in MEASURES.values():
         needed = measure.name not in cell.settings.without and columns & set(measure.names)
         if measure.name == "train" or (needed and measure.suits(model)):
@@ -256,12 +256,13 @@ def _comparisons(cells, config, instrument):
     return tuple(found)
 
 
-def _check(cells: Sequence[Cell]) -> None:
-    # Builds every architecture without initialising it, before anything is written.
-    problems = {}
+def _built(cells):
+    # Every architecture of a study, without initialising it, before anything is written.
+    found, problems = {}, {}
     for cell in cells:
         try:
-            cell.twins.create(cell.arm.name, 2)
+            if cell.kind not in found:
+                found[cell.kind] = cell.twins.create(cell.arm.name, 2)
         except ValueError as error:
             norm = f" with {cell.norm} norm" if cell.norm else ""
             problems[f"{cell.family} of depth {cell.depth}{norm}, {cell.arm}"] = str(error)
@@ -269,3 +270,4 @@ def _check(cells: Sequence[Cell]) -> None:
         first, reason = next(iter(problems.items()))
         rest = f" So are {', '.join(list(problems)[1:])}." if len(problems) > 1 else ""
         raise ValueError(f"{first} cannot be built: {reason}{rest} Change that family's fields.")
+    return found

@@ -104,7 +104,7 @@ def test_what_twins_have_in_common_is_measured_on_the_networks_that_were_trained
 
 def test_runs_start_with_the_weights_of_their_description(finished_study):
     config, workdir = finished_study
-    for cell in networks(config, workdir):
+    for cell in networks(config.blocks(), config.num_seeds, workdir):
         stored = training.load_checkpoint(cell.path / "train", "init")["params"]
         network = load_network(cell.path / "train", "init")
         start = cell.twins.starts(network.batch, network.num_classes)[cell.arm.name]

@@ -14,7 +14,7 @@ from lsgeo.study import plan
 from lsgeo.study.decisions import _interplay
 
 CONFIG = study_standard.get_config()
-DESIGNS = plan._designs(CONFIG)
+DESIGNS = plan.designs_of(CONFIG.blocks())
 
 
 def rows(skip=1.0, interplay=0.0, leave_out=()):
@@ -88,7 +88,7 @@ def test_the_other_family_of_an_interaction_is_measured_for_it_alone():
     (claim,) = (claim for claim in study.CLAIMS if claim.name == "C13")
     across = [h for h in claim.hypotheses if getattr(h.contrast, "family", "")]
     alone = dataclasses.replace(claim, hypotheses=tuple(across))
-    wanted = plan._wanted([alone], plan._designs(CONFIG))
+    wanted = plan._wanted([alone], plan.designs_of(CONFIG.blocks()))
     assert "lambda_max" in wanted["ViT", "layer", "plain"]
     assert {family for family, *_ in wanted} == {
         "MLP",

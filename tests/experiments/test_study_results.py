@@ -58,7 +58,11 @@ def whole_runs(cells, losses=(), speeds=None):
 
 
 def plain(root):
-    return [cell for cell in networks(CONFIG, root) if cell.arm.name == "plain"]
+    return [
+        cell
+        for cell in networks(CONFIG.blocks(), CONFIG.num_seeds, root)
+        if cell.arm.name == "plain"
+    ]
 
 
 def test_steps_are_those_at_the_rate_of_the_lowest_median_and_bounds_where_the_loss_was_not_reached(

@@ -11,7 +11,7 @@ from lsgeo.study.claims import check_claims
 from lsgeo.study.contrasts.paired import Difference
 from lsgeo.study.measures.records import Column, Measure, registry
 
-DESIGNS = plan._designs(study_standard.get_config())
+DESIGNS = plan.designs_of(study_standard.get_config().blocks())
 COLUMNS = [(m, column) for m in MEASURES.values() for column in m.columns]
 
 

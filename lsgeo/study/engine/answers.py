@@ -26,9 +26,13 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
       The answer in one paragraph.
     """
     rows = _rows(plan, filler)
+    # All of the study's claims share one level, also where only some of them are answered now.
+    confidence = plan.config.confidence
+    verdicts = decide(plan.config.studied(), rows, plan.designs, confidence=confidence)
+    shown = {claim.name for claim in plan.claims} | record.answered(plan.root)
+    verdicts = [verdict for verdict in verdicts if verdict.claim.name in shown]
     filler.fill(plan.comparisons)
     costs = record.costs(plan, filler.states)
-    verdicts = _verdicts(plan, rows)
     found = _pairs.load(plan.cells)
     names = [verdict.claim.name for verdict in verdicts]
     analyses = _interplay.analyses(rows, plan.designs) if INTERPLAY in names else []
@@ -64,11 +68,3 @@ def _rows(plan, filler):
         filler.repair(damaged, plan.asked)
         rows, _ = collect(plan.cells, plan.config.matched_loss, others)
     return rows
-
-
-def _verdicts(plan, rows):
-    # All of the study's claims share one level, also where only some of them are answered now.
-    shown = {claim.name for claim in plan.claims} | record.answered(plan.root)
-    confidence = plan.config.confidence
-    verdicts = decide(plan.config.studied(), rows, plan.designs, confidence=confidence)
-    return [verdict for verdict in verdicts if verdict.claim.name in shown]
