@@ -1,5 +1,6 @@
 """Properties that hold for every pytree of parameters, checked on random ones."""
 
+import chex
 import hypothesis
 import jax
 import jax.numpy as jnp
@@ -57,22 +58,15 @@ def _operator(like, matrix):
     return lsgeo.from_matvec(matvec, like)
 
 
-def _assert_equal_trees(a, b):
-    assert jax.tree.structure(a) == jax.tree.structure(b)
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        assert (x.shape, x.dtype) == (y.shape, y.dtype)
-        np.testing.assert_array_equal(np.asarray(x, np.float64), np.asarray(y, np.float64))
-
-
 @few
 @hypothesis.given(_structures(DTYPES), SEEDS)
 def test_unravel_undoes_ravel_bitwise_whatever_the_structure_and_dtypes(like, seed):
     tree, space = _fill(like, seed), trees.space_of(like)
     flat = trees.ravel(space, tree)
     assert flat.shape == (sum(leaf.size for leaf in jax.tree.leaves(tree)),)
-    _assert_equal_trees(trees.unravel(space, flat), tree)
+    chex.assert_trees_all_equal(trees.unravel(space, flat), tree)
     rows = trees.unravel(space, jnp.asarray(np.stack([flat, flat])))
-    _assert_equal_trees(jax.tree.map(lambda leaf: np.asarray(leaf)[1], rows), tree)
+    chex.assert_trees_all_equal(jax.tree.map(lambda leaf: np.asarray(leaf)[1], rows), tree)
 
 
 @few
@@ -95,7 +89,7 @@ def test_product_with_a_pytree_is_the_product_with_its_flat_vector(like, seed):
     matrix = _symmetric(space.size, seed)
     op, tree = _operator(like, matrix), _fill(like, seed)
     flat = trees.ravel(space, tree)
-    _assert_equal_trees(op @ tree, trees.unravel(space, op @ flat))
+    chex.assert_trees_all_equal(op @ tree, trees.unravel(space, op @ flat))
     eps = max(float(jnp.finfo(leaf.dtype).eps) for leaf in jax.tree.leaves(tree))
     expected = matrix @ np.asarray(flat, np.float64)
     error = np.abs(np.asarray(op @ flat, np.float64) - expected).max()

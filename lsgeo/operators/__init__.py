@@ -1,6 +1,8 @@
 """Curvature as linear operators over pytrees."""
 
+from lsgeo.operators import checks as checks
 from lsgeo.operators import curvature
+from lsgeo.operators import products as products
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.curvature import *
 from lsgeo.operators.diagonals import adam_diagonal

@@ -8,6 +8,8 @@ import numpy as np
 
 from lsgeo import trees
 
+MAX_DENSE_BYTES = 2**31
+
 
 def shapes_of(space: trees.Space) -> Any:
     """Describes a space in a message: its leaves' dtypes and shapes."""
@@ -48,3 +50,27 @@ def check_same_space(op: Any, other: Any) -> None:
         f"`other` must be an operator on the same parameters (structure, shapes and dtypes) as {op} on "
         f"{shapes_of(op.space)}; got {got}. Make both at one `params`; for op + s * identity take op.shift(s)."
     )
+
+
+def check_diagonal(space: trees.Space, diagonal: Any) -> None:
+    """Raises a ValueError unless `diagonal` is a positive pytree like those of the space."""
+    given = trees.space_of(diagonal, "diagonal")
+    if given.treedef != space.treedef or given.shapes != space.shapes:
+        raise ValueError(
+            "`diagonal` must have the structure and shapes of the parameters; got "
+            f"{jax.tree.map(np.shape, diagonal)} in place of {shapes_of(space)}."
+        )
+    leaves = [np.asarray(leaf, space.dtype) for leaf in jax.tree.leaves(diagonal)]
+    if not all(((leaf > 0) & np.isfinite(leaf)).all() for leaf in leaves):
+        raise ValueError(
+            "`diagonal` must be positive and finite everywhere; add a small damping first."
+        )
+
+
+def check_dense(n: int, dtype: np.dtype) -> None:
+    """Raises a ValueError if a matrix of `n` rows would take more than 2 GiB."""
+    if n * n * dtype.itemsize > MAX_DENSE_BYTES:
+        raise ValueError(
+            f"`op` has {n} rows: its dense matrix would take {n * n * dtype.itemsize / 2**30:.1f}"
+            " GiB. Use `extreme_eigenpairs` or `spectral_density`, or restrict it to a layer first."
+        )

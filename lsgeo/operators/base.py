@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +12,6 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.operators import _arguments, _selection
 
-MAX_DENSE_BYTES = 2**31
 MAX_BATCHED_SIZE = 2**20
 
 
@@ -49,6 +48,7 @@ class LinearOperator(abc.ABC):
 
     @property
     def traceable(self) -> bool:
+        """Whether a product can run inside `jit`."""
         return True
 
     def keeps(self) -> Keeps:
@@ -68,10 +68,12 @@ class LinearOperator(abc.ABC):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(n, n)."""
         return (self.space.size, self.space.size)
 
     @property
     def dtype(self) -> np.dtype:
+        """That of flat vectors."""
         return self.space.dtype
 
     def __matmul__(self, v: Any) -> Any:
@@ -107,11 +109,7 @@ class LinearOperator(abc.ABC):
           ValueError: if the matrix would take more than 2 GiB.
         """
         n = self.space.size
-        if n * n * self.dtype.itemsize > MAX_DENSE_BYTES:
-            raise ValueError(
-                f"`op` has {n} rows: its dense matrix would take {n * n * self.dtype.itemsize / 2**30:.1f}"
-                " GiB. Use `extreme_eigenpairs` or `spectral_density`, or restrict it to a layer first."
-            )
+        _arguments.check_dense(n, self.dtype)
         identity = np.eye(n, dtype=self.dtype)
         step = max(1, min(64, 2**24 // n))
         blocks = [identity[i : i + step] for i in range(0, n, step)]
@@ -166,18 +164,8 @@ class LinearOperator(abc.ABC):
         Raises:
           ValueError: if the structure differs or an entry is not positive and finite.
         """
-        given = trees.space_of(diagonal, "diagonal")
-        if given.treedef != self.space.treedef or given.shapes != self.space.shapes:
-            raise ValueError(
-                "`diagonal` must have the structure and shapes of the parameters; got "
-                f"{jax.tree.map(np.shape, diagonal)} in place of {_arguments.shapes_of(self.space)}."
-            )
-        flat = _ravel(self.space, diagonal)
-        if not bool(jnp.all((flat > 0) & jnp.isfinite(flat))):
-            raise ValueError(
-                "`diagonal` must be positive and finite everywhere; add a small damping first."
-            )
-        return Preconditioned(self, jax.lax.rsqrt(flat))
+        _arguments.check_diagonal(self.space, diagonal)
+        return Preconditioned(self, jax.lax.rsqrt(_ravel(self.space, diagonal)))
 
     def _flat_matvec(self, v: jax.Array) -> jax.Array:
         return trees.ravel(self.space, self.matvec(trees.unravel(self.space, v)))
@@ -198,7 +186,7 @@ def _is_operator(value):
     return isinstance(value, LinearOperator)
 
 
-def operator_class(*, meta: tuple[str, ...] = ()):
+def operator_class(*, meta: tuple[str, ...] = ()) -> Callable[[type], type]:
     """Makes a class a frozen dataclass and a pytree; the fields in `meta` are static."""
 
     def wrap(cls):
@@ -234,7 +222,9 @@ class Affine(_Derived):
     factor: jax.Array
     offset: jax.Array
 
-    def matvec(self, v):
+    def matvec(self, v: Any) -> Any:
+        """Multiplies in the dtype of flat vectors."""
+
         def combine(h, x):
             wide = self.factor * h.astype(self.dtype) + self.offset * x.astype(self.dtype)
             return wide.astype(h.dtype)
@@ -250,18 +240,22 @@ class Sum(LinearOperator):
     right: LinearOperator
 
     @property
-    def space(self):
+    def space(self) -> trees.Space:
+        """That of both."""
         return self.left.space
 
     @property
-    def noise(self):
+    def noise(self) -> jax.Array:
+        """The larger one."""
         return jnp.maximum(self.left.noise, self.right.noise)
 
     @property
-    def traceable(self):
+    def traceable(self) -> bool:
+        """Whether both are."""
         return self.left.traceable and self.right.traceable
 
-    def matvec(self, v):
+    def matvec(self, v: Any) -> Any:
+        """Adds the products of both."""
         return jax.tree.map(jnp.add, self.left.matvec(v), self.right.matvec(v))
 
 
@@ -274,10 +268,12 @@ class Restricted(_Derived):
     restricted_space: trees.Space
 
     @property
-    def space(self):
+    def space(self) -> trees.Space:
+        """That of dictionaries {path: leaf}."""
         return self.restricted_space
 
-    def matvec(self, v):
+    def matvec(self, v: Any) -> Any:
+        """Multiplies with `v` beside zeros, and takes its part of the product."""
         whole = self.operand.space
         leaves = [jnp.zeros(s, d) for s, d in zip(whole.shapes, whole.dtypes, strict=True)]
         for i, leaf in zip(self.index, jax.tree.leaves(v), strict=True):
@@ -293,7 +289,8 @@ class Preconditioned(_Derived):
     operand: LinearOperator
     inverse_root: jax.Array
 
-    def matvec(self, v):
+    def matvec(self, v: Any) -> Any:
+        """Scales before and after the product."""
         scale = trees.unravel(self.space, self.inverse_root)
         hv = self.operand.matvec(jax.tree.map(jnp.multiply, scale, v))
         return jax.tree.map(jnp.multiply, scale, hv)

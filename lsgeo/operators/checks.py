@@ -151,7 +151,9 @@ def _inner_constants(jaxpr: Any) -> Iterator[np.ndarray]:
                     yield from _inner_constants(part)
 
 
-def measure_noise(op, unit: float | None = None, *, source: str = "`loss`") -> jax.Array:
+def measure_noise(
+    op: LinearOperator, unit: float | None = None, *, source: str = "`loss`"
+) -> jax.Array:
     """Tests the products of `op` and measures their relative rounding noise.
 
     The noise is the failure of additivity, ||H(-u-v) + Hu + Hv|| / (||Hu|| + ||Hv||), of an operator that

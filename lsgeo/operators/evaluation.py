@@ -1,9 +1,12 @@
 """The value of a loss."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 
 
 @jax.jit
-def evaluate(loss, params, batch):
+def evaluate(loss: Callable, params: Any, batch: Any) -> jax.Array:
     """Evaluates a loss that is a pytree, compiled once for all networks of one structure."""
     return loss(params, batch)

@@ -21,7 +21,8 @@ class Dense(LinearOperator):
     noise: jax.Array
     space: trees.Space
 
-    def matvec(self, v):
+    def matvec(self, v: jax.Array) -> jax.Array:
+        """Multiplies with the matrix."""
         return jnp.matmul(self.matrix, v, precision=trees.HIGHEST)
 
 
@@ -34,14 +35,16 @@ class Function(LinearOperator):
     noise: jax.Array
 
     @property
-    def traceable(self):
+    def traceable(self) -> bool:
+        """False: the function is Python's."""
         return False
 
-    def keeps(self):
-        # What a Python function holds is its own.
+    def keeps(self) -> Keeps:
+        """Nothing but the noise: what a Python function holds is its own."""
         return Keeps([self.noise], [])
 
-    def matvec(self, v):
+    def matvec(self, v: Any) -> Any:
+        """Calls the function."""
         return self.function(v)
 
 

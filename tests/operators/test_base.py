@@ -1,5 +1,6 @@
 """The algebra of operators against that of matrices."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -121,3 +122,23 @@ def test_product_with_integers_equals_that_with_the_same_floats():
     op = lsgeo.dense(np.diag([1.0, 2.0, 3.0]) / 4)
     product = op @ jnp.arange(3)
     assert product.dtype == op.dtype and product.tolist() == [0.0, 0.5, 1.5]
+
+
+class TestVariants(chex.TestCase):
+    """A product is the same inside `jit`, outside, and on a device of its own."""
+
+    @chex.variants(with_jit=True, without_jit=True, with_device=True)
+    def test_products_of_all_kinds_of_operators_are_those_of_their_matrices(self):
+        predict, criterion, params, batch, matrix = oracles.softmax_regression()
+        op = lsgeo.gauss_newton(predict, criterion, params, batch)
+        fisher = lsgeo.fisher(predict, params, batch)
+        scale = np.linspace(1, 2, 18)
+        v = jnp.linspace(-1.0, 1.0, 18)
+        for one, dense in (
+            (op, matrix),
+            (2.0 * op.shift(0.5) - fisher, matrix + np.eye(18)),
+            (op.precondition({"w": scale.reshape(6, 3)}), matrix / np.sqrt(np.outer(scale, scale))),
+            (lsgeo.dense(matrix), matrix),
+        ):
+            product = self.variant(lambda o, x: o @ x)(one, v)
+            chex.assert_trees_all_close(product, dense @ v, rtol=1e-10, atol=1e-12)

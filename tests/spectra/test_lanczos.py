@@ -20,7 +20,7 @@ MATRIX = oracles.prescribed(SPIKES)
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(basis, "block_rows", lambda n, dtype: 4)
+    monkeypatch.setattr(basis, "_block_rows", lambda n, dtype: 4)
 
 
 @pytest.fixture

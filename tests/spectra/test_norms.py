@@ -74,6 +74,44 @@ def test_log_determinant_of_one_probe_lies_between_the_rules_of_gauss_and_radau(
     assert np.isnan(found.standard_error)
 
 
+@pytest.mark.parametrize(
+    ("function", "lowest"),
+    [(np.exp, None), (np.abs, None), (lambda x: 1 / (x + 9), -8.5), (lambda x: np.exp(-x), -8.0)],
+)
+def test_interval_of_a_spectral_sum_covers_that_over_the_dense_eigenvalues(function, lowest):
+    matrix = oracles.prescribed(OUTLIERS / 4 if function is np.exp else OUTLIERS)
+    op, truth = lsgeo.dense(matrix), function(np.linalg.eigvalsh(matrix)).sum()
+
+    def estimate(key):
+        return lsgeo.spectral_sum(op, function, key=key, num_probes=12, num_steps=8, lowest=lowest)
+
+    # Of nominal 95 % intervals at least 92 of 100, less three standard errors.
+    assert _hits(estimate, truth, 100) >= 84
+    assert estimate(KEY).num_matvecs == 96
+
+
+@pytest.mark.parametrize("lowest", [None, 0.5])
+def test_bias_of_a_spectral_sum_covers_what_few_steps_leave_open_and_ends_with_them(lowest):
+    """All eigenvalues occur once: one probe's own sum is known, and 120 steps give it."""
+    op = lsgeo.dense(oracles.prescribed(np.linspace(0.5, 30, 120)))
+    function = lambda x: 1 / x  # noqa: E731
+    few, exact = (
+        lsgeo.spectral_sum(op, function, key=KEY, num_probes=1, num_steps=steps, lowest=lowest)
+        for steps in (6, 120)
+    )
+    assert 1e-3 < abs(few.value - exact.value) <= few.bias
+    assert exact.bias < 1e-9 * exact.value and np.isnan(exact.standard_error)
+
+
+def test_one_step_alone_leaves_everything_open_and_a_pole_at_the_end_too():
+    op = lsgeo.dense(oracles.prescribed(np.linspace(0.5, 30, 120)))
+    for function, options in (
+        (np.exp, {"num_steps": 1}),
+        (lambda x: 1 / (x - 0.25), {"lowest": 0.25, "num_steps": 6}),
+    ):
+        assert lsgeo.spectral_sum(op, function, key=KEY, **options).bias == np.inf
+
+
 def test_radau_rule_has_the_node_and_is_exact_to_twice_the_steps():
     rng = np.random.default_rng(0)
     nodes, weights = np.sort(rng.standard_normal(30)), rng.dirichlet(np.ones(30))
@@ -138,6 +176,12 @@ def test_diagonal_comes_as_a_pytree_like_the_parameters():
             "`num_matvecs` must be an integer of at least 1; got 0",
         ),
         (lsgeo.diagonal, {"num_matvecs": 5, "num_deflated": 5}, "`num_deflated` must be less than"),
+        (
+            lsgeo.spectral_sum,
+            {"function": lambda x: np.full_like(x, np.nan)},
+            "`function` must give one finite number for each eigenvalue; got .nan. at .1",
+        ),
+        (lsgeo.spectral_sum, {"function": np.sum}, "`function` must give one finite number"),
         (lsgeo.log_determinant, {"shift": float("nan")}, "`lowest` .* got 0.0 .* nan"),
         (lsgeo.log_determinant, {"shift": 1.0, "num_probes": 0}, "`num_probes` must be an integer"),
     ],

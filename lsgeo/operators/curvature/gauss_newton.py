@@ -128,7 +128,7 @@ def split_hessian(
     return tuple(checked(part, space, source=SOURCE) for part in (first_order, second_order))
 
 
-def composed(predict: Callable, criterion: Callable, params: Any, batch: Any) -> jax.Array:
+def _composed(predict: Callable, criterion: Callable, params: Any, batch: Any) -> jax.Array:
     """Returns criterion(predict(params)); with both bound, a loss."""
     return criterion(predict(params, batch), batch)
 
@@ -138,7 +138,7 @@ def _prepared(predict, criterion, params):
     predict = trees.as_pytree(predict, "predict")
     criterion = trees.as_pytree(criterion, "criterion")
     trees.check_finite(params, "params")
-    return space, Partial(composed, predict, criterion), predict, criterion
+    return space, Partial(_composed, predict, criterion), predict, criterion
 
 
 def _check_streaming(loss, predict, params, first, apart):

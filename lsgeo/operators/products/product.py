@@ -20,7 +20,8 @@ class Curvature(LinearOperator):
     noise: jax.Array
     mode: str
 
-    def matvec(self, v):
+    def matvec(self, v: Any) -> Any:
+        """Calls the product."""
         return self.product(v)
 
 

@@ -60,6 +60,7 @@ class Batches:
         return sum(self.counts)
 
     def first(self) -> Any:
+        """Reads the first batch."""
         return next(iter(self.source))
 
     def __iter__(self) -> Iterator[tuple[Any, float]]:
@@ -116,10 +117,12 @@ class Streamed(LinearOperator):
     mode: str
 
     @property
-    def traceable(self):
+    def traceable(self) -> bool:
+        """False: the host sends the batches."""
         return False
 
-    def matvec(self, v):
+    def matvec(self, v: Any) -> Any:
+        """Adds the products of all batches, each with its share."""
         total = jax.tree.map(jnp.zeros_like, v)
         for product, part, share in self._parts():
             before, total = total, _accumulate(total, share, product, part, v)
@@ -127,7 +130,8 @@ class Streamed(LinearOperator):
             jax.block_until_ready(before)
         return total
 
-    def keeps(self):
+    def keeps(self) -> Keeps:
+        """What both products hold, and the program of the largest batch."""
         product, part, share = max(self._parts(), key=lambda found: _bytes(found[1]))
         like = self.space.like
         return Keeps(

@@ -24,13 +24,16 @@ class Semicircle:
 
     @property
     def edges(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue."""
         return self.centre - self.radius, self.centre + self.radius
 
     def density(self, x: np.ndarray) -> np.ndarray:
+        """The density of eigenvalues at `x`, any shape."""
         z = (np.asarray(x, np.float64) - self.centre) / self.radius
         return 2 * np.sqrt(np.maximum(1 - z**2, 0)) / (np.pi * self.radius)
 
     def cumulative(self, x: np.ndarray) -> np.ndarray:
+        """The share of eigenvalues up to `x`, any shape."""
         z = np.clip((np.asarray(x, np.float64) - self.centre) / self.radius, -1, 1)
         return 0.5 + (z * np.sqrt(1 - z**2) + np.arcsin(z)) / np.pi
 
@@ -51,6 +54,7 @@ class MarchenkoPastur:
 
     @property
     def edges(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue."""
         root = math.sqrt(self.ratio)
         return self.scale * (1 - root) ** 2, self.scale * (1 + root) ** 2
 
@@ -60,6 +64,7 @@ class MarchenkoPastur:
         return max(0.0, 1 - 1 / self.ratio)
 
     def density(self, x: np.ndarray) -> np.ndarray:
+        """The density of eigenvalues at `x`, any shape."""
         x = np.asarray(x, np.float64)
         low, high = self.edges
         inside = (x > low) & (x < high)
@@ -67,6 +72,7 @@ class MarchenkoPastur:
         return root / (2 * np.pi * self.ratio * self.scale * np.where(inside, x, 1))
 
     def cumulative(self, x: np.ndarray) -> np.ndarray:
+        """The share of eigenvalues up to `x`, any shape."""
         x = np.asarray(x, np.float64)
         low, high = self.edges
         y = np.clip(x, low, high)
@@ -97,6 +103,7 @@ class PenningtonBahri:
 
     @property
     def edges(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue."""
         ends = self._ends()
         return float(ends[0]), float(ends[-1])
 
@@ -106,6 +113,7 @@ class PenningtonBahri:
         return float(self.cumulative(0.0))
 
     def density(self, x: np.ndarray) -> np.ndarray:
+        """The density of eigenvalues at `x`, any shape."""
         x = np.asarray(x, np.float64)
         lead = 2 * self.epsilon * self.ratio
         b, c, d = (
@@ -119,6 +127,7 @@ class PenningtonBahri:
         return np.where(discriminant > 0, math.sqrt(3) / 2 * apart / np.pi, 0)
 
     def cumulative(self, x: np.ndarray) -> np.ndarray:
+        """The share of eigenvalues up to `x`, any shape."""
         x = np.asarray(x, np.float64)
         ends = self._ends()
         points, weights = np.polynomial.legendre.leggauss(QUADRATURE)

@@ -6,6 +6,7 @@ from lsgeo.spectra.densities.density import SpectralDensity
 from lsgeo.spectra.densities.layers import layer_spectra
 from lsgeo.spectra.densities.log_determinant import log_determinant
 from lsgeo.spectra.densities.quadrature import spectral_density
+from lsgeo.spectra.densities.spectral_sum import spectral_sum
 
 __all__ = [
     "ChebyshevDensity",
@@ -15,4 +16,5 @@ __all__ = [
     "log_determinant",
     "spectral_densities",
     "spectral_density",
+    "spectral_sum",
 ]

@@ -2,14 +2,11 @@
 
 import jax
 import numpy as np
-from scipy import linalg
 
-from lsgeo.checks import check_count, check_key
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
-from lsgeo.spectra.densities._radau import radau
-from lsgeo.spectra.krylov import lanczos, probes
+from lsgeo.spectra.densities.spectral_sum import spectral_sum
 
 
 def log_determinant(
@@ -23,10 +20,9 @@ def log_determinant(
 ) -> Estimate:
     """Estimates log det(op + shift * identity) of a positive semi-definite operator, such as a Gauss-Newton.
 
-    Stochastic Lanczos quadrature (Ubaru, Chen and Saad 2017). For the logarithm Gauss's rule lies above each
-    probe's value and the Gauss-Radau rule with a node at the lower end of the spectrum below it (Golub and
-    Meurant 1994; Bai, Fahey and Golub 1996): the estimate is midway, and half the gap is its `bias`, so that
-    `interval()` holds for any number of steps.
+    The `spectral_sum` of the logarithm: Gauss's rule lies above each probe's value and the Gauss-Radau rule
+    with a node at the lower end of the spectrum below it (Bai, Fahey and Golub 1996), so that `interval()`
+    holds for any number of steps.
 
     Args:
       op: symmetric operator on [n].
@@ -52,46 +48,25 @@ def log_determinant(
       4.8283
     """
     check_operator(op)
-    check_key(key)
-    check_count(num_probes, "num_probes")
-    check_count(num_steps, "num_steps")
     end = lowest + shift
     if not (np.isfinite(end) and end >= 0):
         raise ValueError(
             f"`lowest` + `shift` must be a number of at least 0; got {lowest!r} + {shift!r}. The "
             "logarithm needs a positive definite operator: raise `shift`."
         )
-    n = op.shape[0]
-    steps = min(num_steps, n)
-    bounds = []
-    for probe in range(num_probes):
-        state = lanczos.start(op, steps, key=jax.random.fold_in(key, probe))
-        rule = lanczos.tridiagonal(lanczos.extend(op, state, 0, steps), steps)
-        m = rule.num_connected
-        bounds.append(_bounds(rule.alphas[:m] + shift, rule.betas[:m], end, float(op.noise)))
-    lower, upper = n * np.array(bounds).T
-    middle = (lower + upper) / 2 if np.isfinite(lower).all() else upper
-    value, error = probes.mean_and_error(middle)
-    freedom = probes.degrees_of_freedom(middle)
-    gap = float(np.mean(upper - lower)) / 2
-    return Estimate(float(value), float(error), num_probes * steps, freedom, gap)
+    noise = float(op.noise)
 
+    def logarithm(eigenvalues):
+        values = eigenvalues + shift
+        least = values.min()
+        if least < 0 or least < end - 8 * noise * np.abs(values).max():
+            raise ValueError(
+                f"`op` + `shift` has a Ritz value {least:.6g}, but its spectrum must be positive and from "
+                f"`lowest` + `shift` = {end:.6g} up. Raise `shift`, or lower `lowest` if op is not positive "
+                "semi-definite."
+            )
+        return np.log(values)
 
-def _bounds(alphas, betas, end, noise):
-    values, vectors = linalg.eigh_tridiagonal(alphas, betas[:-1])
-    rounding = noise * np.abs(values).max()
-    if values[0] <= 0 or values[0] < end - 8 * rounding:
-        raise ValueError(
-            f"`op` + `shift` has a Ritz value {values[0]:.6g}, but its spectrum must be positive and from "
-            f"`lowest` + `shift` = {end:.6g} up. Raise `shift`, or lower `lowest` if op is not positive "
-            "semi-definite."
-        )
-    gauss = float(vectors[0] ** 2 @ np.log(values))
-    # Rounding may put a Ritz value below the end: the node must stay below the Ritz values.
-    node = min(end, values[0])
-    if betas[-1] == 0:
-        return gauss, gauss
-    if node <= 0:
-        return -np.inf, gauss
-    nodes, weights = radau(alphas, betas, node)
-    return float(weights @ np.log(np.maximum(nodes, node))), gauss
+    return spectral_sum(
+        op, logarithm, key=key, num_probes=num_probes, num_steps=num_steps, lowest=lowest
+    )

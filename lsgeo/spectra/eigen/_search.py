@@ -58,7 +58,7 @@ class Search:
         self.last = None  # (row, vector) multiplied last, while the next row continues it
         self.due = self._add(self._fresh() if first is None else first)
 
-    def run(self):
+    def run(self) -> tuple[np.ndarray, np.ndarray, jax.Array, float]:
         """Returns the wanted values, residuals, vectors [k, n] and the largest |value|."""
         while True:
             ritz = self._improve()

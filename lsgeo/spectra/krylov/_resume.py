@@ -17,13 +17,13 @@ from lsgeo.spectra.krylov import lanczos
 class Nothing:
     """No file: a run that is not saved."""
 
-    def load(self):
+    def load(self) -> tuple[list[lanczos.Tridiagonal], lanczos.State | None]:
         return [], None
 
-    def save(self, rules, state):
+    def save(self, rules: list[lanczos.Tridiagonal], state: lanczos.State) -> None:
         pass
 
-    def delete(self):
+    def delete(self) -> None:
         pass
 
 

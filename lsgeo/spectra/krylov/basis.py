@@ -35,22 +35,22 @@ class Basis(Protocol):
 def make(place: str, n: int, dtype: Any) -> Basis:
     """Returns an empty basis at `place`: "device", "host" or "none"."""
     if place == "none":
-        return NoBasis()
-    return HostBasis(n, dtype) if place == "host" else DeviceBasis(n, dtype)
+        return _NoBasis()
+    return _HostBasis(n, dtype) if place == "host" else _DeviceBasis(n, dtype)
 
 
-def block_rows(n: int, dtype: Any) -> int:
+def _block_rows(n: int, dtype: Any) -> int:
     """Rows in one block: a power of two from 4 to 64."""
     fitting = max(1, BLOCK_BYTES // (n * np.dtype(dtype).itemsize))
     return int(np.clip(2 ** (fitting.bit_length() - 1), 4, 64))
 
 
-class DeviceBasis:
+class _DeviceBasis:
     """Rows on the device."""
 
     def __init__(self, n: int, dtype: Any):
         self.n, self.dtype = n, np.dtype(dtype)
-        self.rows = block_rows(n, dtype)
+        self.rows = _block_rows(n, dtype)
         self.blocks: list[Any] = []
         self.count = 0
 
@@ -77,7 +77,7 @@ class DeviceBasis:
             total = _add_combination(total, part, jnp.asarray(block))
         return total
 
-    def rotated(self, rotation: np.ndarray) -> "DeviceBasis":
+    def rotated(self, rotation: np.ndarray) -> "_DeviceBasis":
         """Returns the basis of the rows rotation [k, count] @ rows."""
         result = type(self)(self.n, self.dtype)
         padded = np.zeros((-(-len(rotation) // self.rows) * self.rows, self.count))
@@ -106,7 +106,7 @@ class DeviceBasis:
         return block
 
 
-class HostBasis(DeviceBasis):
+class _HostBasis(_DeviceBasis):
     """Rows in the host's memory; one block at a time visits the device."""
 
     def _empty(self):
@@ -120,7 +120,7 @@ class HostBasis(DeviceBasis):
         return np.array(block)
 
 
-class NoBasis:
+class _NoBasis:
     """No rows: a three-vector recurrence, which loses orthogonality and shows ghosts."""
 
     count = 0

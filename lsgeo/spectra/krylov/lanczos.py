@@ -104,8 +104,8 @@ def advance(op: LinearOperator, state: State) -> None:
     alpha = rest.alpha + (rest.overlaps[step] if state.vectors.count else 0.0)
     check_finite(alpha, rest.norm, step)
     state.alphas.append(alpha)
-    scale = norm_of(state.alphas, [*state.betas, rest.norm])
-    following, broken = next_vector(op, state, rest, scale)
+    scale = _norm_of(state.alphas, [*state.betas, rest.norm])
+    following, broken = _next_vector(op, state, rest, scale)
     state.betas.append(0.0 if broken else rest.norm)
     state.previous, state.current = (None if broken else state.current), following
     state.vectors.append(following)
@@ -116,7 +116,7 @@ def tridiagonal(state: State, num_steps: int) -> Tridiagonal:
     return Tridiagonal(np.array(state.alphas[:num_steps]), np.array(state.betas[:num_steps]))
 
 
-class Rest(NamedTuple):
+class _Rest(NamedTuple):
     """What orthogonalisation leaves of a product, and what it took."""
 
     vector: jax.Array  # (n,)
@@ -131,7 +131,7 @@ def orthogonalised(
     current: jax.Array,
     previous: jax.Array | None,
     coupling: float,
-) -> Rest:
+) -> _Rest:
     """Takes out of a product its parts along the two last vectors, then along the whole basis."""
     if previous is None:
         previous, coupling = current, 0.0
@@ -140,7 +140,7 @@ def orthogonalised(
     if norm < before * np.sqrt(0.5):
         w, norm, again, _ = _swept(vectors, w, ())
         overlaps = overlaps + again
-    return Rest(w, norm, float(alpha), overlaps)
+    return _Rest(w, norm, float(alpha), overlaps)
 
 
 def _swept(vectors, w, others):
@@ -161,7 +161,7 @@ def fresh_vector(vectors: bases.Basis, key: jax.Array, n: int, dtype: Any) -> ja
     return v
 
 
-def next_vector(op, state, rest: Rest, scale: float) -> tuple[jax.Array, bool]:
+def _next_vector(op, state, rest: _Rest, scale: float) -> tuple[jax.Array, bool]:
     """Returns the next basis vector, and whether it is a fresh one after a breakdown."""
     if not is_breakdown(rest.norm, scale, op.dtype):
         return divided(rest.vector, rest.norm), False
@@ -180,7 +180,7 @@ def is_breakdown(norm: float, scale: float, dtype: Any) -> bool:
     return norm <= BREAKDOWN * float(jnp.finfo(dtype).eps) * scale
 
 
-def norm_of(alphas: Any, betas: Any) -> float:
+def _norm_of(alphas: Any, betas: Any) -> float:
     """Returns the largest |alpha| + beta: within a factor of two the norm of T."""
     return float(np.max(np.abs(alphas) + np.abs(betas)))
 
@@ -194,7 +194,9 @@ def check_finite(alpha: float, beta: float, step: int) -> None:
         )
 
 
-def local(product, current, previous, coupling):
+def local(
+    product: jax.Array, current: jax.Array, previous: jax.Array, coupling: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The three-term recurrence: returns (rest, alpha, norm of the rest)."""
     alpha = jnp.vdot(current, product, precision=trees.HIGHEST)
     w = product - alpha * current - coupling * previous

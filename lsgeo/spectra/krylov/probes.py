@@ -1,6 +1,7 @@
 """Random sign vectors and what the randomised estimators compute with them."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,20 +15,20 @@ ROUNDING = 4.0  # standard deviations of the noise that a bias allows for
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))
-def rademacher(key, first, count, n, dtype):
+def rademacher(key: jax.Array, first: int, count: int, n: int, dtype: Any) -> jax.Array:
     """Draws the sign vectors `first` to `first` + `count` - 1 of the sequence of `key`, shape [count, n]."""
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(first + jnp.arange(count))
     return jax.vmap(lambda k: jax.random.rademacher(k, (n,), dtype))(keys)
 
 
 @jax.jit
-def rowwise_dot(a, b):
+def rowwise_dot(a: jax.Array, b: jax.Array) -> jax.Array:
     """Inner products of the rows of two matrices [k, n], shape [k]."""
     return jnp.einsum("ij,ij->i", a, b, precision=trees.HIGHEST)
 
 
 @jax.jit
-def row_norms(rows):
+def row_norms(rows: jax.Array) -> jax.Array:
     """Euclidean norms of the rows of a matrix [k, n], shape [k]."""
     return jax.vmap(trees.norm)(rows)
 

@@ -48,7 +48,7 @@ def xtrace(op: LinearOperator, key: jax.Array, num_matvecs: int) -> Estimate:
 
 
 @jax.jit
-def orthonormal_rows(rows):
+def orthonormal_rows(rows: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Factors rows' = basis' @ triangle, with orthonormal rows in `basis`."""
     scale = jnp.max(jnp.abs(rows))
     scale = jnp.where(scale > 0, scale, 1)
