@@ -61,16 +61,13 @@ class Logits:
 
 @_smooth
 @dataclasses.dataclass(frozen=True)
-class CrossEntropy:
+class CrossEntropy(Logits):
     """`loss(params, batch)` -> mean over the examples of -log softmax(logits)[label], in nats.
 
     Attributes: those of `Logits`, and
       smoothing: label smoothing, see `cross_entropy`.
     """
 
-    model: nn.Module
-    constants: PyTree = dataclasses.field(default_factory=dict)
-    train: bool = False
     smoothing: float = 0.0
 
     def __post_init__(self):
@@ -79,13 +76,13 @@ class CrossEntropy:
 
     def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
         """Returns the mean loss of a batch."""
-        logits = Logits(self.model, self.constants, self.train)(params, batch, key=key)
+        logits = super().__call__(params, batch, key=key)
         return cross_entropy(logits, batch, smoothing=self.smoothing)
 
 
 @_pytree
 @dataclasses.dataclass(frozen=True)
-class SquaredError:
+class SquaredError(Logits):
     """`loss(params, batch)` -> mean over the examples of 1/2 ||f(x) - y||^2.
 
     The loss of Cohen et al. (2021, edge of stability): it sums over the outputs and averages over the
@@ -94,14 +91,9 @@ class SquaredError:
     Attributes: those of `Logits`.
     """
 
-    model: nn.Module
-    constants: PyTree = dataclasses.field(default_factory=dict)
-    train: bool = False
-
     def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
         """Returns the mean loss of a batch."""
-        outputs = Logits(self.model, self.constants, self.train)(params, batch, key=key)
-        return squared_error(outputs, batch)
+        return squared_error(super().__call__(params, batch, key=key), batch)
 
 
 def cross_entropy(outputs: jax.Array, batch: Batch, *, smoothing: float = 0.0) -> jax.Array:

@@ -108,13 +108,10 @@ def classify_critical_point(
       'saddle'
     """
     check_key(key)
-    for name, value in (
-        ("gradient_tol", gradient_tol),
-        ("flat_tol", flat_tol),
-        ("curvature_tol", curvature_tol),
-        ("failure_probability", failure_probability),
-    ):
-        check_fraction(value, name)
+    check_fraction(gradient_tol, "gradient_tol")
+    check_fraction(flat_tol, "flat_tol")
+    check_fraction(curvature_tol, "curvature_tol")
+    check_fraction(failure_probability, "failure_probability")
     value, gradient, op = value_gradient_hessian(loss, params, batch, batches=batches)
     bound_key, index_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     steps = _steps_for(op.shape[0], curvature_tol, failure_probability)

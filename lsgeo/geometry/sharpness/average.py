@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.checks import check_count, check_key, check_positive
+from lsgeo.checks import check_count, check_key, check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
-from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 from lsgeo.interval import Estimate
 from lsgeo.spectra.krylov import probes
 
@@ -106,7 +106,7 @@ def average_sharpness(
     check_key(key)
     check_positive(radius, "radius")
     check_count(num_pairs, "num_pairs", 2)
-    check_ball(ball, tuple(_DRAWS))
+    check_one_of(ball, "ball", _DRAWS)
     at = Neighbourhood(loss, params, batch, batches, scaling)
     samples = pair_increases(at, key, radius, ball, num_pairs)
     value, error = probes.mean_and_error(samples)

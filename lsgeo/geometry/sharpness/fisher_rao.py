@@ -13,7 +13,6 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.operators.curvature.fisher import LIKELIHOODS, check_outputs
-from lsgeo.operators.curvature.hessian import check_one_source
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
 
@@ -87,8 +86,7 @@ def fisher_rao_norm(
     predict = trees.as_pytree(predict, "predict")
     parts, first = (batch,), batch
     if batches is not None:
-        check_one_source(batch)
-        data = streaming.Batches.of(batches)
+        data = streaming.Batches.of(batches, batch)
         parts, first = (part for part, _ in data), data.first()
         ex.check_rowwise(predict, params, first)
     check_outputs(predict, params, first, likelihood if criterion is None else "")

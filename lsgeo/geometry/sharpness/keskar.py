@@ -81,13 +81,13 @@ def keskar_sharpness(
             f"`loss` must be above -1 for a sharpness relative to 1 + loss; got {at.centre}. Use "
             "`worst_sharpness`, which is absolute."
         )
-    found = ascend(at, key, float(epsilon), "linf", num_starts, num_steps)
+    values, gap = ascend(at, key, float(epsilon), "linf", num_starts, num_steps)
     percent = 100 / (1 + at.centre)
-    rises = percent * (found.values - at.centre)
+    rises = percent * (values - at.centre)
     return KeskarSharpness(
         float(np.max(rises)),
         rises,
-        percent * found.gap,
+        percent * gap,
         at.centre,
         float(epsilon),
         at.num_gradients,

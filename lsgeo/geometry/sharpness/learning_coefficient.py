@@ -105,12 +105,9 @@ def learning_coefficient(
       ValueError: as `average_sharpness`, or if there is neither data nor `scale`.
     """
     check_key(key)
-    for value, name, least in (
-        (num_chains, "num_chains", 2),
-        (num_burn_in, "num_burn_in", 1),
-        (num_draws, "num_draws", 2),
-    ):
-        check_count(value, name, least)
+    check_count(num_chains, "num_chains", 2)
+    check_count(num_burn_in, "num_burn_in")
+    check_count(num_draws, "num_draws", 2)
     check_positive(localization, "localization")
     check_fraction(confidence, "confidence")
     scale = _scale(batch, batches) if scale is None else scale

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
-from lsgeo.checks import check_positive
+from lsgeo.checks import check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import dual_norm, steepest
-from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
+from lsgeo.geometry.sharpness._neighbourhood import BALLS, Neighbourhood
 
 
 @trees.register_dataclass
@@ -73,7 +73,7 @@ def sam_sharpness(
       ValueError: as `average_sharpness`.
     """
     check_positive(radius, "radius")
-    check_ball(ball)
+    check_one_of(ball, "ball", BALLS)
     at = Neighbourhood(loss, params, batch, batches, scaling)
     _, slope = at.value_and_gradient(jax.tree.map(jnp.zeros_like, at.params))
     raised = at.value(steepest(slope, float(radius), ball))

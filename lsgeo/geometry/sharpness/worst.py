@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.checks import check_count, check_key, check_positive
+from lsgeo.checks import check_count, check_key, check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import ascend
-from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
+from lsgeo.geometry.sharpness._neighbourhood import BALLS, Neighbourhood
 
 
 @trees.register_dataclass
@@ -90,14 +90,14 @@ def worst_sharpness(
     check_positive(radius, "radius")
     check_count(num_starts, "num_starts")
     check_count(num_steps, "num_steps")
-    check_ball(ball)
+    check_one_of(ball, "ball", BALLS)
     at = Neighbourhood(loss, params, batch, batches, scaling)
-    found = ascend(at, key, float(radius), ball, num_starts, num_steps)
-    rises = found.values - at.centre
+    values, gap = ascend(at, key, float(radius), ball, num_starts, num_steps)
+    rises = values - at.centre
     return WorstSharpness(
         float(np.max(rises)),
         rises,
-        found.gap,
+        gap,
         at.centre,
         float(radius),
         at.num_gradients,

@@ -23,7 +23,7 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.checks import check_same
 from lsgeo.geometry.surfaces._grids import check_directions
-from lsgeo.operators import hessian
+from lsgeo.operators import evaluation, hessian
 from lsgeo.operators.checks import check_loss
 from lsgeo.spectra import EigenPairs, extreme_eigenpairs
 
@@ -122,7 +122,7 @@ def gradient_direction(loss: Loss, params: PyTree, batch: PyTree) -> tuple[PyTre
     trees.space_of(params)
     loss = trees.as_pytree(loss, "loss")
     check_loss(loss, params, batch)
-    gradient = _gradient(loss, params, batch)
+    gradient = evaluation.gradient(loss, params, batch)
     slope = float(trees.norm(gradient))
     if not 0 < slope < np.inf:
         raise ValueError(
@@ -225,11 +225,6 @@ def _flat(tree):
     return np.concatenate(
         [np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(tree)]
     )
-
-
-@jax.jit
-def _gradient(loss, params, batch):
-    return jax.grad(loss)(params, batch)
 
 
 def _scaled(tree, factor):
