@@ -19,8 +19,7 @@ from lsgeo.geometry.dynamics._updates import updated
 from lsgeo.operators import checks
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FittedCurve:
     """A curve between two networks and the loss along it; see `fit_curve`.
 

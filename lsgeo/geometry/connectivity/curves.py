@@ -1,6 +1,5 @@
 """Curves through parameter space, given by control points."""
 
-import dataclasses
 import itertools
 import math
 from typing import Any
@@ -16,8 +15,7 @@ from lsgeo.geometry.dynamics.flow import between
 KINDS = ("bezier", "polygonal")
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Curve:
     """A curve c(t), t from 0 to 1, that starts at its first control point and ends at the last.
 
@@ -30,7 +28,7 @@ class Curve:
     """
 
     points: Any
-    kind: str = dataclasses.field(default="polygonal", metadata={"static": True})
+    kind: str = trees.static(default="polygonal")
 
     @property
     def num_points(self) -> int:

@@ -1,6 +1,5 @@
 """The path of least loss between two networks, by a nudged elastic band."""
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +20,7 @@ from lsgeo.operators import checks
 _RISE = 0.2  # a gap gets a pivot where the loss rises by this share of the band's whole range
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class ElasticBand:
     """A relaxed chain of networks; see `nudged_elastic_band`.
 

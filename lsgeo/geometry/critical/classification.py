@@ -1,6 +1,5 @@
 """What kind of point is this: a minimum, a saddle, a gradient-flat point, or none of them?"""
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,12 +18,11 @@ from lsgeo.spectra import NegativeCurvature, index_estimate, negative_curvature
 FLAT_SHARE = 0.9**2
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class CriticalPoint:
     """A verdict on a point and the figures that it rests on; see `classify_critical_point`."""
 
-    kind: str = dataclasses.field(metadata={"static": True})
+    kind: str = trees.static()
     loss: float
     gradient_norm: float
     newton_gain: float  # g'|H|^-1 g / 2, what a step could gain, from below, in units of loss

@@ -1,6 +1,5 @@
 """The largest learning rate with which training does not blow up, found by training."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +16,7 @@ from lsgeo.operators import hessian
 from lsgeo.spectra import extreme_eigenpairs
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class LargestStableRate:
     """The learning rate between stable and unstable training; see `largest_stable_rate`.
 

@@ -1,6 +1,5 @@
 """Average-case sharpness: what a random perturbation costs."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,8 +15,7 @@ from lsgeo.interval import Estimate
 from lsgeo.spectra.krylov import probes
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class AverageSharpness:
     """The expected increase of the loss under a random perturbation; see `average_sharpness`."""
 
@@ -28,9 +26,9 @@ class AverageSharpness:
     loss: float  # at the centre
     radius: float
     num_evaluations: int
-    ball: str = dataclasses.field(metadata={"static": True})
-    scaling: str = dataclasses.field(metadata={"static": True})
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    ball: str = trees.static()
+    scaling: str = trees.static()
+    invariant_under: tuple[str, ...] = trees.static()
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Student's interval about the value, widened by the rounding."""

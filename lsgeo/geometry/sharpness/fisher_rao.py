@@ -1,6 +1,5 @@
 """The Fisher-Rao norm: how much of the function's change under scaling the likelihood sees."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable
@@ -17,8 +16,7 @@ from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FisherRaoNorm:
     """<w, F w> of a network; see `fisher_rao_norm`."""
 
@@ -28,7 +26,7 @@ class FisherRaoNorm:
     misfit: float  # relative distance of that derivative from it; 0 for a homogeneous network
     homogeneous: float  # `squared` by the closed form for a homogeneous network
     num_examples: int
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    invariant_under: tuple[str, ...] = trees.static()
 
     @property
     def norm(self) -> float:

@@ -1,6 +1,5 @@
 """Keskar's sharpness: the worst case in a box, in per cent of the loss."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,8 +13,7 @@ from lsgeo.geometry.sharpness._ascent import ascend
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class KeskarSharpness:
     """100 (max f - f) / (1 + f), a lower bound; see `keskar_sharpness`."""
 
@@ -25,7 +23,7 @@ class KeskarSharpness:
     loss: float  # at the centre
     epsilon: float
     num_gradients: int
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (

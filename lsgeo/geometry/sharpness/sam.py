@@ -1,6 +1,5 @@
 """The sharpness that sharpness-aware minimisation sees: one step up the gradient."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,8 +13,7 @@ from lsgeo.geometry.sharpness._ascent import dual_norm, steepest
 from lsgeo.geometry.sharpness._neighbourhood import BALLS, Neighbourhood
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class SAMSharpness:
     """The increase of the loss over one steepest step; see `sam_sharpness`."""
 
@@ -25,9 +23,9 @@ class SAMSharpness:
     loss: float  # at the centre
     radius: float
     num_evaluations: int
-    ball: str = dataclasses.field(metadata={"static": True})
-    scaling: str = dataclasses.field(metadata={"static": True})
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    ball: str = trees.static()
+    scaling: str = trees.static()
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (

@@ -1,6 +1,5 @@
 """Worst-case sharpness: the most that a perturbation of given size can cost."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,8 +13,7 @@ from lsgeo.geometry.sharpness._ascent import ascend
 from lsgeo.geometry.sharpness._neighbourhood import BALLS, Neighbourhood
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class WorstSharpness:
     """The largest increase of the loss found in a ball, a lower bound; see `worst_sharpness`."""
 
@@ -25,9 +23,9 @@ class WorstSharpness:
     loss: float  # at the centre
     radius: float
     num_gradients: int
-    ball: str = dataclasses.field(metadata={"static": True})
-    scaling: str = dataclasses.field(metadata={"static": True})
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    ball: str = trees.static()
+    scaling: str = trees.static()
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (

@@ -12,7 +12,6 @@ Example:
   [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,8 +30,7 @@ PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Plane:
     """The plane through three points; see `plane_through`.
 

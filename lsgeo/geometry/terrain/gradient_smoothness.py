@@ -1,6 +1,5 @@
 """How fast the gradient turns along itself: the smoothness that gradient descent meets."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,8 +13,7 @@ from lsgeo.checks import check_positive
 from lsgeo.operators import evaluation
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class GradientSmoothness:
     """||g(w) - g(w - eta g)|| / (eta ||g||) for steps eta; see `gradient_smoothness`.
 

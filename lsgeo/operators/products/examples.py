@@ -4,7 +4,6 @@ A loss that is a mean over its batch equals the mean of its values on batches of
 that weights, padding and per-example gradients need.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +17,7 @@ from lsgeo.operators import checks
 from lsgeo.operators.evaluation import evaluate
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Examples:
     """A batch with a weight for each example and its place in the data.
 

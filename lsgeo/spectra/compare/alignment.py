@@ -1,6 +1,5 @@
 """Overlaps of directions and subspaces, and the layers that eigenvectors live in."""
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -12,8 +11,7 @@ from lsgeo import trees
 from lsgeo.spectra.eigen.eigenpairs import EigenPairs
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Overlap:
     """How much of the smaller of two subspaces lies within the larger one.
 

@@ -1,7 +1,5 @@
 """The bulk of a spectrum, fitted by a random-matrix law, and what lies outside it."""
 
-import dataclasses
-
 import numpy as np
 
 from lsgeo import trees
@@ -11,8 +9,7 @@ from lsgeo.spectra.compare.random_matrices import MarchenkoPastur, Semicircle
 from lsgeo.spectra.densities.density import SpectralDensity
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class BulkFit:
     """A law fitted to the bulk of a spectrum, and the numbers of eigenvalues outside.
 

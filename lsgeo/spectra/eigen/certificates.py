@@ -1,6 +1,5 @@
 """Negative curvature with a certificate."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -15,8 +14,7 @@ from lsgeo.spectra.eigen.eigenpairs import EigenPairs, extreme_eigenpairs
 from lsgeo.spectra.krylov import _spherical, lanczos
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class NegativeCurvature:
     """How negative the lowest eigenvalue is: `lower_bound` <= lambda_min <= `value`.
 

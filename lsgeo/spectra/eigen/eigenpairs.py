@@ -1,6 +1,5 @@
 """Extreme eigenpairs from both ends of one Krylov basis, by thick-restarted Lanczos."""
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -21,8 +20,7 @@ BASIS_BYTES = 2**29
 START = 2**31 - 1  # folds the key for the random part of `start`; fresh vectors count from 0
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class EigenPairs:
     """Eigenpairs in ascending order; see `extreme_eigenpairs`."""
 

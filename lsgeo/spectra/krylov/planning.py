@@ -1,7 +1,5 @@
 """What a run will take in memory, before it starts."""
 
-import dataclasses
-
 import jax
 import numpy as np
 
@@ -16,8 +14,7 @@ SMALL = 2**26  # bytes that are there without asking
 VECTORS = 6  # vectors of n that a step holds at once
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class MemoryPlan:
     """Bytes that a Lanczos run takes, the memory there is, and where the basis goes."""
 
