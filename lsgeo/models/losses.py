@@ -13,7 +13,6 @@ such stream.
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import flax.linen as nn
@@ -27,12 +26,8 @@ from lsgeo.models.variables import in_dtype_of
 PyTree = Any
 Batch = dict[str, jax.Array]
 
-_pytree = functools.partial(trees.register_dataclass, meta=("model", "train"))
-_smooth = functools.partial(trees.register_dataclass, meta=("model", "train", "smoothing"))
 
-
-@_pytree
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Logits:
     """`predict(params, batch)` -> logits [N, classes] of a model.
 
@@ -43,9 +38,9 @@ class Logits:
         batch by its own statistics (the policy "batch") and leaves `constants` alone.
     """
 
-    model: nn.Module
+    model: nn.Module = trees.static()
     constants: PyTree = dataclasses.field(default_factory=dict)
-    train: bool = False
+    train: bool = trees.static(default=False)
 
     def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
         """Returns the logits of a batch; `key` is for the random parts of training alone."""
@@ -59,8 +54,7 @@ class Logits:
         return logits
 
 
-@_smooth
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class CrossEntropy(Logits):
     """`loss(params, batch)` -> mean over the examples of -log softmax(logits)[label], in nats.
 
@@ -68,7 +62,7 @@ class CrossEntropy(Logits):
       smoothing: label smoothing, see `cross_entropy`.
     """
 
-    smoothing: float = 0.0
+    smoothing: float = trees.static(default=0.0)
 
     def __post_init__(self):
         if not 0 <= self.smoothing < 1:
@@ -80,8 +74,7 @@ class CrossEntropy(Logits):
         return cross_entropy(logits, batch, smoothing=self.smoothing)
 
 
-@_pytree
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class SquaredError(Logits):
     """`loss(params, batch)` -> mean over the examples of 1/2 ||f(x) - y||^2.
 
