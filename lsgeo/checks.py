@@ -1,5 +1,6 @@
 """Boundary checks that all floors share: a ValueError names the argument, what came, and what to do."""
 
+from collections.abc import Collection
 from typing import Any
 
 import jax
@@ -33,6 +34,12 @@ def check_fraction(value: Any, name: str) -> None:
     """Raises a ValueError unless 0 < value < 1."""
     if not _between(value, 0, 1):
         raise ValueError(f"`{name}` must lie strictly between 0 and 1; got {value!r}.")
+
+
+def check_one_of(value: Any, name: str, known: Collection[str]) -> None:
+    """Raises a ValueError unless `value` is one of the known texts."""
+    if value not in known:
+        raise ValueError(f"`{name}` must be one of {', '.join(known)}; got {value!r}.")
 
 
 def check_positive(value: Any, name: str) -> None:

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +50,17 @@ def register_dataclass(cls: type, *, meta: tuple[str, ...] = ()) -> type:
 
     jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten, flatten_plain)
     return cls
+
+
+def static(**options: Any) -> Any:
+    """A field of a dataclass that is part of the pytree's structure; `options` as `dataclasses.field`."""
+    return dataclasses.field(metadata={"static": True}, **options)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
+def frozen(cls: type) -> type:
+    """Makes a class a frozen dataclass that is a pytree, see `register_dataclass`: what results are."""
+    return register_dataclass(dataclasses.dataclass(frozen=True)(cls))
 
 
 @dataclasses.dataclass(frozen=True)

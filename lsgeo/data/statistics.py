@@ -40,7 +40,8 @@ class Statistics:
                     f"{source}: images must be uint8 [N, H, W, C]; got {batch.dtype} {list(batch.shape)}."
                 )
             for start in range(0, len(batch), _CHUNK):
-                new = _histogram(batch[start : start + _CHUNK])
+                planes = np.moveaxis(batch[start : start + _CHUNK], -1, 0)
+                new = np.stack([np.bincount(plane.ravel(), minlength=256) for plane in planes])
                 counts = new if counts is None else counts + new
         if counts is None:
             raise ValueError(f"{source}: there are no images to measure.")
@@ -74,8 +75,3 @@ class Statistics:
             table = ((np.arange(256) - mean) / deviation).astype(np.float32)
             out[..., channel] = table[images[..., channel]]
         return out
-
-
-def _histogram(images):
-    channels = range(images.shape[-1])
-    return np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in channels])

@@ -115,7 +115,7 @@ def block_inputs(
     return found
 
 
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class WithoutBlocks:
     """A loss, or logits, of a network in which some blocks pass their input on unchanged.
 
@@ -149,9 +149,6 @@ class WithoutBlocks:
                 f"`kept` names blocks that the network lacks: {', '.join(sorted(missing))}."
             )
         return out
-
-
-trees.register_dataclass(WithoutBlocks)
 
 
 def stream_gradient(

@@ -13,7 +13,6 @@ such stream.
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import flax.linen as nn
@@ -27,12 +26,8 @@ from lsgeo.models.variables import in_dtype_of
 PyTree = Any
 Batch = dict[str, jax.Array]
 
-_pytree = functools.partial(trees.register_dataclass, meta=("model", "train"))
-_smooth = functools.partial(trees.register_dataclass, meta=("model", "train", "smoothing"))
 
-
-@_pytree
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Logits:
     """`predict(params, batch)` -> logits [N, classes] of a model.
 
@@ -43,9 +38,9 @@ class Logits:
         batch by its own statistics (the policy "batch") and leaves `constants` alone.
     """
 
-    model: nn.Module
+    model: nn.Module = trees.static()
     constants: PyTree = dataclasses.field(default_factory=dict)
-    train: bool = False
+    train: bool = trees.static(default=False)
 
     def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
         """Returns the logits of a batch; `key` is for the random parts of training alone."""
@@ -59,19 +54,15 @@ class Logits:
         return logits
 
 
-@_smooth
-@dataclasses.dataclass(frozen=True)
-class CrossEntropy:
+@trees.frozen
+class CrossEntropy(Logits):
     """`loss(params, batch)` -> mean over the examples of -log softmax(logits)[label], in nats.
 
     Attributes: those of `Logits`, and
       smoothing: label smoothing, see `cross_entropy`.
     """
 
-    model: nn.Module
-    constants: PyTree = dataclasses.field(default_factory=dict)
-    train: bool = False
-    smoothing: float = 0.0
+    smoothing: float = trees.static(default=0.0)
 
     def __post_init__(self):
         if not 0 <= self.smoothing < 1:
@@ -79,13 +70,12 @@ class CrossEntropy:
 
     def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
         """Returns the mean loss of a batch."""
-        logits = Logits(self.model, self.constants, self.train)(params, batch, key=key)
+        logits = super().__call__(params, batch, key=key)
         return cross_entropy(logits, batch, smoothing=self.smoothing)
 
 
-@_pytree
-@dataclasses.dataclass(frozen=True)
-class SquaredError:
+@trees.frozen
+class SquaredError(Logits):
     """`loss(params, batch)` -> mean over the examples of 1/2 ||f(x) - y||^2.
 
     The loss of Cohen et al. (2021, edge of stability): it sums over the outputs and averages over the
@@ -94,14 +84,9 @@ class SquaredError:
     Attributes: those of `Logits`.
     """
 
-    model: nn.Module
-    constants: PyTree = dataclasses.field(default_factory=dict)
-    train: bool = False
-
     def __call__(self, params: PyTree, batch: Batch, *, key: jax.Array | None = None) -> jax.Array:
         """Returns the mean loss of a batch."""
-        outputs = Logits(self.model, self.constants, self.train)(params, batch, key=key)
-        return squared_error(outputs, batch)
+        return squared_error(super().__call__(params, batch, key=key), batch)
 
 
 def cross_entropy(outputs: jax.Array, batch: Batch, *, smoothing: float = 0.0) -> jax.Array:

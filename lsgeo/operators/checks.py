@@ -125,11 +125,9 @@ def check_value(value: jax.Array, name: str = "loss") -> None:
 
 def _equal_constants(first, second):
     pairs = zip(_constants(first), _constants(second), strict=False)
-    return len(first.eqns) == len(second.eqns) and all(_equal(a, b) for a, b in pairs)
-
-
-def _equal(a, b):
-    return np.array_equal(a, b, equal_nan=jnp.issubdtype(a.dtype, jnp.inexact))
+    return len(first.eqns) == len(second.eqns) and all(
+        np.array_equal(a, b, equal_nan=jnp.issubdtype(a.dtype, jnp.inexact)) for a, b in pairs
+    )
 
 
 def _constants(closed: Any) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""The value of a loss."""
+"""The value of a loss, and its gradient."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,3 +10,9 @@ import jax
 def evaluate(loss: Callable, params: Any, batch: Any) -> jax.Array:
     """Evaluates a loss that is a pytree, compiled once for all networks of one structure."""
     return loss(params, batch)
+
+
+@jax.jit
+def gradient(loss, params, batch):
+    """Returns the gradient of a loss in the parameters, compiled likewise."""
+    return jax.grad(loss)(params, batch)

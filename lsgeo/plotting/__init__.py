@@ -14,85 +14,47 @@ A label has one colour, one marker and one line style in every figure: those tha
 or spare ones.
 """
 
-from lsgeo.plotting.critical import index_against_loss, kinds_of_points
-from lsgeo.plotting.curves import TrainingCurve, metric_by_depth, training_curves
-from lsgeo.plotting.densities import spectral_densities
-from lsgeo.plotting.dynamics import dynamics_panels
-from lsgeo.plotting.effects import EffectRow, effect_forest, effect_forests
-from lsgeo.plotting.escape import trapped
-from lsgeo.plotting.gates import gate_sweep
-from lsgeo.plotting.landscape.connections import curvature_profile, loss_profiles
-from lsgeo.plotting.landscape.curvature_maps import curvature_maps
-from lsgeo.plotting.landscape.lines import loss_lines
-from lsgeo.plotting.landscape.planes import surface_pair
-from lsgeo.plotting.landscape.terrain import (
-    merge_tree_branches,
-    minima_against_null,
-    nested_values,
-    persistence_diagram,
-)
-from lsgeo.plotting.landscape.trajectories import (
-    Trajectory,
-    trajectory_losses,
-    trajectory_planes,
-    variance_shares,
-)
-from lsgeo.plotting.paths import deletions, lesions, path_shares
-from lsgeo.plotting.representations import (
-    branch_strength,
-    layer_map,
-    lesion_shares,
-    representation_panels,
-    reuse_map,
-    reuse_panels,
-)
-from lsgeo.plotting.sharpness import sharpness_battery
-from lsgeo.plotting.speeds import stable_rates, steps_by_rate
-from lsgeo.plotting.style import ARMS, Style, arm_style, css_variable, new_figure, save_svg, to_svg
-
-__all__ = [
-    "ARMS",
-    "EffectRow",
-    "Style",
-    "TrainingCurve",
-    "Trajectory",
-    "arm_style",
-    "branch_strength",
-    "css_variable",
-    "curvature_maps",
-    "curvature_profile",
-    "deletions",
-    "dynamics_panels",
-    "effect_forest",
-    "effect_forests",
-    "gate_sweep",
-    "index_against_loss",
-    "kinds_of_points",
-    "layer_map",
-    "lesion_shares",
-    "lesions",
-    "loss_lines",
-    "loss_profiles",
-    "merge_tree_branches",
-    "metric_by_depth",
-    "minima_against_null",
-    "nested_values",
-    "new_figure",
-    "path_shares",
-    "persistence_diagram",
-    "representation_panels",
-    "reuse_map",
-    "reuse_panels",
-    "save_svg",
-    "sharpness_battery",
-    "spectral_densities",
-    "stable_rates",
-    "steps_by_rate",
-    "surface_pair",
-    "to_svg",
-    "training_curves",
-    "trajectory_losses",
-    "trajectory_planes",
-    "trapped",
-    "variance_shares",
-]
+from lsgeo.plotting.critical import index_against_loss as index_against_loss
+from lsgeo.plotting.critical import kinds_of_points as kinds_of_points
+from lsgeo.plotting.curves import TrainingCurve as TrainingCurve
+from lsgeo.plotting.curves import metric_by_depth as metric_by_depth
+from lsgeo.plotting.curves import training_curves as training_curves
+from lsgeo.plotting.densities import spectral_densities as spectral_densities
+from lsgeo.plotting.dynamics import dynamics_panels as dynamics_panels
+from lsgeo.plotting.effects import EffectRow as EffectRow
+from lsgeo.plotting.effects import effect_forest as effect_forest
+from lsgeo.plotting.effects import effect_forests as effect_forests
+from lsgeo.plotting.escape import trapped as trapped
+from lsgeo.plotting.gates import gate_sweep as gate_sweep
+from lsgeo.plotting.landscape.connections import curvature_profile as curvature_profile
+from lsgeo.plotting.landscape.connections import loss_profiles as loss_profiles
+from lsgeo.plotting.landscape.curvature_maps import curvature_maps as curvature_maps
+from lsgeo.plotting.landscape.lines import loss_lines as loss_lines
+from lsgeo.plotting.landscape.planes import surface_pair as surface_pair
+from lsgeo.plotting.landscape.terrain import merge_tree_branches as merge_tree_branches
+from lsgeo.plotting.landscape.terrain import minima_against_null as minima_against_null
+from lsgeo.plotting.landscape.terrain import nested_values as nested_values
+from lsgeo.plotting.landscape.terrain import persistence_diagram as persistence_diagram
+from lsgeo.plotting.landscape.trajectories import Trajectory as Trajectory
+from lsgeo.plotting.landscape.trajectories import trajectory_losses as trajectory_losses
+from lsgeo.plotting.landscape.trajectories import trajectory_planes as trajectory_planes
+from lsgeo.plotting.landscape.trajectories import variance_shares as variance_shares
+from lsgeo.plotting.paths import deletions as deletions
+from lsgeo.plotting.paths import lesions as lesions
+from lsgeo.plotting.paths import path_shares as path_shares
+from lsgeo.plotting.representations import branch_strength as branch_strength
+from lsgeo.plotting.representations import layer_map as layer_map
+from lsgeo.plotting.representations import lesion_shares as lesion_shares
+from lsgeo.plotting.representations import representation_panels as representation_panels
+from lsgeo.plotting.representations import reuse_map as reuse_map
+from lsgeo.plotting.representations import reuse_panels as reuse_panels
+from lsgeo.plotting.sharpness import sharpness_battery as sharpness_battery
+from lsgeo.plotting.speeds import stable_rates as stable_rates
+from lsgeo.plotting.speeds import steps_by_rate as steps_by_rate
+from lsgeo.plotting.style import ARMS as ARMS
+from lsgeo.plotting.style import Style as Style
+from lsgeo.plotting.style import arm_style as arm_style
+from lsgeo.plotting.style import css_variable as css_variable
+from lsgeo.plotting.style import new_figure as new_figure
+from lsgeo.plotting.style import save_svg as save_svg
+from lsgeo.plotting.style import to_svg as to_svg

@@ -6,9 +6,18 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, name_arms, write
+from lsgeo.plotting.style import (
+    INK,
+    TEXT_SIZE,
+    arm_style,
+    dress,
+    legend,
+    name_arms,
+    plain_ticks,
+    write,
+)
 
 # Filled markers are critical points.
 MARKERS = {
@@ -75,9 +84,7 @@ def index_against_loss(
         ax.plot(losses, shares, color=style.color, linestyle=style.line, linewidth=1.2, zorder=0)
     if all(point.loss > 0 for point in points):
         ax.set_xscale("log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        plain_ticks(ax.xaxis)
     top = max(point.upper for point in points)
     ax.set_ylim(-0.04 * max(top, 0.05), 1.5 * max(top, 0.05))
     dress(ax, x=f"training loss ({unit})", y="index (share of negative eigenvalues)")
@@ -145,11 +152,4 @@ def _legend(points, ax):
         Line2D([], [], color=arm_style(arm).color, linestyle=arm_style(arm).line, label=arm)
         for arm in dict.fromkeys(point.arm for point in points)
     ]
-    ax.legend(
-        handles=handles,
-        fontsize=SMALL_SIZE,
-        frameon=False,
-        loc="upper left",
-        ncols=2,
-        labelcolor=INK,
-    )
+    legend(ax, handles=handles, loc="upper left", ncols=2)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, SymmetricalLogLocator
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, label_ends, write
+from lsgeo.plotting.style import INK, arm_style, dress, label_ends, note, write
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,7 @@ def training_curves(
         ax.axhline(level, color=INK, linestyle=":", linewidth=0.9)
     if levels:
         named = ", ".join(f"{level:g}" for level in levels)
-        _note(ax, f"dotted: losses at which networks are compared ({named})")
+        note(ax, f"dotted: losses at which networks are compared ({named})")
     label_ends(
         ax,
         [
@@ -124,10 +124,6 @@ def training_curves(
             for name, last in ends.items()
         ],
     )
-
-
-def _note(ax, text):
-    ax.set_title(text, fontsize=SMALL_SIZE, color=INK, loc="left")
 
 
 def _summary(name, curves):
@@ -194,4 +190,4 @@ def _count_missing(values, depths, ax):
                 write(ax, text, (index, 0), (0, 3 + 10 * rank), **looks)
     if missing:
         ax.margins(y=0.16)
-        _note(ax, "a/b: only a of b seeds reached this loss")
+        note(ax, "a/b: only a of b seeds reached this loss")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, name_arms
+from lsgeo.plotting.style import FAINT, INK, arm_style, dress, name_arms, note, write
 
 
 def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> None:
@@ -50,12 +50,14 @@ def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> No
     if any(np.any(np.isfinite(_way(entry))) for entry in arms.values()):
         distance.set_ylim(bottom=0)
     else:
-        _note(distance, "no gradient flow was followed")
+        write(
+            distance, "no gradient flow was followed", (0.5, 0.5), (0, 0), ha="center", color=FAINT
+        )
     entry = next(iter(arms.values()))
-    _title(loss, f"learning rate {entry['learning_rate']:g}")
-    _title(edge, "1: steps grow on a quadratic")
-    _title(values, f"the {entry['top']} highest, the largest in bold")
-    _title(distance, "at equal times of training and flow")
+    note(loss, f"learning rate {entry['learning_rate']:g}")
+    note(edge, "1: steps grow on a quadratic")
+    note(values, f"the {entry['top']} highest, the largest in bold")
+    note(distance, "at equal times of training and flow")
     name_arms(loss, {name: name for name in arms}, down=2)
 
 
@@ -84,13 +86,3 @@ def _draw_arm(entry, style, axes):
 def _way(entry):
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(entry["distance"]) / entry["travelled"]
-
-
-def _title(ax, text):
-    ax.set_title(text, fontsize=SMALL_SIZE, color=INK, loc="left")
-
-
-def _note(ax, text):
-    ax.annotate(
-        text, (0.5, 0.5), xycoords="axes fraction", ha="center", color=FAINT, fontsize=SMALL_SIZE
-    )

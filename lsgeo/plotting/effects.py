@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
-from lsgeo.plotting.style import FAINT, INK, dress, new_figure, write
+from lsgeo.plotting.style import FAINT, INK, dress, new_figure, plain_ticks, write
 
 FARTHEST = np.log(1e3)  # beyond, an interval would squeeze all others
 MOST_THRESHOLDS = 30.0
@@ -90,7 +90,8 @@ def effect_forest(rows: Sequence[EffectRow], ax: Axes, *, ratios: bool = True) -
     low, high = _limits(rows, ratios)
     _scale(ax, low, high, ratios)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_yticks(range(len(rows)), [_in_two_lines(row.label) for row in rows])
+    labels = [textwrap.shorten(row.label, 104, placeholder=" …") for row in rows]
+    ax.set_yticks(range(len(rows)), [textwrap.fill(label, 54) for label in labels])
     ax.tick_params(axis="y", length=0)
     for place, row in enumerate(rows):
         _draw(row, place, ax, (low, high), ratios)
@@ -100,18 +101,12 @@ def effect_forest(rows: Sequence[EffectRow], ax: Axes, *, ratios: bool = True) -
         write(ax, text, spot, offset, at=("data", "axes fraction"), ha=side)
 
 
-def _in_two_lines(label):
-    return textwrap.fill(textwrap.shorten(label, 104, placeholder=" …"), 54)
-
-
 def _scale(ax, low, high, ratios):
     if ratios:
         ax.set_xscale("log")
         dress(ax, x="effect (factor between without and with skips)", y="", grid="x")
         subs = (1, 2, 5) if high - low < np.log(300) else (1,)
-        ax.xaxis.set_major_locator(LogLocator(subs=subs))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"×{factor:g}"))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        plain_ticks(ax.xaxis, subs=subs, form="×{:g}")
     else:
         ax.set_xscale("symlog", linthresh=1.0)
         dress(ax, x="effect (multiples of the smallest one that counts)", y="", grid="x")

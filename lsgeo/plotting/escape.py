@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends
+from lsgeo.plotting.style import FAINT, arm_style, dress, label_ends, note
 
 
 def trapped(
@@ -48,6 +48,6 @@ def trapped(
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlim(min(first / 2, last / 200), last)
     ax.set_ylim(-0.02, 1.04)
-    ax.set_title(title, fontsize=SMALL_SIZE, color=INK, loc="left")
+    note(ax, title)
     dress(ax, x="steps (count)", y="still trapped (share)")
     label_ends(ax, ends)

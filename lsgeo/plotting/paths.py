@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends, write
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends, note, write
 
 
 def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax: Axes) -> None:
@@ -40,7 +40,7 @@ def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax: Axes
     for x, y, arm, color in ends:
         write(ax, arm, (x, y), (4, 3), at="data", color=color)
     ax.set_ylim(bottom=0)
-    ax.set_title("rings: binomial law", fontsize=SMALL_SIZE, color=INK, loc="right")
+    note(ax, "rings: binomial law", loc="right")
 
 
 def lesions(networks: Sequence[tuple[str, np.ndarray, float]], ax: Axes) -> None:

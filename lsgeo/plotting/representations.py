@@ -5,9 +5,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, write
+from lsgeo.plotting.style import (
+    FAINT,
+    INK,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    arm_style,
+    dress,
+    plain_ticks,
+    write,
+)
 
 
 def layer_map(
@@ -116,9 +125,7 @@ def branch_strength(values: Mapping[str, Mapping[int, np.ndarray]], ax: Axes) ->
     all_depths = sorted({depth for by_depth in values.values() for depth in by_depth})
     ax.set_xticks(all_depths, [str(depth) for depth in all_depths])
     ax.xaxis.minorticks_off()
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    plain_ticks(ax.yaxis)
     ax.legend(fontsize=SMALL_SIZE, frameon=False)
 
 

@@ -5,9 +5,8 @@ from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, name_arms, write
+from lsgeo.plotting.style import INK, arm_style, dress, name_arms, note, plain_ticks, write
 
 MARGIN = 1.6
 
@@ -60,12 +59,9 @@ def sharpness_battery(arms: Mapping[str, Sequence[Measure]], ax: Axes) -> None:
     unit = next(iter(arms))
     dress(ax, x=f"sharpness relative to {unit} (factor)", y="measure", grid="x")
     ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"×{factor:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    plain_ticks(ax.xaxis, subs=(1, 2, 5) if high < 300 * low else (1,), form="×{:g}")
     ax.axvline(1, color=INK, linewidth=0.9)
-    note = "filled: the same after layers are rescaled; open: moves with the rescaling"
-    ax.set_title(note, fontsize=SMALL_SIZE, color=INK, loc="left")
+    note(ax, "filled: the same after layers are rescaled; open: moves with the rescaling")
     name_arms(ax, {name: name for name in arms})
 
 

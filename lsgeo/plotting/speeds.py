@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, label_ends
+from lsgeo.plotting.style import INK, arm_style, dress, label_ends, legend, note, plain_ticks
 
 # Label, marker, whether it is filled, height: what was measured, and what the curvature gives.
 _ROWS = (
@@ -50,10 +50,9 @@ def steps_by_rate(
         )
     ax.axhline(budget, color=INK, linestyle=":", linewidth=0.9)
     seeds = next(iter(steps.values())).shape[1]
-    note = f"above the dotted line: seeds that never reached the loss {target:g} (of {seeds})"
-    ax.set_title(f"{note}; ring: best learning rate", fontsize=SMALL_SIZE, color=INK, loc="left")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    text = f"above the dotted line: seeds that never reached the loss {target:g} (of {seeds})"
+    note(ax, f"{text}; ring: best learning rate")
+    plain_ticks(ax.yaxis)
     ax.yaxis.set_minor_locator(NullLocator())
     dress(ax, x="learning rate", y=f"steps to loss {target:g} (updates)")
     label_ends(ax, ends)
@@ -114,11 +113,4 @@ def stable_rates(
     dress(ax, x="learning rate", y="", grid="x")
     for tick, name in zip(ax.get_yticklabels(), names, strict=True):
         tick.set_color(arm_style(name).color)
-    ax.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.18),
-        ncols=3,
-        fontsize=SMALL_SIZE,
-        frameon=False,
-        labelcolor=INK,
-    )
+    legend(ax, below=0.18, ncols=3)

@@ -12,9 +12,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK = "#1b1f24"
 FAINT = "#b9bfc7"
@@ -135,6 +139,44 @@ def dress(ax: Axes, *, x: str, y: str, grid: str = "y") -> None:
     if grid:
         ax.grid(axis=grid, color=FAINT, linewidth=0.5, alpha=0.6)
         ax.set_axisbelow(True)
+
+
+def plain_ticks(axis: Axis, *, subs: tuple[int, ...] = (1, 2, 5), form: str = "{:g}") -> None:
+    """Numbers the ticks of a logarithmic axis in plain digits: `subs` times each power of ten."""
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: form.format(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def dress_plane(
+    ax: Axes, title: str, *, arm: str, label: str, rank: int, pad: float | None = None
+) -> None:
+    """Dresses the panel of a plane, the `rank`-th in its row; `label` is that of both directions."""
+    looks = {"fontsize": TEXT_SIZE + 1, "fontweight": "bold", "pad": pad}
+    ax.set_title(title, color=arm_style(arm).color, **looks)
+    dress(ax, x=f"first {label}", y="" if rank else f"second {label}", grid="")
+    ax.set_aspect("equal")
+
+
+def color_bar(drawn: ScalarMappable, axes: Sequence[Axes], label: str, **options: Any) -> Colorbar:
+    """Draws the one colour bar of several panels."""
+    shape = {"fraction": 0.05, "pad": 0.02, "aspect": 28, **options}
+    bar = axes[0].figure.colorbar(drawn, ax=list(axes), **shape)
+    bar.set_label(label, fontsize=TEXT_SIZE, color=INK)
+    bar.ax.tick_params(labelsize=SMALL_SIZE, colors=INK, length=3, width=0.6)
+    bar.outline.set_linewidth(0)
+    return bar
+
+
+def legend(ax: Axes, *, below: float | None = None, **options: Any) -> None:
+    """Draws a legend without a frame; `below` the axes by a share of their height."""
+    place = {} if below is None else {"loc": "upper center", "bbox_to_anchor": (0.5, -below)}
+    ax.legend(fontsize=SMALL_SIZE, frameon=False, labelcolor=INK, **place, **options)
+
+
+def note(ax: Axes, text: str, *, loc: str = "left") -> None:
+    """Writes a small text over the axes."""
+    ax.set_title(text, fontsize=SMALL_SIZE, color=INK, loc=loc)
 
 
 def write(

@@ -75,7 +75,7 @@ def update_function(plan: Plan) -> Callable[..., tuple]:
         params = jax.tree.map(lambda p, d: p - learning_rate.astype(p.dtype) * d, params, direction)
         if plan.ema:
             average = optax.incremental_update(params, average, 1 - plan.ema)
-        return *_replicated(plan, (params, opt_state, average)), value
+        return *_placed(plan, (params, opt_state, average)), value
 
     return jax.jit(update, donate_argnums=1)
 
@@ -90,7 +90,7 @@ def _batch(plan, data, order, start):
     if not plan.batch_size:
         return data
     index = jax.lax.dynamic_slice_in_dim(order, start, plan.batch_size)
-    return _split(plan, jax.tree.map(lambda leaf: leaf[index], data))
+    return _placed(plan, jax.tree.map(lambda leaf: leaf[index], data), "data")
 
 
 def _augmented(plan, batch, augment_key, mix_key):
@@ -98,16 +98,10 @@ def _augmented(plan, batch, augment_key, mix_key):
         batch = {**batch, "image": plan.augment(batch["image"], key=augment_key)}
     if plan.mix is not None:
         batch = plan.mix(batch, key=mix_key)
-    return _split(plan, batch)
+    return _placed(plan, batch, "data")
 
 
-def _split(plan, batch):
-    if plan.mesh is None:
-        return batch
-    return jax.lax.with_sharding_constraint(batch, jax.NamedSharding(plan.mesh, jax.P("data")))
-
-
-def _replicated(plan, tree):
+def _placed(plan, tree, *axes):
     if plan.mesh is None:
         return tree
-    return jax.lax.with_sharding_constraint(tree, jax.NamedSharding(plan.mesh, jax.P()))
+    return jax.lax.with_sharding_constraint(tree, jax.NamedSharding(plan.mesh, jax.P(*axes)))

@@ -97,7 +97,10 @@ def fit(
     _check(plan, data, evaluate)
     place = functools.partial(placing.replicate, mesh=mesh)
     objective = place(recipe.objective(loss))
-    losses = (lambda step: objective) if loss_at is None else _scheduled(recipe, loss_at)
+
+    def losses(step):
+        return objective if loss_at is None else recipe.objective(loss_at(step))
+
     data = jax.tree.map(jnp.asarray, data)
     data = place(data) if recipe.batch_size else placing.split(data, mesh)
     state = dataclasses.replace(
@@ -128,10 +131,6 @@ def _check(plan, data, evaluate):
             "`augment` changes data['image'], but the data has no such entry. Pass a dict with it, or leave "
             "`augment` out."
         )
-
-
-def _scheduled(recipe, loss_at):
-    return lambda step: recipe.objective(loss_at(step))
 
 
 def _measure(recipe, evaluate, scheduled):

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from lsgeo.data.sources._pool import Images
+
 _EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 
 
@@ -37,9 +39,11 @@ class Pictures:
             )
         picture = picture.convert("RGB" if self.channels == 3 else "L")
         if self.resize is not None:
+            from PIL import Image
+
             scale = self.resize / min(picture.size)
             size = [max(self.resize, round(scale * side)) for side in picture.size]
-            picture = picture.resize(size, _bilinear())
+            picture = picture.resize(size, Image.Resampling.BILINEAR)
         if self.image_size is not None:
             picture = self._centre(picture, source)
         return np.asarray(picture, np.uint8).reshape(*picture.size[::-1], self.channels)
@@ -55,15 +59,18 @@ class Pictures:
         return picture.crop((left, top, left + self.image_size, top + self.image_size))
 
 
-def stack(arrays: list[np.ndarray], names: list[str]) -> np.ndarray:
-    """Stacks images of one size; names two that differ."""
+def loaded(
+    listed: Any, names: list[str], labels: np.ndarray, *, source: str, num_classes: int
+) -> Images:
+    """Reads all images of a list of examples, which must be of one size; the error names two that differ."""
+    arrays = [listed[index]["image"] for index in range(len(listed))]
     for array, name in zip(arrays, names, strict=True):
         if array.shape != arrays[0].shape:
             raise ValueError(
                 f"{name} is {array.shape[0]} x {array.shape[1]}, but {names[0]} is "
                 f"{arrays[0].shape[0]} x {arrays[0].shape[1]}. Pass `resize` and `image_size`."
             )
-    return np.stack(arrays)
+    return Images.of(np.stack(arrays), labels, source=source, num_classes=num_classes)
 
 
 def missing(library: str, need: str) -> ImportError:
@@ -71,9 +78,3 @@ def missing(library: str, need: str) -> ImportError:
     return ImportError(
         f"{need} needs {library}, which is not installed. Install it with `pip install 'lsgeo[data]'`."
     )
-
-
-def _bilinear():
-    from PIL import Image
-
-    return Image.Resampling.BILINEAR

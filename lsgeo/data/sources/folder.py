@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from lsgeo.data.sources import _pictures as pictures
-from lsgeo.data.sources._pool import Images, Pool
+from lsgeo.data.sources._pool import Pool
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp"}
 
@@ -116,13 +116,8 @@ def folder(
 
 
 def _loaded(listed):
-    arrays = [listed[index]["image"] for index in range(len(listed))]
-    return Images.of(
-        pictures.stack(arrays, [str(path) for path in listed.paths]),
-        listed.labels,
-        source=str(listed.path),
-        num_classes=len(listed.classes),
-    )
+    names, count = [str(path) for path in listed.paths], len(listed.classes)
+    return pictures.loaded(listed, names, listed.labels, source=str(listed.path), num_classes=count)
 
 
 def _folders(path):

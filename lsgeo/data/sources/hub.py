@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lsgeo.data.sources import _pictures as pictures
-from lsgeo.data.sources._pool import Images, Pool
+from lsgeo.data.sources._pool import Pool
 
 
 class HubSplit:
@@ -134,8 +134,5 @@ def hub(
 
 
 def _loaded(split, num_classes):
-    arrays = [split[index]["image"] for index in range(len(split))]
     names = [f"{split.name} {index}" for index in range(len(split))]
-    return Images.of(
-        pictures.stack(arrays, names), split.labels(), source=split.name, num_classes=num_classes
-    )
+    return pictures.loaded(split, names, split.labels(), source=split.name, num_classes=num_classes)

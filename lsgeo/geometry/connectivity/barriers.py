@@ -1,6 +1,5 @@
 """The loss along a curve between two networks, and how high it rises."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +17,7 @@ from lsgeo.operators.evaluation import evaluate
 Loss = Callable[[Any, Any], jax.Array]
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Barrier:
     """The loss along a curve; see `barrier_along`.
 

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from lsgeo import trees
-from lsgeo.checks import check_count, check_key
+from lsgeo.checks import check_count, check_key, check_one_of
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
 from lsgeo.geometry.connectivity.curves import Curve
@@ -19,8 +19,7 @@ from lsgeo.geometry.dynamics._updates import updated
 from lsgeo.operators import checks
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FittedCurve:
     """A curve between two networks and the loss along it; see `fit_curve`.
 
@@ -97,8 +96,7 @@ def fit_curve(
       True
     """
     check_key(key)
-    if kind not in curves.KINDS:
-        raise ValueError(f"`kind` must be one of {', '.join(curves.KINDS)}; got {kind!r}.")
+    check_one_of(kind, "kind", curves.KINDS)
     check_count(num_bends, "num_bends")
     check_count(num_steps, "num_steps", 0)
     check_count(num_points, "num_points", 3)

@@ -1,6 +1,5 @@
 """The ends of the Hessian's spectrum along a curve."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +14,7 @@ from lsgeo.operators import hessian
 from lsgeo.spectra import extreme_eigenpairs
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class CurveCurvature:
     """The lowest and the highest eigenvalue along a curve; see `curvature_along`.
 

@@ -1,6 +1,5 @@
 """Curves through parameter space, given by control points."""
 
-import dataclasses
 import itertools
 import math
 from typing import Any
@@ -11,12 +10,12 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.checks import check_same
+from lsgeo.geometry.dynamics.flow import between
 
 KINDS = ("bezier", "polygonal")
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Curve:
     """A curve c(t), t from 0 to 1, that starts at its first control point and ends at the last.
 
@@ -29,7 +28,7 @@ class Curve:
     """
 
     points: Any
-    kind: str = dataclasses.field(default="polygonal", metadata={"static": True})
+    kind: str = trees.static(default="polygonal")
 
     @property
     def num_points(self) -> int:
@@ -88,7 +87,7 @@ def weights(kind: str, num_points: int, t: jax.Array) -> jax.Array:
 def lengths(curve: Curve, ts: np.ndarray) -> np.ndarray:
     """Distances [m] along the curve from its start to the points at ts, by chords."""
     points = (curve(float(t)) for t in ts)
-    chords = [float(_gap(a, b)) for a, b in itertools.pairwise(points)]
+    chords = [float(between(a, b)) for a, b in itertools.pairwise(points)]
     return np.concatenate([[0.0], np.cumsum(chords)])
 
 
@@ -96,8 +95,3 @@ def lengths(curve: Curve, ts: np.ndarray) -> np.ndarray:
 def _at(curve, t):
     dtype = trees.space_of(curve.points).dtype
     return combine(weights(curve.kind, curve.num_points, jnp.asarray(t, dtype)), curve.points)
-
-
-@jax.jit
-def _gap(one, other):
-    return trees.norm(jax.tree.map(jnp.subtract, one, other))

@@ -1,6 +1,5 @@
 """The path of least loss between two networks, by a nudged elastic band."""
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +20,7 @@ from lsgeo.operators import checks
 _RISE = 0.2  # a gap gets a pivot where the loss rises by this share of the band's whole range
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class ElasticBand:
     """A relaxed chain of networks; see `nudged_elastic_band`.
 
@@ -103,13 +101,10 @@ def nudged_elastic_band(
       >>> 1.5 < band.barrier.detour < 1.6  # half a turn: pi / 2
       True
     """
-    for name, value, least in (
-        ("num_pivots", num_pivots, 1),
-        ("num_steps", num_steps, 1),
-        ("num_cycles", num_cycles, 1),
-        ("per_gap", per_gap, 1),
-    ):
-        check_count(value, name, least)
+    check_count(num_pivots, "num_pivots")
+    check_count(num_steps, "num_steps")
+    check_count(num_cycles, "num_cycles")
+    check_count(per_gap, "per_gap")
     function = trees.as_pytree(loss, "loss")
     batch = jax.tree.map(jnp.asarray, batch)
     band = _first_band(start, end, curve, num_pivots)

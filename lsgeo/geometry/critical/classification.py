@@ -1,6 +1,5 @@
 """What kind of point is this: a minimum, a saddle, a gradient-flat point, or none of them?"""
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,12 +18,11 @@ from lsgeo.spectra import NegativeCurvature, index_estimate, negative_curvature
 FLAT_SHARE = 0.9**2
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class CriticalPoint:
     """A verdict on a point and the figures that it rests on; see `classify_critical_point`."""
 
-    kind: str = dataclasses.field(metadata={"static": True})
+    kind: str = trees.static()
     loss: float
     gradient_norm: float
     newton_gain: float  # g'|H|^-1 g / 2, what a step could gain, from below, in units of loss
@@ -108,13 +106,10 @@ def classify_critical_point(
       'saddle'
     """
     check_key(key)
-    for name, value in (
-        ("gradient_tol", gradient_tol),
-        ("flat_tol", flat_tol),
-        ("curvature_tol", curvature_tol),
-        ("failure_probability", failure_probability),
-    ):
-        check_fraction(value, name)
+    check_fraction(gradient_tol, "gradient_tol")
+    check_fraction(flat_tol, "flat_tol")
+    check_fraction(curvature_tol, "curvature_tol")
+    check_fraction(failure_probability, "failure_probability")
     value, gradient, op = value_gradient_hessian(loss, params, batch, batches=batches)
     bound_key, index_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     steps = _steps_for(op.shape[0], curvature_tol, failure_probability)

@@ -13,8 +13,7 @@ from lsgeo.spectra import pennington_bahri
 GRID = np.logspace(-4, 4, 33)  # units tried at first, relative to the median loss
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class IndexLaw:
     """The share of negative eigenvalues at a critical point as a function of its loss.
 

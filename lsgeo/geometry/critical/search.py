@@ -25,8 +25,7 @@ STALLED = "no step along the direction makes progress"
 EXHAUSTED = "out of steps"
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FoundPoint:
     """Where a search for a critical point ended; what kind of point it is, `classify_critical_point` says.
 
@@ -46,7 +45,7 @@ class FoundPoint:
     num_gradients: int
     num_matvecs: int
     converged: bool
-    reason: str = dataclasses.field(metadata={"static": True})
+    reason: str = trees.static()
 
     @property
     def loss(self) -> float:

@@ -1,6 +1,5 @@
 """Full-batch training with any Optax optimiser, stopped at every k-th step to be looked at."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,8 +17,7 @@ from lsgeo.operators.evaluation import evaluate
 Optimizer = Callable[[float], optax.GradientTransformation]
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class DescentState:
     """Where full-batch training stands; see `descend`.
 

@@ -1,6 +1,5 @@
 """Does training end at the edge of stability? Sharpness along full-batch training against its limit."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +14,7 @@ from lsgeo.operators import adam_diagonal, hessian
 from lsgeo.spectra import EigenPairs, extreme_eigenpairs
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class EdgeOfStability:
     """Loss and sharpness along full-batch training; see `edge_of_stability`.
 

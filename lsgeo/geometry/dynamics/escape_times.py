@@ -5,7 +5,6 @@ counts as trapped to the end. So the share still trapped after t steps is a plai
 Kaplan-Meier estimate with all its censoring at the end), and its intervals can be exact ones.
 """
 
-import dataclasses
 import math
 from typing import Any
 
@@ -16,8 +15,7 @@ from lsgeo import trees
 from lsgeo.checks import check_fraction
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Escapes:
     """The first passages of n runs; see `escape`.
 
@@ -115,8 +113,7 @@ class Escapes:
         )
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class EscapeComparison:
     """Two sets of runs side by side; see `compare_escapes`.
 

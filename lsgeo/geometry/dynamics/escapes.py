@@ -79,12 +79,9 @@ def escape(
       [79.0, inf]
     """
     check_key(key)
-    for value, name, least in (
-        (num_steps, "num_steps", 1),
-        (batch_size, "batch_size", 0),
-        (every, "every", 1),
-    ):
-        check_count(value, name, least)
+    check_count(num_steps, "num_steps")
+    check_count(batch_size, "batch_size", 0)
+    check_count(every, "every")
     if num_steps % every:
         raise ValueError(f"`num_steps` {num_steps} must be a multiple of `every`, {every}.")
     _check_criterion(fraction, radius)

@@ -16,8 +16,7 @@ SAFETY = 0.9
 COARSE, FINE = 4, 6  # gradients of one step, and of two halves
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FlowState:
     """A point of the gradient flow; see `follow_flow`.
 

@@ -1,6 +1,5 @@
 """How far training strays from the gradient flow."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +14,7 @@ from lsgeo.geometry.dynamics.flow import FlowState, between, follow_flow
 from lsgeo.operators.evaluation import evaluate
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FlowDistance:
     """How far training is from the gradient flow at equal times; see `flow_distance`.
 

@@ -1,4 +1,9 @@
-"""The curvature at which an optimiser becomes unstable on a quadratic, in closed form."""
+"""Where training becomes unstable: on a quadratic in closed form, and by the losses of one that was run."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from lsgeo.checks import check_positive
 
@@ -51,3 +56,27 @@ def stability_limit(
         "adam": 2 * (1 + b1) / (1 - b1),
     }
     return numerator[optimizer] / learning_rate
+
+
+def mean_at_end(losses: Sequence[float], count: int | None = None) -> float:
+    """Returns the mean of the last tenth of the losses, or of the last `count` // 10; of one at least."""
+    count = len(losses) if count is None else count
+    return float(np.mean(losses[-max(1, count // 10) :]))
+
+
+def ends_below(
+    losses: Sequence[float],
+    *,
+    bound: float = math.inf,
+    share: float = 1.0,
+    count: int | None = None,
+) -> bool:
+    """Whether training ended, by `mean_at_end`, below a share of where it began and of a bound; NaN is not.
+
+    Args:
+      losses: (steps + 1,) in the order of training, the first at the start.
+      bound: a loss to be below as well.
+      share: of the first loss, or of `bound` where that is lower.
+      count: as `mean_at_end`.
+    """
+    return bool(mean_at_end(losses, count) < share * min(losses[0], bound))

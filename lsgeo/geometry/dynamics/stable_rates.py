@@ -1,6 +1,5 @@
 """The largest learning rate with which training does not blow up, found by training."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +11,12 @@ import optax
 from lsgeo import trees
 from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.geometry.dynamics.descent import Optimizer, init, update
+from lsgeo.geometry.dynamics.limits import ends_below
 from lsgeo.operators import hessian
 from lsgeo.spectra import extreme_eigenpairs
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class LargestStableRate:
     """The learning rate between stable and unstable training; see `largest_stable_rate`.
 
@@ -134,8 +133,7 @@ class _Trial:
             self.num_gradients += 1
             if step % 20 == 0 and not np.isfinite(float(value)):
                 return False
-        losses = np.asarray(losses, np.float64)
-        return bool(np.mean(losses[-max(1, self._num_steps // 10) :]) < losses[0])
+        return ends_below(np.asarray(losses, np.float64), count=self._num_steps)
 
 
 def _bracket(trial, rate):

@@ -14,8 +14,7 @@ from lsgeo.spectra import EigenPairs, Overlap, extreme_eigenpairs
 from lsgeo.spectra.compare.alignment import principal_overlap, subspace_overlap
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class TopSubspace:
     """Extreme eigenpairs and the gradient at one place; see `top_subspace`.
 
@@ -33,7 +32,7 @@ class TopSubspace:
     pairs: EigenPairs
     share: Overlap | None
     kept: Overlap | None
-    top: int = dataclasses.field(metadata={"static": True})
+    top: int = trees.static()
 
     @property
     def sharpness(self) -> float:

@@ -1,6 +1,5 @@
 """Maximises the loss in a ball by projected gradient ascent, driven from the host."""
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -12,17 +11,9 @@ from lsgeo import trees
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 
 
-@dataclasses.dataclass(frozen=True)
-class Ascent:
-    """The highest losses found, one per start, and how far the best point is from stationary."""
-
-    values: np.ndarray  # (num_starts,)
-    gap: float
-
-
 def ascend(
     at: Neighbourhood, key: jax.Array, radius: float, ball: str, num_starts: int, num_steps: int
-) -> Ascent:
+) -> tuple[np.ndarray, float]:
     """Climbs from the steepest step and from random points on the ball's surface.
 
     A step goes along the steepest direction of the ball's norm, g / ||g|| or sign(g), by a multiple of the
@@ -35,6 +26,9 @@ def ascend(
       ball: "l2" or "linf".
       num_starts: starts, the first of them the steepest step from the centre.
       num_steps: gradients for each start, beside the one at the start.
+
+    Returns:
+      The highest losses found, [num_starts], and how far the best point is from stationary.
     """
     zero = jax.tree.map(jnp.zeros_like, at.params)
     _, slope = at.value_and_gradient(zero)
@@ -47,7 +41,7 @@ def ascend(
     values = np.array([value for value, _, _ in found])
     # A NaN among them is the maximum, as for NumPy.
     _, z, gradient = found[int(np.argmax(values))]
-    return Ascent(values, float(_gap(z, gradient, radius, ball)))
+    return values, float(_gap(z, gradient, radius, ball))
 
 
 def _climb(at, z, radius, ball, num_steps):

@@ -11,7 +11,6 @@ from lsgeo import trees
 from lsgeo.draws import random_direction
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.operators import checks
-from lsgeo.operators.curvature.hessian import check_one_source
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
 
@@ -41,8 +40,7 @@ class Neighbourhood:
         trees.check_finite(params, "params")
         self._data = ((batch, 1.0),)
         if batches is not None:
-            check_one_source(batch)
-            self._data = streaming.Batches.of(batches)
+            self._data = streaming.Batches.of(batches, batch)
             batch = self._data.first()
         checks.check_loss(self._loss, params, batch)
         if batches is not None:
@@ -56,7 +54,8 @@ class Neighbourhood:
     @property
     def rounding(self) -> float:
         """Bound on what rounding makes of a difference of two losses near the centre."""
-        dtype = jax.eval_shape(self._loss, self.params, self._first()).dtype
+        batch, _ = next(iter(self._data))
+        dtype = jax.eval_shape(self._loss, self.params, batch).dtype
         return 4 * float(jnp.finfo(dtype).eps) * abs(self.centre)
 
     def value(self, z: Any, radius: float = 1.0) -> float:
@@ -82,15 +81,6 @@ class Neighbourhood:
     def normal(self, key: jax.Array) -> Any:
         """A standard normal z, which depends on the key and on each leaf's path and shape alone."""
         return _normal(self.params, key)
-
-    def _first(self):
-        return next(iter(self._data))[0]
-
-
-def check_ball(ball: str, known: tuple[str, ...] = BALLS) -> None:
-    """Raises a ValueError unless `ball` is one of `known`."""
-    if ball not in known:
-        raise ValueError(f"`ball` must be one of {', '.join(known)}; got {ball!r}.")
 
 
 @jax.jit

@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from lsgeo.checks import check_one_of
 from lsgeo.geometry.surfaces.directions import summed_axes
 
 LAYERS, UNITS, NORMALIZED = "layer rescaling", "unit rescaling", "norm-fed weights"
@@ -40,8 +41,7 @@ def scales(params: Any, scaling: str) -> Any:
     Raises:
       ValueError: if the scaling is unknown.
     """
-    if scaling not in _SCALES:
-        raise ValueError(f"`scaling` must be one of {', '.join(_SCALES)}; got {scaling!r}.")
+    check_one_of(scaling, "scaling", _SCALES)
     return jax.tree_util.tree_map_with_path(_SCALES[scaling], params)
 
 

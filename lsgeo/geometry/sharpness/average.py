@@ -1,6 +1,5 @@
 """Average-case sharpness: what a random perturbation costs."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,15 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.checks import check_count, check_key, check_positive
+from lsgeo.checks import check_count, check_key, check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
-from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
+from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 from lsgeo.interval import Estimate
 from lsgeo.spectra.krylov import probes
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class AverageSharpness:
     """The expected increase of the loss under a random perturbation; see `average_sharpness`."""
 
@@ -28,9 +26,9 @@ class AverageSharpness:
     loss: float  # at the centre
     radius: float
     num_evaluations: int
-    ball: str = dataclasses.field(metadata={"static": True})
-    scaling: str = dataclasses.field(metadata={"static": True})
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    ball: str = trees.static()
+    scaling: str = trees.static()
+    invariant_under: tuple[str, ...] = trees.static()
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Student's interval about the value, widened by the rounding."""
@@ -106,7 +104,7 @@ def average_sharpness(
     check_key(key)
     check_positive(radius, "radius")
     check_count(num_pairs, "num_pairs", 2)
-    check_ball(ball, tuple(_DRAWS))
+    check_one_of(ball, "ball", _DRAWS)
     at = Neighbourhood(loss, params, batch, batches, scaling)
     samples = pair_increases(at, key, radius, ball, num_pairs)
     value, error = probes.mean_and_error(samples)

@@ -1,6 +1,5 @@
 """Sharpness in the limit of small perturbations: the largest eigenvalue and the trace."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,8 +14,7 @@ from lsgeo.spectra import Estimate, extreme_eigenpairs
 from lsgeo.spectra.traces import trace
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class HessianSharpness:
     """The largest eigenvalue and the trace of T H T; see `hessian_sharpness`."""
 
@@ -26,8 +24,8 @@ class HessianSharpness:
     trace: Estimate
     size: int  # number of parameters
     num_matvecs: int
-    scaling: str = dataclasses.field(metadata={"static": True})
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    scaling: str = trees.static()
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (

@@ -1,6 +1,5 @@
 """The radius of the basin along random filter-normalised directions."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -20,8 +19,7 @@ SMALLEST, RATIO = 1e-3, 1.25
 PRECISION = 1e-3  # relative
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FilterRadius:
     """How far the loss stays low along random directions; see `filter_radius`."""
 
@@ -34,7 +32,7 @@ class FilterRadius:
     loss: float  # at the centre
     max_radius: float
     num_evaluations: int
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         beyond = int(np.sum(np.isinf(self.radii)))

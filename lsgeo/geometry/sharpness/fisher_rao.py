@@ -1,6 +1,5 @@
 """The Fisher-Rao norm: how much of the function's change under scaling the likelihood sees."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable
@@ -13,13 +12,11 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.operators.curvature.fisher import LIKELIHOODS, check_outputs
-from lsgeo.operators.curvature.hessian import check_one_source
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FisherRaoNorm:
     """<w, F w> of a network; see `fisher_rao_norm`."""
 
@@ -29,7 +26,7 @@ class FisherRaoNorm:
     misfit: float  # relative distance of that derivative from it; 0 for a homogeneous network
     homogeneous: float  # `squared` by the closed form for a homogeneous network
     num_examples: int
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    invariant_under: tuple[str, ...] = trees.static()
 
     @property
     def norm(self) -> float:
@@ -87,8 +84,7 @@ def fisher_rao_norm(
     predict = trees.as_pytree(predict, "predict")
     parts, first = (batch,), batch
     if batches is not None:
-        check_one_source(batch)
-        data = streaming.Batches.of(batches)
+        data = streaming.Batches.of(batches, batch)
         parts, first = (part for part, _ in data), data.first()
         ex.check_rowwise(predict, params, first)
     check_outputs(predict, params, first, likelihood if criterion is None else "")

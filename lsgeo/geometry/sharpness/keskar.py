@@ -1,6 +1,5 @@
 """Keskar's sharpness: the worst case in a box, in per cent of the loss."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,8 +13,7 @@ from lsgeo.geometry.sharpness._ascent import ascend
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class KeskarSharpness:
     """100 (max f - f) / (1 + f), a lower bound; see `keskar_sharpness`."""
 
@@ -25,7 +23,7 @@ class KeskarSharpness:
     loss: float  # at the centre
     epsilon: float
     num_gradients: int
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (
@@ -81,13 +79,13 @@ def keskar_sharpness(
             f"`loss` must be above -1 for a sharpness relative to 1 + loss; got {at.centre}. Use "
             "`worst_sharpness`, which is absolute."
         )
-    found = ascend(at, key, float(epsilon), "linf", num_starts, num_steps)
+    values, gap = ascend(at, key, float(epsilon), "linf", num_starts, num_steps)
     percent = 100 / (1 + at.centre)
-    rises = percent * (found.values - at.centre)
+    rises = percent * (values - at.centre)
     return KeskarSharpness(
         float(np.max(rises)),
         rises,
-        percent * found.gap,
+        percent * gap,
         at.centre,
         float(epsilon),
         at.num_gradients,

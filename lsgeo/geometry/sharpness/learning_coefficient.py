@@ -1,6 +1,5 @@
 """The local learning coefficient: how many parameters the loss sees, degenerate ones counted in part."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,8 +20,7 @@ from lsgeo.operators.products import streaming
 ACCEPTANCE = 0.574  # best for Langevin proposals (Roberts and Rosenthal 1998)
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class LearningCoefficient:
     """An estimate of the local learning coefficient; see `learning_coefficient`."""
 
@@ -38,7 +36,7 @@ class LearningCoefficient:
     scale: float  # what the loss is multiplied by, n beta
     localization: float
     num_gradients: int
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (
@@ -105,12 +103,9 @@ def learning_coefficient(
       ValueError: as `average_sharpness`, or if there is neither data nor `scale`.
     """
     check_key(key)
-    for value, name, least in (
-        (num_chains, "num_chains", 2),
-        (num_burn_in, "num_burn_in", 1),
-        (num_draws, "num_draws", 2),
-    ):
-        check_count(value, name, least)
+    check_count(num_chains, "num_chains", 2)
+    check_count(num_burn_in, "num_burn_in")
+    check_count(num_draws, "num_draws", 2)
     check_positive(localization, "localization")
     check_fraction(confidence, "confidence")
     scale = _scale(batch, batches) if scale is None else scale

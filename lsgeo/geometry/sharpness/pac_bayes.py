@@ -1,6 +1,5 @@
 """The largest noise on the weights that the loss bears: sigma of the PAC-Bayes measures."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable
@@ -23,8 +22,7 @@ PRECISION = 1e-3  # relative, of sigma and both ends of its interval
 FAR = 50.0  # stands for an infinite logarithm in the search for a root
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class PACBayesSigma:
     """The noise at which the expected loss has risen by a target; see `pac_bayes_sigma`."""
 
@@ -35,8 +33,8 @@ class PACBayesSigma:
     target: float
     loss: float  # at the centre
     num_evaluations: int
-    scaling: str = dataclasses.field(metadata={"static": True})
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    scaling: str = trees.static()
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (

@@ -1,6 +1,5 @@
 """The sharpness that sharpness-aware minimisation sees: one step up the gradient."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -8,14 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
-from lsgeo.checks import check_positive
+from lsgeo.checks import check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import dual_norm, steepest
-from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
+from lsgeo.geometry.sharpness._neighbourhood import BALLS, Neighbourhood
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class SAMSharpness:
     """The increase of the loss over one steepest step; see `sam_sharpness`."""
 
@@ -25,9 +23,9 @@ class SAMSharpness:
     loss: float  # at the centre
     radius: float
     num_evaluations: int
-    ball: str = dataclasses.field(metadata={"static": True})
-    scaling: str = dataclasses.field(metadata={"static": True})
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    ball: str = trees.static()
+    scaling: str = trees.static()
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (
@@ -73,7 +71,7 @@ def sam_sharpness(
       ValueError: as `average_sharpness`.
     """
     check_positive(radius, "radius")
-    check_ball(ball)
+    check_one_of(ball, "ball", BALLS)
     at = Neighbourhood(loss, params, batch, batches, scaling)
     _, slope = at.value_and_gradient(jax.tree.map(jnp.zeros_like, at.params))
     raised = at.value(steepest(slope, float(radius), ball))

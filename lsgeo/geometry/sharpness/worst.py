@@ -1,6 +1,5 @@
 """Worst-case sharpness: the most that a perturbation of given size can cost."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -8,14 +7,13 @@ import jax
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.checks import check_count, check_key, check_positive
+from lsgeo.checks import check_count, check_key, check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import ascend
-from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood, check_ball
+from lsgeo.geometry.sharpness._neighbourhood import BALLS, Neighbourhood
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class WorstSharpness:
     """The largest increase of the loss found in a ball, a lower bound; see `worst_sharpness`."""
 
@@ -25,9 +23,9 @@ class WorstSharpness:
     loss: float  # at the centre
     radius: float
     num_gradients: int
-    ball: str = dataclasses.field(metadata={"static": True})
-    scaling: str = dataclasses.field(metadata={"static": True})
-    invariant_under: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    ball: str = trees.static()
+    scaling: str = trees.static()
+    invariant_under: tuple[str, ...] = trees.static()
 
     def __str__(self) -> str:
         return (
@@ -90,14 +88,14 @@ def worst_sharpness(
     check_positive(radius, "radius")
     check_count(num_starts, "num_starts")
     check_count(num_steps, "num_steps")
-    check_ball(ball)
+    check_one_of(ball, "ball", BALLS)
     at = Neighbourhood(loss, params, batch, batches, scaling)
-    found = ascend(at, key, float(radius), ball, num_starts, num_steps)
-    rises = found.values - at.centre
+    values, gap = ascend(at, key, float(radius), ball, num_starts, num_steps)
+    rises = values - at.centre
     return WorstSharpness(
         float(np.max(rises)),
         rises,
-        found.gap,
+        gap,
         at.centre,
         float(radius),
         at.num_gradients,

@@ -1,6 +1,5 @@
 """Linear dependence of the hidden units' activations, the third singularity."""
 
-import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,8 +8,7 @@ import numpy as np
 from lsgeo import trees
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class LinearDependence:
     """How far the activations of a layer's units are from depending on one another; see `linear_dependence`."""
 

@@ -1,6 +1,5 @@
 """Zero modes of the Hessian that symmetries of the network force, tested one by one and counted."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -16,8 +15,7 @@ from lsgeo.operators import value_gradient_hessian
 POWER_STEPS = 6
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class SymmetryModes:
     """What the symmetries' directions v = A w are to gradient and Hessian; see `symmetry_modes`."""
 

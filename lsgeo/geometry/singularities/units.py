@@ -1,6 +1,5 @@
 """Hidden units that are about to merge or to vanish: overlap and elimination singularities."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -10,8 +9,7 @@ from lsgeo import trees
 from lsgeo.geometry.singularities.symmetries import Symmetry, count_members, leaf_shapes
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class UnitOverlap:
     """How alike the hidden units of a layer are; see `unit_overlap`."""
 
@@ -38,8 +36,7 @@ class UnitOverlap:
         )
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class UnitElimination:
     """How near to nothing the hidden units of a layer are; see `unit_elimination`."""
 

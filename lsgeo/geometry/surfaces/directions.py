@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
-from lsgeo.checks import check_same
+from lsgeo.checks import check_one_of, check_same
 from lsgeo.draws import check_draw, random_direction
 
 PyTree = Any
@@ -136,12 +136,8 @@ def normalize_direction(
     Raises:
       ValueError: if `direction` has not the structure and shapes of params, or an option is unknown.
     """
-    for name, value, choices in (
-        ("normalization", normalization, NORMALIZATIONS),
-        ("small_leaves", small_leaves, SMALL_LEAVES),
-    ):
-        if value not in choices:
-            raise ValueError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}.")
+    check_one_of(normalization, "normalization", NORMALIZATIONS)
+    check_one_of(small_leaves, "small_leaves", SMALL_LEAVES)
     check_same(direction, params, "direction", "params")
     return _normalized(direction, params, normalization, small_leaves)
 

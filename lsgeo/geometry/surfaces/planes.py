@@ -12,7 +12,6 @@ Example:
   [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.checks import check_same
 from lsgeo.geometry.surfaces._grids import check_directions
-from lsgeo.operators import hessian
+from lsgeo.operators import evaluation, hessian
 from lsgeo.operators.checks import check_loss
 from lsgeo.spectra import EigenPairs, extreme_eigenpairs
 
@@ -31,8 +30,7 @@ PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Plane:
     """The plane through three points; see `plane_through`.
 
@@ -122,7 +120,7 @@ def gradient_direction(loss: Loss, params: PyTree, batch: PyTree) -> tuple[PyTre
     trees.space_of(params)
     loss = trees.as_pytree(loss, "loss")
     check_loss(loss, params, batch)
-    gradient = _gradient(loss, params, batch)
+    gradient = evaluation.gradient(loss, params, batch)
     slope = float(trees.norm(gradient))
     if not 0 < slope < np.inf:
         raise ValueError(
@@ -225,11 +223,6 @@ def _flat(tree):
     return np.concatenate(
         [np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(tree)]
     )
-
-
-@jax.jit
-def _gradient(loss, params, batch):
-    return jax.grad(loss)(params, batch)
 
 
 def _scaled(tree, factor):

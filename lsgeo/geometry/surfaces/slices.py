@@ -64,8 +64,7 @@ class Grid:
         return f"{type(self).__name__}({' x '.join(map(str, sizes))} points, {span}{holes})"
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Slice(Grid):
     """The loss at params + sum_k axes[k][i_k] directions[k].
 

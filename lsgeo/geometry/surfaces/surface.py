@@ -16,7 +16,6 @@ Example:
   [1.0, 0.0, 1.0]
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -36,8 +35,7 @@ from lsgeo.geometry.surfaces.slices import Grid, slice_along
 PyTree = Any
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Surface(Grid):
     """The loss on a rectangular grid of the plane params + x * d_x + y * d_y.
 

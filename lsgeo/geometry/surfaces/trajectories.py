@@ -14,7 +14,6 @@ Example:
   ([0.0, 0.0, 0.0], 1.0)
 """
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,8 +28,7 @@ PyTree = Any
 BLOCK = 2**18  # Columns that are in float64 at a time.
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class PrincipalPlane:
     """The principal plane of T points, moved through one of them; see `principal_plane`.
 

@@ -1,6 +1,5 @@
 """How far around the network its surface could still be that of a convex function."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -14,8 +13,7 @@ from lsgeo.geometry.terrain.stencils import grid_of, plane_hessian
 TESTS = ("chords", "hessian")
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class ConvexityRadius:
     """See `convexity_radius`.
 
@@ -34,8 +32,7 @@ class ConvexityRadius:
         return f"convexity radius {least}{self.value:.3g} (points {self.resolution:.2g} apart)"
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class HullDeficit:
     """Mean height of a surface above its lower convex hull; see `hull_deficit`.
 

@@ -1,6 +1,5 @@
 """The lowest and the highest eigenvalue of the whole Hessian over a plane."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,8 +18,7 @@ from lsgeo.spectra import extreme_eigenpairs
 COLUMNS = ("loss", "lowest", "highest", "residual_low", "residual_high", "converged", "products")
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class CurvatureMap:
     """Both ends of the Hessian's spectrum on a grid; see `curvature_map`.
 

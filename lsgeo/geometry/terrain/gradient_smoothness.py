@@ -1,6 +1,5 @@
 """How fast the gradient turns along itself: the smoothness that gradient descent meets."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,10 +10,10 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.checks import check_positive
+from lsgeo.operators import evaluation
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class GradientSmoothness:
     """||g(w) - g(w - eta g)|| / (eta ||g||) for steps eta; see `gradient_smoothness`.
 
@@ -76,12 +75,12 @@ def gradient_smoothness(
         check_positive(step, "steps")
     loss = trees.as_pytree(loss, "loss")
     params, batch = jax.tree.map(jnp.asarray, (params, batch))
-    here = _gradient(loss, params, batch)
+    here = evaluation.gradient(loss, params, batch)
     size, eps = float(_sizes(here, here)[1]), trees.space_of(params).eps
     found = []
     for step in steps:
         point = _step(params, here, float(step))
-        turned, norm = map(float, _sizes(here, _gradient(loss, point, batch)))
+        turned, norm = map(float, _sizes(here, evaluation.gradient(loss, point, batch)))
         moved, weight = map(float, _sizes(point, params))
         found.append((math.nan, math.nan))
         if size > 0 and moved > 0 and math.isfinite(turned) and math.isfinite(moved):
@@ -89,11 +88,6 @@ def gradient_smoothness(
             found[-1] = (value, eps * (size + norm + value * weight) / moved)
     values, rounding = np.asarray(found, np.float64).T
     return GradientSmoothness(np.asarray(steps, np.float64), values, rounding, size)
-
-
-@jax.jit
-def _gradient(loss, params, batch):
-    return jax.grad(loss)(params, batch)
 
 
 @jax.jit

@@ -1,6 +1,5 @@
 """The mean over several networks of what several planes show of each, with an interval for new networks."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -12,8 +11,7 @@ from lsgeo import trees
 from lsgeo.checks import check_count, check_fraction, check_key
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class NestedInterval:
     """A mean over seeds of means over their planes; see `nested_interval`.
 

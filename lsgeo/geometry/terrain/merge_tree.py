@@ -1,6 +1,5 @@
 """Which minima a surface has, and how high one must climb from each to reach a lower one."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -15,8 +14,7 @@ STEPS = {
 }
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class MergeTree:
     """The minima of a surface, in the order of their value, and where each joins a lower one.
 

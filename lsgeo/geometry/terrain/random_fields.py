@@ -1,6 +1,5 @@
 """Has a surface more minima than a random field that is as rough?"""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -13,8 +12,7 @@ from lsgeo.checks import check_count, check_key, check_positive
 from lsgeo.geometry.terrain.merge_tree import merge_tree, plane_of
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class PersistenceNull:
     """Persistent minima of a surface and of random fields with its spectrum; see `persistence_null`.
 

@@ -1,6 +1,5 @@
 """What is left of a surface, scale by scale, after a smooth patch is fitted to each window."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,7 @@ from lsgeo import trees
 from lsgeo.geometry.terrain.stencils import grid_of
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Roughness:
     """Root mean square residuals of local quadratic fits; see `roughness`.
 

@@ -4,7 +4,6 @@ All are exact on quadratics. Rounding is that of the values, in their own precis
 has no sign.
 """
 
-import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,8 +13,7 @@ from lsgeo import trees
 from lsgeo.geometry.surfaces._grids import second_difference
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class PlaneHessian:
     """The 2 x 2 Hessian of a surface at its interior points, [ny - 2, nx - 2] each; see `plane_hessian`.
 

@@ -6,7 +6,7 @@ across tokens. Activations are [N, T, C]: examples, tokens, channels.
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from lsgeo.models import depth, initializers, norms, skips
 
 BLOCKS = ("pre", "post")
-_OPTIONS = ("mlp_ratio", "block", "norm", "initializer", "epsilon", "momentum")
+_OPTIONS = ("names", "choices", "mlp_ratio", "block", "norm", "initializer", "epsilon", "momentum")
 
 
 class Mlp(nn.Module):
@@ -154,71 +154,72 @@ class Block(nn.Module):
         return [made(c, f"{n}_skip") for c, n in zip(self.choices, self.names, strict=True)]
 
 
-def run(
-    model: Any,
-    x: jax.Array,
-    train: bool,
-    *,
-    names: tuple[str, str],
-    mix: Callable[..., nn.Module],
-) -> jax.Array:
-    """Runs the blocks of a network, and the norm behind "pre" blocks; to be called in a compact method.
+class Network(nn.Module):
+    """What the networks on tokens share; each has the attributes of `Block` but `mix` and `place`, and `depth`.
 
-    Args:
-      model: has the attributes of `Block` but `names`, `mix` and `place`, and `depth`, `scan`, `remat`.
-      x: tokens [N, T, C].
-      train: whether batch norm uses the statistics of the batch.
-      names: of the layers in a block.
-      mix: mix(kernel=, name=) -> the layer that mixes tokens.
-
-    Returns:
-      Tokens [N, T, C].
+    Attributes:
+      names: of the layers in a block; their skip types are the options NAME_skip, or where one is None `skip`.
     """
-    options = {name: getattr(model, name) for name in _OPTIONS}
 
-    def make(name, place):
-        return Block(names, mix, model.choices, 2 * model.depth, place=place, name=name, **options)
+    names: ClassVar[tuple[str, str]]
 
-    x = depth.chain(
-        make,
-        skips.split(model.choices[0], x),
-        train,
-        first=0,
-        count=model.depth,
-        scan=model.scan,
-        remat=model.remat,
-    )
-    x = skips.merge(model.choices[0], x)
-    if model.block == "pre":
-        x = norms.Norm(model.norm, model.momentum, model.epsilon, name="norm_head")(x, train)
-    return x
+    @property
+    def choices(self) -> tuple[skips.Choice, skips.Choice]:
+        """The skip types around the first layer of a block and around the second."""
+        texts = (getattr(self, f"{name}_skip") for name in self.names)
+        first, second = (skips.parse(self.skip if text is None else text) for text in texts)
+        return first, second
 
-
-def choices(model: Any, names: tuple[str, str]) -> tuple[skips.Choice, skips.Choice]:
-    """Reads a network's skip types: its options NAME_skip, or where one is None `skip`."""
-    texts = (getattr(model, f"{name}_skip") for name in names)
-    first, second = (skips.parse(model.skip if text is None else text) for text in texts)
-    return first, second
-
-
-def check(model: Any, names: tuple[str, str]) -> None:
-    """Raises a ValueError for options that contradict each other."""
-    first, second = choices(model, names)
-    depth.check(model.scan, first)
-    depth.check(model.scan, second)
-    initializers.check(model.initializer, model.norm, first, second, branch_layers=2)
-    if first.stages is not None or second.stages is not None:
-        raise ValueError(
-            "The skip names `stages`, but a network on tokens has none. Choose its blocks by `every`, or "
-            "its layers by the options NAME_skip."
+    def kernel(self, role: str) -> initializers.Initializer:
+        """The initial weights of a layer outside of the blocks."""
+        return initializers.kernel(
+            self.initializer, role, num_blocks=2 * self.depth, branch_layers=2
         )
-    if first.streams != second.streams:
-        raise ValueError(
-            f"`{names[0]}_skip` carries {first.streams} streams and `{names[1]}_skip` {second.streams}; "
-            "all skips of a network carry the same number. Choose two types that do."
+
+    def run(self, x: jax.Array, train: bool, mix: Callable[..., nn.Module]) -> jax.Array:
+        """Runs the blocks on tokens [N, T, C], and the norm behind "pre" ones; in a compact method.
+
+        Args:
+          x: tokens [N, T, C].
+          train: whether batch norm uses the statistics of the batch.
+          mix: mix(kernel=, name=) -> the layer that mixes tokens.
+        """
+        options = {name: getattr(self, name) for name in _OPTIONS}
+        first = self.choices[0]
+        make = functools.partial(Block, mix=mix, num_branches=2 * self.depth, **options)
+        x = depth.chain(
+            lambda name, place: make(name=name, place=place),
+            skips.split(first, x),
+            train,
+            first=0,
+            count=self.depth,
+            scan=self.scan,
+            remat=self.remat,
         )
-    if model.block == "post" and first.streams > 1:
-        raise ValueError(
-            f"`block` 'post' normalises one stream, but the skip carries {first.streams}. Set "
-            "block='pre', or another skip."
-        )
+        x = skips.merge(first, x)
+        if self.block == "pre":
+            x = norms.Norm(self.norm, self.momentum, self.epsilon, name="norm_head")(x, train)
+        return x
+
+    def check(self) -> None:
+        """Raises a ValueError for options that contradict each other."""
+        first, second = self.choices
+        depth.check(self.scan, first)
+        depth.check(self.scan, second)
+        initializers.check(self.initializer, self.norm, first, second, branch_layers=2)
+        if first.stages is not None or second.stages is not None:
+            raise ValueError(
+                "The skip names `stages`, but a network on tokens has none. Choose its blocks by `every`, or "
+                "its layers by the options NAME_skip."
+            )
+        if first.streams != second.streams:
+            one, other = self.names
+            raise ValueError(
+                f"`{one}_skip` carries {first.streams} streams and `{other}_skip` {second.streams}; "
+                "all skips of a network carry the same number. Choose two types that do."
+            )
+        if self.block == "post" and first.streams > 1:
+            raise ValueError(
+                f"`block` 'post' normalises one stream, but the skip carries {first.streams}. Set "
+                "block='pre', or another skip."
+            )

@@ -1,18 +1,17 @@
 """The MLP-Mixer: tokens mixed by an MLP in place of attention."""
 
 import functools
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
 
-from lsgeo.models import initializers, norms, skips
+from lsgeo.models import norms
 from lsgeo.models.families import _patches as patches
 from lsgeo.models.families import _tokens as tokens
 
-_NAMES = ("token", "channel")
 
-
-class Mixer(nn.Module):
+class Mixer(tokens.Network):
     """Patches, `depth` blocks of two MLPs, the mean of the tokens, a dense head.
 
     Tolstikhin et al. (2021): the first MLP of a block acts across the tokens of each channel, the second
@@ -48,26 +47,16 @@ class Mixer(nn.Module):
     remat: bool = False
     momentum: float = norms.MOMENTUM
 
-    @property
-    def choices(self) -> tuple[skips.Choice, skips.Choice]:
-        """The skip types around the MLP across tokens and around that across channels."""
-        return tokens.choices(self, _NAMES)
+    names: ClassVar[tuple[str, str]] = ("token", "channel")
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images [N, H, W, C] to logits [N, num_classes]."""
-        kernel = functools.partial(
-            initializers.kernel, self.initializer, num_blocks=2 * self.depth, branch_layers=2
-        )
         bias = self.norm != "batch"  # The batch mean would remove it.
-        stem = nn.Dense(self.width, use_bias=bias, kernel_init=kernel("stem"), name="stem")
+        stem = nn.Dense(self.width, use_bias=bias, kernel_init=self.kernel("stem"), name="stem")
         mix = functools.partial(
             tokens.Mlp, self.token_width, bias=self.token_bias, across_tokens=True
         )
         x = stem(patches.cut(images, self.patch))
-        x = tokens.run(self, x, train, names=_NAMES, mix=mix)
-        return nn.Dense(self.num_classes, kernel_init=kernel("head"), name="head")(x.mean(1))
-
-    def check(self) -> None:
-        """Raises a ValueError for options that contradict each other."""
-        tokens.check(self, _NAMES)
+        x = self.run(x, train, mix)
+        return nn.Dense(self.num_classes, kernel_init=self.kernel("head"), name="head")(x.mean(1))

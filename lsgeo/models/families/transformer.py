@@ -7,17 +7,41 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lsgeo.models import initializers, norms, skips
+from lsgeo.models import norms
 from lsgeo.models.families import _patches as patches
 from lsgeo.models.families import _tokens as tokens
 
 # Those that see one token at a time: others would let a token see those after it.
 CAUSAL_NORMS = ("none", "layer", "rms")
-_NAMES = ("attention", "mlp")
 _small = nn.initializers.normal(0.02)
 
 
-class ViT(nn.Module):
+class _Transformer(tokens.Network):
+    names: ClassVar[tuple[str, str]] = ("attention", "mlp")
+
+    def attention(self, causal):
+        batch = self.norm == "batch"
+        return functools.partial(
+            tokens.Attention,
+            self.heads,
+            causal=causal,
+            query_bias=self.qkv_bias,
+            key_bias=self.qkv_bias,
+            # What is the same in all tokens does not outlive a batch mean.
+            value_bias=self.qkv_bias and not batch,
+            bias=not batch,
+        )
+
+    def check(self) -> None:
+        """Raises a ValueError for options that contradict each other."""
+        if self.width % self.heads:
+            raise ValueError(
+                f"`heads` must divide `width`; got {self.heads} heads and the width {self.width}."
+            )
+        super().check()
+
+
+class ViT(_Transformer):
     """Patches and a class token, `depth` blocks of attention and MLP, a dense head on the class token.
 
     Dosovitskiy et al. (2021), with learned positions; without dropout. Each block has two branches, so
@@ -67,30 +91,21 @@ class ViT(nn.Module):
     remat: bool = False
     momentum: float = norms.MOMENTUM
 
-    @property
-    def choices(self) -> tuple[skips.Choice, skips.Choice]:
-        """The skip types around attention and around the MLP."""
-        return tokens.choices(self, _NAMES)
-
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images [N, H, W, C] to logits [N, num_classes]."""
-        stem = nn.Dense(self.width, kernel_init=_kernel(self, "stem"), name="stem")
+        stem = nn.Dense(self.width, kernel_init=self.kernel("stem"), name="stem")
         x = stem(patches.cut(images, self.patch))
         first = self.param("class_token", _small, (self.width,), jnp.float32)
         first = jnp.broadcast_to(first.astype(x.dtype), (x.shape[0], 1, self.width))
         x = jnp.concatenate([first, x], 1)
         x = x + self.param("positions", _small, x.shape[1:], jnp.float32)[None]
-        x = tokens.run(self, x, train, names=_NAMES, mix=_attention(self, causal=False))
-        head = nn.Dense(self.num_classes, kernel_init=_kernel(self, "head"), name="head")
+        x = self.run(x, train, self.attention(causal=False))
+        head = nn.Dense(self.num_classes, kernel_init=self.kernel("head"), name="head")
         return head(x[:, 0])
 
-    def check(self) -> None:
-        """Raises a ValueError for options that contradict each other."""
-        _check(self)
 
-
-class Decoder(nn.Module):
+class Decoder(_Transformer):
     """A transformer whose tokens see those before them alone, and predict the next one.
 
     Embedding and learned positions, `depth` causal blocks, a dense head (its own weights, not those of
@@ -125,11 +140,6 @@ class Decoder(nn.Module):
     takes_tokens: ClassVar[bool] = True
     momentum: ClassVar[float] = norms.MOMENTUM
 
-    @property
-    def choices(self) -> tuple[skips.Choice, skips.Choice]:
-        """The skip types around attention and around the MLP."""
-        return tokens.choices(self, _NAMES)
-
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps tokens [N, T], whole numbers, to the next one's logits [N, T, num_classes]."""
@@ -147,35 +157,5 @@ class Decoder(nn.Module):
         embed = nn.Embed(self.num_classes, self.width, embedding_init=_small, name="embed")
         positions = self.param("positions", _small, (self.context, self.width), jnp.float32)
         x = embed(images) + positions[None, :length]
-        x = tokens.run(self, x, train, names=_NAMES, mix=_attention(self, causal=True))
-        return nn.Dense(self.num_classes, kernel_init=_kernel(self, "head"), name="head")(x)
-
-    def check(self) -> None:
-        """Raises a ValueError for options that contradict each other."""
-        _check(self)
-
-
-def _kernel(model, role):
-    return initializers.kernel(model.initializer, role, num_blocks=2 * model.depth, branch_layers=2)
-
-
-def _attention(model, causal):
-    batch = model.norm == "batch"
-    return functools.partial(
-        tokens.Attention,
-        model.heads,
-        causal=causal,
-        query_bias=model.qkv_bias,
-        key_bias=model.qkv_bias,
-        # What is the same in all tokens does not outlive a batch mean.
-        value_bias=model.qkv_bias and not batch,
-        bias=not batch,
-    )
-
-
-def _check(model):
-    if model.width % model.heads:
-        raise ValueError(
-            f"`heads` must divide `width`; got {model.heads} heads and the width {model.width}."
-        )
-    tokens.check(model, _NAMES)
+        x = self.run(x, train, self.attention(causal=True))
+        return nn.Dense(self.num_classes, kernel_init=self.kernel("head"), name="head")(x)

@@ -59,9 +59,6 @@ class ShortcutGate(Highway):
 
     bias: float = -6.0
 
-    passes = "part"
-    learned = Opening("gate")
-
     def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the shortcut gated."""
         kept = shortcut()

@@ -20,7 +20,28 @@ _GAIN = 0.01
 _STRONG = 8.0
 
 
-class Hyper(Skip):
+class _Streams(Skip):
+    streams: int = 4
+    dynamic: bool = False
+
+    passes = "part"
+
+    @nn.compact
+    def __call__(
+        self,
+        x: jax.Array,
+        branch: Branch,
+        shortcut: Branch = straight,
+        index: Index = 0,
+        train: bool = False,
+    ) -> jax.Array:
+        """Maps the streams [n, N, ..., C] to the next ones; a single one has no leading axis."""
+        x = x if self.streams > 1 else x[None]
+        x = self.mixed(x, _each(shortcut, x), branch, index)
+        return x if self.streams > 1 else x[0]
+
+
+class Hyper(_Streams):
     """Hyper-connections: X' = A_r^T S(X) + B^T F(A_m^T X) (Zhu et al. 2025, section 2).
 
     X [n, C] are the streams of a position; A_r [n, n] mixes them, A_m [n] reads, B [n] writes. They
@@ -34,29 +55,14 @@ class Hyper(Skip):
       dynamic: whether the matrices depend on the input.
     """
 
-    streams: int = 4
-    dynamic: bool = False
-
-    passes = "part"
-
     @property
     def learned(self) -> Mixing | None:
         """What mixes the streams, A_r^T, unless it depends on the input."""
         return None if self.dynamic else Mixing("mix", jnp.transpose)
 
-    @nn.compact
-    def __call__(
-        self,
-        x: jax.Array,
-        branch: Branch,
-        shortcut: Branch = straight,
-        index: Index = 0,
-        train: bool = False,
-    ) -> jax.Array:
-        """Maps the streams [n, N, ..., C] to the next ones; a single one has no leading axis."""
+    def mixed(self, x: jax.Array, kept: jax.Array, branch: Branch, index: Index) -> jax.Array:
+        """Puts the streams, what the shortcut makes of them and the branch together; in a compact method."""
         n = self.streams
-        x = x if n > 1 else x[None]
-        kept = _each(shortcut, x)
         mix = self.param("mix", lambda key: jnp.eye(n, dtype=jnp.float32))
         read = self.param("read", lambda key: jax.nn.one_hot(index % n, n, dtype=jnp.float32))
         write = self.param("write", lambda key: jnp.ones(n, jnp.float32))
@@ -66,8 +72,7 @@ class Hyper(Skip):
             read = _plus(read, scale * self._moving("read", x, 1)[..., 0])
             move = self._moving("write", kept, 1)[..., 0]
             write = _plus(write, self.param("write_scale", _gain) * move)
-        x = _mixed(mix.swapaxes(-1, -2), kept) + _written(write, branch(_read(read, x)))
-        return x if n > 1 else x[0]
+        return _mixed(mix.swapaxes(-1, -2), kept) + _written(write, branch(_read(read, x)))
 
     def _moving(self, name, x, size):
         kernel = self.param(
@@ -81,7 +86,7 @@ class Hyper(Skip):
         require(self.streams >= 1, "streams", self.streams, "at least 1")
 
 
-class ManifoldHyper(Skip):
+class ManifoldHyper(_Streams):
     """Manifold-constrained hyper-connections: X' = H_res S(X) + H_post^T F(H_pre X) (Xie et al. 2025).
 
     H_pre = sigmoid(a), H_post = 2 sigmoid(b) and H_res = sinkhorn(c), which is doubly stochastic: a
@@ -98,12 +103,8 @@ class ManifoldHyper(Skip):
       iterations: of Sinkhorn's algorithm.
     """
 
-    streams: int = 4
-    dynamic: bool = False
     start: str = "published"
     iterations: int = 20
-
-    passes = "part"
 
     @property
     def learned(self) -> Mixing | None:
@@ -111,18 +112,9 @@ class ManifoldHyper(Skip):
         matrix = functools.partial(sinkhorn, iterations=self.iterations)
         return None if self.dynamic else Mixing("res", matrix)
 
-    @nn.compact
-    def __call__(
-        self,
-        x: jax.Array,
-        branch: Branch,
-        shortcut: Branch = straight,
-        index: Index = 0,
-        train: bool = False,
-    ) -> jax.Array:
-        """Maps the streams [n, N, ..., C] to the next ones."""
+    def mixed(self, x: jax.Array, kept: jax.Array, branch: Branch, index: Index) -> jax.Array:
+        """As that of `Hyper`."""
         n = self.streams
-        kept = _each(shortcut, x)
         pre, post, res = self._starts(index)
         pre, post, res = (
             self.param(name, lambda key, value=value: value.astype(jnp.float32))

@@ -13,7 +13,6 @@ from lsgeo import trees
 from lsgeo.checks import check_count, check_key
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.curvature.hessian import check_one_source
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
 from lsgeo.operators.products.product import anew, checked, sandwich
@@ -72,8 +71,7 @@ def fisher(
         metric = Partial(_sampled, _SCORES[likelihood], key, np.arange(num_samples))
     linearize = Partial(_linearize, metric, predict, params)
     if batches is not None:
-        check_one_source(batch)
-        data = streaming.Batches.of(batches)
+        data = streaming.Batches.of(batches, batch)
         check_outputs(predict, params, data.first(), likelihood)
         ex.check_rowwise(predict, params, data.first())
         return streaming.streamed(None, Partial(anew, linearize), space, data, source="`predict`")

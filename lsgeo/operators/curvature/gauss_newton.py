@@ -9,7 +9,6 @@ from jax.tree_util import Partial
 from lsgeo import trees
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.curvature.hessian import check_one_source
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
 from lsgeo.operators.products.product import anew, checked, sandwich
@@ -63,8 +62,7 @@ def gauss_newton(
         params,
     )
     if batches is not None:
-        check_one_source(batch)
-        data = streaming.Batches.of(batches)
+        data = streaming.Batches.of(batches, batch)
         apart = weights is not None or len(set(data.counts)) > 2
         _check_streaming(loss, predict, params, data.first(), apart)
         products = [

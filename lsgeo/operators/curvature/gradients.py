@@ -14,7 +14,7 @@ from jax.tree_util import Partial
 from lsgeo import trees
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.curvature.hessian import check_one_source
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
 from lsgeo.operators.products.product import anew, checked, sandwich
@@ -111,11 +111,10 @@ def _prepared(loss, params, batch, batches):
     trees.check_finite(params, "params")
     data = None
     if batches is not None:
-        check_one_source(batch)
-        data = streaming.Batches.of(batches)
+        data = streaming.Batches.of(batches, batch)
         batch = data.first()
     checks.check_loss(loss, params, batch)
-    checks.check_value(ex.value_of(loss, params, batch))
+    checks.check_value(evaluate(loss, params, batch))
     ex.check_mean(loss, params, batch)
     return space, loss, data
 

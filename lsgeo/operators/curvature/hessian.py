@@ -9,8 +9,10 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from lsgeo import trees
+from lsgeo.checks import check_one_of
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import modes, streaming
 from lsgeo.operators.products.product import checked, unchecked
@@ -64,15 +66,14 @@ def hessian(
       >>> (op @ jnp.ones(2)).tolist()
       [0.5, 2.0]
     """
-    modes.check_mode(mode)
+    check_one_of(mode, "mode", [modes.AUTO, *modes.MODES])
     space = trees.space_of(params)
     loss = trees.as_pytree(loss, "loss")
     if isinstance(jax.tree.leaves(params)[0], jax.core.Tracer):
         return _traced(loss, params, batch, batches, weights, mode)
     trees.check_finite(params, "params")
     if batches is not None:
-        check_one_source(batch)
-        return _streamed(loss, params, space, streaming.Batches.of(batches), weights, mode)
+        return _streamed(loss, params, space, streaming.Batches.of(batches, batch), weights, mode)
     checks.check_loss(loss, params, batch)
     if weights is not None:
         ex.check_mean(loss, params, batch)
@@ -128,12 +129,6 @@ def _gradient(loss, params, batch):
     return jax.value_and_grad(loss)(params, batch)
 
 
-def check_one_source(batch: Any) -> None:
-    """Raises a ValueError if `batch` came beside `batches`."""
-    if batch is not None:
-        raise ValueError("pass either `batch` or `batches`, not both.")
-
-
 def _traced(loss, params, batch, batches, weights, mode):
     """Builds the operator inside `jit`, where nothing can be checked."""
     if batches is not None or weights is not None:
@@ -161,6 +156,6 @@ def _streamed(loss, params, space, data, weights, mode):
 
 def _checked_streaming(loss, params, first, mode):
     checks.check_loss(loss, params, first)
-    checks.check_value(ex.value_of(loss, params, first))
+    checks.check_value(evaluate(loss, params, first))
     ex.check_mean(loss, params, first)
     return modes.choose(mode, loss, params, first, streamed=True)

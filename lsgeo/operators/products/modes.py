@@ -6,6 +6,7 @@ derivative of the gradient but carries an error of about eps^(2/3).
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from jax.tree_util import Partial
 
 from lsgeo import memory, trees
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.products import examples as ex
+from lsgeo.operators.evaluation import evaluate
 
 AUTO = "auto"
 # Of the free memory: the rest is for the intermediates of one product and for a Krylov basis.
@@ -41,7 +42,7 @@ class Mode:
         if self.keeps:
             value, _, product = linearize(loss, params, batch)
             return value, product
-        return ex.value_of(loss, params, batch), self.recomputing(loss, params, batch)
+        return evaluate(loss, params, batch), self.recomputing(loss, params, batch)
 
     def recomputing(self, loss: Callable, params: Any, *batch: Any) -> Partial:
         """Returns `product(batch, v)`, or `product(v)` at a given batch, that keeps nothing."""
@@ -58,12 +59,6 @@ class Mode:
             return 0
         kept = _linearize.eval_shape(loss, params, batch)[2]
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
-
-
-def check_mode(mode: str) -> None:
-    """Raises a ValueError unless `mode` is known."""
-    if mode != AUTO and mode not in MODES:
-        raise ValueError(f"`mode` must be one of {', '.join([AUTO, *MODES])}; got {mode!r}.")
 
 
 def first(name: str) -> Mode:
@@ -152,17 +147,7 @@ def _reverse_over_reverse(loss, params, batch, v):
         return jax.grad(lambda p: trees.vdot(jax.grad(loss)(p, batch), v))(params)
 
 
-@jax.jit
-def _finite_difference(loss, params, batch, v):
-    return _central_difference(loss, params, batch, v, 1)
-
-
-@jax.jit
-def _coarse_difference(loss, params, batch, v):
-    return _central_difference(loss, params, batch, v, 2)
-
-
-def _central_difference(loss, params, batch, v, factor):
+def _central_difference(factor, loss, params, batch, v):
     # The step that balances truncation, step^2, with rounding, eps / step, both relative to ||params||.
     eps = trees.space_of(params).eps
     size, length = trees.norm(params), trees.norm(v)
@@ -191,13 +176,9 @@ def _relative_gap(a, b):
     return jnp.where(length > 0, trees.norm(a - b) / jnp.where(length > 0, length, 1), 0)
 
 
-def _check_gradient(loss, params, batch):
+def _no_forward_rule(loss, params, batch, error):
     # Whatever is wrong with the gradient itself is the user's to see as it is.
     jax.eval_shape(jax.grad(loss), params, batch)
-
-
-def _no_forward_rule(loss, params, batch, error):
-    _check_gradient(loss, params, batch)
     return ValueError(
         "the gradient of `loss` has no derivative of the kind that this mode takes, as with attention kernels "
         "that define their own backward pass. Pass mode='finite-difference' or mode='auto' to `hessian`. "
@@ -205,13 +186,14 @@ def _no_forward_rule(loss, params, batch, error):
     )
 
 
-_COARSE = Mode("finite-difference", _coarse_difference)
+_fine, _coarse = (jax.jit(functools.partial(_central_difference, factor)) for factor in (1, 2))
+_COARSE = Mode("finite-difference", _coarse)
 MODES = {
     mode.name: mode
     for mode in (
         Mode("linearized", _forward_over_reverse, keeps=True, following="forward-over-reverse"),
         Mode("forward-over-reverse", _forward_over_reverse, following="finite-difference"),
         Mode("reverse-over-reverse", _reverse_over_reverse),
-        Mode("finite-difference", _finite_difference, coarse=_COARSE),
+        Mode("finite-difference", _fine, coarse=_COARSE),
     )
 }

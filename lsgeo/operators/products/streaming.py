@@ -27,13 +27,15 @@ class Batches:
     counts: tuple[int, ...]
 
     @classmethod
-    def of(cls, source: Iterable) -> "Batches":
+    def of(cls, source: Iterable, batch: Any = None) -> "Batches":
         """Counts the examples of each batch.
 
         Raises:
-          ValueError: if `source` is empty, can be read only once, a batch is malformed, or a second
-            pass starts with another batch.
+          ValueError: if a `batch` came beside it, or `source` is empty, can be read only once, a batch is
+            malformed, or a second pass starts with another batch.
         """
+        if batch is not None:
+            raise ValueError("pass either `batch` or `batches`, not both.")
         if not hasattr(source, "__iter__") or isinstance(source, dict):
             raise ValueError(
                 f"`batches` must be a list of batches or re-iterable; got {type(source).__name__}."

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress
+from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, legend
 
 _LINES = ((0, (1, 1.5)), (0, (5, 1.5)), "-", (0, (6, 1.5, 1, 1.5)), (0, (3, 1.5, 1, 1.5, 1, 1.5)))
 
@@ -53,7 +53,7 @@ def loss_profiles(profiles: Mapping[str, Profile], ax: Axes, *, arm: str) -> Non
     ax.set_xlim(0, 1)
     dress(ax, x="place on the path, t (share)", y="training loss (nats per example)")
     ax.set_title(arm, color=style.color, fontsize=SMALL_SIZE + 2, fontweight="bold")
-    _legend_below(ax)
+    legend(ax, below=0.16, ncols=2, handlelength=3)
 
 
 def curvature_profile(curvatures: Mapping[str, Ends], ax: Axes) -> None:
@@ -94,16 +94,4 @@ def curvature_profile(curvatures: Mapping[str, Ends], ax: Axes) -> None:
     ax.margins(y=0.1)
     ax.set_xlim(-0.02, 1.02)
     dress(ax, x="place on the path, t (share)", y="eigenvalue (nats / parameter²)")
-    _legend_below(ax)
-
-
-def _legend_below(ax):
-    ax.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.16),
-        ncols=2,
-        fontsize=SMALL_SIZE,
-        frameon=False,
-        labelcolor=INK,
-        handlelength=3,
-    )
+    legend(ax, below=0.16, ncols=2, handlelength=3)

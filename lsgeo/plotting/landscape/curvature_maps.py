@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from matplotlib.colors import Normalize
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, color_bar, dress_plane
 
 LINES = "#101010"  # on the colour map, whose colours no scheme of the page changes
 
@@ -46,21 +46,11 @@ def curvature_maps(maps: Mapping[str, Map], axes: Sequence, *, num_classes: int 
     for rank, (ax, (arm, one)) in enumerate(zip(axes, maps.items(), strict=True)):
         drawn = _draw(one, ratios[arm], ax, limit, chance)
         middle = np.nanmedian(one.highest) if np.any(np.isfinite(one.highest)) else np.nan
-        ax.set_title(
-            f"{arm} (median λ_max {middle:.3g})",
-            color=arm_style(arm).color,
-            fontsize=TEXT_SIZE + 1,
-            fontweight="bold",
-        )
-        dress(
-            ax,
-            x="first direction (filter norms)",
-            y="" if rank else "second direction (filter norms)",
-            grid="",
-        )
-        ax.set_aspect("equal")
+        title = f"{arm} (median λ_max {middle:.3g})"
+        dress_plane(ax, title, arm=arm, label="direction (filter norms)", rank=rank)
         ax.locator_params(nbins=5)
-    _color_bar(axes, drawn, limit, known)
+    extend = "both" if known.size and known.max() > limit else "neither"
+    color_bar(drawn, axes, "λ_min / λ_max of the full Hessian", extend=extend)
     thick = ", thick: chance" if num_classes else ""
     axes[0].figure.supxlabel(
         f"lines: decades of the loss{thick}; dots: sign of λ_min open; cross: the network",
@@ -104,13 +94,3 @@ def _draw(one, ratio, ax, limit, chance):
     if one.xs[0] <= 0 <= one.xs[-1] and one.ys[0] <= 0 <= one.ys[-1]:
         ax.plot(0, 0, marker="P", markersize=7, color="#ffffff", markeredgecolor=LINES)
     return drawn
-
-
-def _color_bar(axes, drawn, limit, known):
-    extend = "both" if known.size and known.max() > limit else "neither"
-    bar = axes[0].figure.colorbar(
-        drawn, ax=list(axes), fraction=0.05, pad=0.02, aspect=28, extend=extend
-    )
-    bar.set_label("λ_min / λ_max of the full Hessian", fontsize=TEXT_SIZE, color=INK)
-    bar.ax.tick_params(labelsize=SMALL_SIZE, colors=INK, length=3, width=0.6)
-    bar.outline.set_linewidth(0)

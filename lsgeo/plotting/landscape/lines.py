@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, label_ends
+from lsgeo.plotting.style import INK, arm_style, dress, label_ends, note
 
 
 class Line(Protocol):
@@ -61,6 +61,6 @@ def loss_lines(
         ax.axhline(chance, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
         ends.append((chance, f"chance, ln {num_classes}", INK))
     dress(ax, x=f"place along the direction ({unit})", y="loss (nats per example)")
-    note = f"loss {finite.min():.3g} to {finite.max():.3g}; 0 is the trained network"
-    ax.set_title(note, fontsize=SMALL_SIZE, color=INK, loc="left")
+    text = f"loss {finite.min():.3g} to {finite.max():.3g}; 0 is the trained network"
+    note(ax, text)
     label_ends(ax, ends)

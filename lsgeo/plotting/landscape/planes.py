@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, write
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, color_bar, dress_plane, write
 
 NUM_LEVELS = 24
 EDGE = "#101010"  # on the colour map, whose colours no scheme of the page changes
@@ -59,23 +59,11 @@ def surface_pair(
     for rank, (ax, (name, plane)) in enumerate(zip(axes, surfaces.items(), strict=True)):
         drawn = _draw(plane, ax, levels, chance)
         _mark(plane, ax, others.get(name, ()))
-        style = {"fontsize": TEXT_SIZE + 1, "fontweight": "bold", "pad": 20}
-        ax.set_title(name, color=arm_style(name).color, **style)
-        _caption(ax, _range_of(plane))
-        dress(
-            ax,
-            x=f"first direction ({unit})",
-            y="" if rank else f"second direction ({unit})",
-            grid="",
-        )
-        ax.set_aspect("equal")
+        dress_plane(ax, name, arm=name, label=f"direction ({unit})", rank=rank, pad=20)
+        write(ax, _range_of(plane), (0.5, 1), (0, 5), ha="center")
         ax.locator_params(nbins=5)
     _color_bar(axes, drawn, chance)
     _legend(axes[0].figure, num_classes, max(map(len, others.values()), default=0))
-
-
-def _caption(ax, text):
-    write(ax, text, (0.5, 1), (0, 5), ha="center")
 
 
 def _range_of(plane):
@@ -137,13 +125,10 @@ def _limits(planes):
 
 
 def _color_bar(axes, drawn, chance):
-    bar = axes[0].figure.colorbar(drawn, ax=list(axes), fraction=0.05, pad=0.02, aspect=28)
+    bar = color_bar(drawn, axes, "loss (nats per example, log scale)")
     bar.locator = MaxNLocator(nbins=7, integer=drawn.levels[-1] - drawn.levels[0] > 3)
     bar.formatter = FuncFormatter(lambda power, _: _loss_name(power))
     bar.update_ticks()
-    bar.set_label("loss (nats per example, log scale)", fontsize=TEXT_SIZE, color=INK)
-    bar.ax.tick_params(labelsize=SMALL_SIZE, colors=INK, length=3, width=0.6)
-    bar.outline.set_linewidth(0)
     bar.solids.set_rasterized(True)
     if drawn.levels[0] < chance < drawn.levels[-1]:
         bar.ax.axhline(chance, color=EDGE, linewidth=2.6)

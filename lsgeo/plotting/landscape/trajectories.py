@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,11 +9,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, write
+from lsgeo.plotting.landscape.planes import EDGE, NUM_LEVELS, Plane
+from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, color_bar, dress, dress_plane, write
 
 PATH = "#ffffff"  # on the colour map, whose colours no scheme of the page changes
-EDGE = "#101010"
-NUM_LEVELS = 24
 NUM_SHARES = 10
 SMALLEST, LARGEST = 2.5, 11.0  # points across, on the plane and off it by all of the distance
 
@@ -29,14 +27,6 @@ class Trajectory:
     errors: np.ndarray  # (T,) distance from the plane, relative to that from the last point
     losses: np.ndarray  # (T,) of the points
     plane_losses: np.ndarray  # (T,) of their projections
-
-
-class Plane(Protocol):
-    """What is drawn of a surface: coordinates and losses."""
-
-    xs: np.ndarray  # (nx,)
-    ys: np.ndarray  # (ny,)
-    values: np.ndarray  # (ny, nx)
 
 
 def trajectory_planes(
@@ -65,20 +55,13 @@ def trajectory_planes(
     levels = np.linspace(finite.min(), finite.max() + 1e-9, NUM_LEVELS) if finite.size else None
     drawn = None
     for rank, (one, ground, ax) in enumerate(zip(trajectories, surfaces, axes, strict=True)):
-        color = arm_style(one.arm).color
         if ground is not None and _logarithms(ground.values).count():
             values = _logarithms(ground.values)
             drawn = ax.contourf(ground.xs, ground.ys, values, levels=levels, cmap="viridis")
             drawn.set_rasterized(True)
         _draw_path(one, ax)
-        ax.set_aspect("equal")
-        ax.set_title(one.arm, color=color, fontsize=TEXT_SIZE + 1, fontweight="bold")
-        dress(
-            ax,
-            x="first principal direction (parameter units)",
-            y="" if rank else "second principal direction (parameter units)",
-            grid="",
-        )
+        label = "principal direction (parameter units)"
+        dress_plane(ax, one.arm, arm=one.arm, label=label, rank=rank)
     _size_legend(axes[0])
     if drawn is not None:
         _color_bar(drawn, axes)
@@ -161,15 +144,11 @@ def _size_legend(ax):
 
 
 def _color_bar(drawn, axes):
-    bar = axes[0].figure.colorbar(
-        drawn, ax=list(axes), location="bottom", fraction=0.07, pad=0.03, aspect=60
-    )
+    label = "loss of the plane (nats per example, log scale)"
+    bar = color_bar(drawn, axes, label, location="bottom", fraction=0.07, pad=0.03, aspect=60)
     bar.locator = MaxNLocator(nbins=7)
     bar.formatter = FuncFormatter(lambda power, _: f"{float(f'{10.0**power:.2g}'):g}")
     bar.update_ticks()
-    bar.set_label("loss of the plane (nats per example, log scale)", fontsize=TEXT_SIZE, color=INK)
-    bar.ax.tick_params(labelsize=SMALL_SIZE, colors=INK, length=3, width=0.6)
-    bar.outline.set_linewidth(0)
     bar.solids.set_rasterized(True)
 
 

@@ -1,6 +1,5 @@
 """Overlaps of directions and subspaces, and the layers that eigenvectors live in."""
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -12,8 +11,7 @@ from lsgeo import trees
 from lsgeo.spectra.eigen.eigenpairs import EigenPairs
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Overlap:
     """How much of the smaller of two subspaces lies within the larger one.
 
@@ -118,7 +116,7 @@ def layer_mass(pairs: EigenPairs, *, depth: int | None = None) -> dict[str, np.n
     """
     vectors = pairs.vectors if isinstance(pairs, EigenPairs) else pairs
     rows = _orthonormal(_rows(vectors, "pairs"), "pairs", unit=True)
-    masses = np.asarray(_square(rows), np.float64)
+    masses = np.asarray(rows**2, np.float64)
     names = layer_names(vectors, depth)
     sizes = [leaf[0].size for leaf in jax.tree.leaves(vectors)]
     pieces = np.split(masses, np.cumsum(sizes)[:-1], axis=1)
@@ -175,8 +173,3 @@ def _orthonormal(rows, name, unit=False):
 def _cosines(a, b):
     overlaps = jnp.matmul(a, b.T, precision=trees.HIGHEST)
     return jnp.minimum(jnp.linalg.svd(overlaps, compute_uv=False), 1)
-
-
-@jax.jit
-def _square(rows):
-    return rows**2

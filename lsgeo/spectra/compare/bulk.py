@@ -1,18 +1,15 @@
 """The bulk of a spectrum, fitted by a random-matrix law, and what lies outside it."""
 
-import dataclasses
-
 import numpy as np
 
 from lsgeo import trees
-from lsgeo.checks import check_fraction, check_positive
+from lsgeo.checks import check_fraction, check_one_of, check_positive
 from lsgeo.interval import Estimate
 from lsgeo.spectra.compare.random_matrices import MarchenkoPastur, Semicircle
 from lsgeo.spectra.densities.density import SpectralDensity
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class BulkFit:
     """A law fitted to the bulk of a spectrum, and the numbers of eigenvalues outside.
 
@@ -76,8 +73,7 @@ def fit_bulk(
     """
     if not isinstance(density, SpectralDensity):
         raise ValueError(f"`density` must be a SpectralDensity; got {type(density).__name__}.")
-    if reference not in _LAWS:
-        raise ValueError(f"`reference` must be one of {', '.join(_LAWS)}; got {reference!r}.")
+    check_one_of(reference, "reference", _LAWS)
     check_positive(margin, "margin")
     check_fraction(confidence, "confidence")
     nodes, weights = density.nodes.ravel(), density.weights.ravel()

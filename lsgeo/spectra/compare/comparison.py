@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from scipy import stats
 
-from lsgeo.checks import check_fraction
+from lsgeo.checks import check_fraction, check_one_of
 from lsgeo.interval import Estimate, bracketed
 from lsgeo.spectra.densities.density import SpectralDensity
 
@@ -54,8 +54,7 @@ def wasserstein_1(
     for name, density in (("a", a), ("b", b)):
         if not isinstance(density, SpectralDensity):
             raise ValueError(f"`{name}` must be a SpectralDensity; got {type(density).__name__}.")
-    if scale not in _SCALES:
-        raise ValueError(f"`scale` must be one of {', '.join(_SCALES)}; got {scale!r}.")
+    check_one_of(scale, "scale", _SCALES)
     check_fraction(confidence, "confidence")
     sides = [_pooled(a, scale, "a"), _pooled(b, scale, "b")]
     left_out = _left_out(a, b, scale)

@@ -1,6 +1,5 @@
 """Limiting spectra of random matrices: what the bulk of a Hessian is compared with."""
 
-import dataclasses
 import itertools
 import math
 
@@ -14,8 +13,7 @@ QUADRATURE = (
 )
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Semicircle:
     """Eigenvalues of a Wigner matrix (Wigner 1955): 2 sqrt(R^2 - (x - c)^2) / (pi R^2)."""
 
@@ -41,8 +39,7 @@ class Semicircle:
         return f"semicircle on [{self.edges[0]:.4g}, {self.edges[1]:.4g}]"
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class MarchenkoPastur:
     """Eigenvalues of scale * X'X / N for N x p independent unit entries, ratio = p / N.
 
@@ -89,8 +86,7 @@ class MarchenkoPastur:
         return f"Marchenko-Pastur, ratio {self.ratio:.4g}, on [{self.edges[0]:.4g}, {self.edges[1]:.4g}]"
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class PenningtonBahri:
     """Free sum of a Wishart and a Wigner matrix: the Hessian J'J / N + residual part of a random network.
 

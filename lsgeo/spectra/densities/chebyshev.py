@@ -1,7 +1,5 @@
 """A density from Chebyshev moments: an independent check of stochastic Lanczos quadrature."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,8 +19,7 @@ CLEARANCE = 0.01  # of the width on each side, or of the position where there is
 ESCAPED = 1.01  # no moment of a spectrum inside the interval is larger, rounding included
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class ChebyshevDensity:
     """Chebyshev moments v'T_k v of an operator whose spectrum is mapped from [low, high] to [-1, 1].
 

@@ -1,7 +1,5 @@
 """Spectral densities as quadrature rules with error bars."""
 
-import dataclasses
-
 import numpy as np
 
 from lsgeo import trees
@@ -11,8 +9,7 @@ from lsgeo.spectra.densities import _brackets, _linear, _tails
 from lsgeo.spectra.krylov import _spherical
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class SpectralDensity:
     """A quadrature rule for the eigenvalue distribution of an n x n operator, one row per probe.
 
@@ -31,7 +28,7 @@ class SpectralDensity:
     noise: float
     num_matvecs: int
     # False where the Lanczos vectors were not kept: then eigenvalues may come in several copies per row.
-    orthogonal: bool = dataclasses.field(default=True, metadata={"static": True})
+    orthogonal: bool = trees.static(default=True)
 
     def density(self, grid: np.ndarray, *, bandwidth: float | None = None) -> np.ndarray:
         """Smooths the nodes with a Gaussian, for pictures.

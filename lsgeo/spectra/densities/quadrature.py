@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from lsgeo.checks import check_count, check_key
+from lsgeo.checks import check_count, check_key, check_one_of
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
 from lsgeo.spectra.densities.density import SpectralDensity
 from lsgeo.spectra.krylov import _resume, lanczos, planning
-from lsgeo.spectra.krylov.basis import check_place
+from lsgeo.spectra.krylov.basis import PLACES
 
 
 def spectral_density(
@@ -66,7 +66,7 @@ def spectral_density(
     check_count(num_probes, "num_probes")
     check_count(num_steps, "num_steps")
     check_count(save_every, "save_every")
-    check_place(basis)
+    check_one_of(basis, "basis", PLACES)
     steps = min(num_steps, op.shape[0])
     place = planning.place(op, steps + 1, basis, none=True)
     saved = _resume.Nothing()

@@ -1,6 +1,5 @@
 """Negative curvature with a certificate."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -15,8 +14,7 @@ from lsgeo.spectra.eigen.eigenpairs import EigenPairs, extreme_eigenpairs
 from lsgeo.spectra.krylov import _spherical, lanczos
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class NegativeCurvature:
     """How negative the lowest eigenvalue is: `lower_bound` <= lambda_min <= `value`.
 
@@ -89,9 +87,9 @@ def negative_curvature(
     values, vectors = connected.eigh()
     coefficients = np.zeros(len(state.basis))
     coefficients[: len(values)] = vectors[:, 0]
-    vector, value, residual = _rayleigh(
-        op, _combine(jnp.asarray(coefficients, op.dtype), state.basis)
-    )
+    vector = _combine(jnp.asarray(coefficients, op.dtype), state.basis)
+    quotient = np.asarray(_quotient(vector, op.flat_product(vector)), np.float64)
+    value, residual = map(float, quotient)
     noise = float(op.noise) * np.abs(values).max()
     # After a breakdown a random start has met every distinct eigenvalue: nothing is missed.
     complete = rule.num_connected < num_steps
@@ -132,11 +130,6 @@ def _exact(op, key, failure_probability):
 def _combine(coefficients, basis):
     v = jnp.matmul(coefficients, basis, precision=trees.HIGHEST)
     return v / trees.norm(v)
-
-
-def _rayleigh(op, v):
-    value, residual = np.asarray(_quotient(v, op.flat_product(v)), np.float64)
-    return v, float(value), float(residual)
 
 
 @jax.jit

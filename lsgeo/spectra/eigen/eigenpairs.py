@@ -1,6 +1,5 @@
 """Extreme eigenpairs from both ends of one Krylov basis, by thick-restarted Lanczos."""
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -10,19 +9,18 @@ import numpy as np
 from scipy import linalg
 
 from lsgeo import trees
-from lsgeo.checks import check_count, check_fraction, check_key
+from lsgeo.checks import check_count, check_fraction, check_key, check_one_of
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import NonFiniteProduct, check_operator
 from lsgeo.spectra.eigen._search import Search
 from lsgeo.spectra.krylov import lanczos, planning
-from lsgeo.spectra.krylov.basis import check_place
+from lsgeo.spectra.krylov.basis import PLACES
 
 BASIS_BYTES = 2**29
 START = 2**31 - 1  # folds the key for the random part of `start`; fresh vectors count from 0
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class EigenPairs:
     """Eigenpairs in ascending order; see `extreme_eigenpairs`."""
 
@@ -97,7 +95,7 @@ def extreme_eigenpairs(
     check_count(bottom, "bottom", 0)
     check_count(top + bottom, "top + bottom")
     check_fraction(tol, "tol")
-    check_place(basis)
+    check_one_of(basis, "basis", PLACES)
     if basis == "none":
         raise ValueError(
             '`basis` "none" keeps no vectors, so there are no eigenpairs; use "device" or "host", or '

@@ -1,7 +1,5 @@
 """How many eigenvalues are negative?"""
 
-import dataclasses
-
 import jax
 import numpy as np
 
@@ -14,8 +12,7 @@ from lsgeo.spectra.densities.quadrature import density_of
 from lsgeo.spectra.krylov import _spherical, lanczos, probes
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class IndexEstimate:
     """The number of eigenvalues below -threshold: `lower` <= index <= `upper` with probability `confidence`.
 

@@ -154,9 +154,3 @@ _row = jax.jit(lambda block, i: block[i])
 def _add_combination(total, coefficients, block):
     part = jnp.matmul(coefficients, block, precision=trees.HIGHEST)
     return part if total is None else total + part
-
-
-def check_place(basis: Any) -> None:
-    """Raises a ValueError unless `basis` names a place for Lanczos vectors."""
-    if basis not in PLACES:
-        raise ValueError(f"`basis` must be one of {', '.join(PLACES)}; got {basis!r}.")

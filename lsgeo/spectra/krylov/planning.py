@@ -1,23 +1,20 @@
 """What a run will take in memory, before it starts."""
 
-import dataclasses
-
 import jax
 import numpy as np
 
 from lsgeo import memory, trees
-from lsgeo.checks import check_count
+from lsgeo.checks import check_count, check_one_of
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
-from lsgeo.spectra.krylov.basis import check_place
+from lsgeo.spectra.krylov.basis import PLACES
 
 SHARE = 0.8  # of the free memory that a basis may take
 SMALL = 2**26  # bytes that are there without asking
 VECTORS = 6  # vectors of n that a step holds at once
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class MemoryPlan:
     """Bytes that a Lanczos run takes, the memory there is, and where the basis goes."""
 
@@ -69,7 +66,7 @@ def memory_plan(op: LinearOperator, *, num_steps: int = 64, basis: str = "auto")
     """
     check_operator(op)
     check_count(num_steps, "num_steps")
-    check_place(basis)
+    check_one_of(basis, "basis", PLACES)
     rows = min(num_steps, op.shape[0]) + 1
     choice = place(op, rows, basis, none=True)
     row = op.shape[0] * op.dtype.itemsize

@@ -1,6 +1,5 @@
 """The diagonal from matrix-vector products."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -15,8 +14,7 @@ from lsgeo.spectra.krylov import probes
 from lsgeo.spectra.traces._deflation import CHUNK, KEY_PROBES, Krylov
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Diagonal:
     """An estimate of every diagonal entry with its standard error; see `diagonal`."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from lsgeo import trees
-from lsgeo.checks import check_count, check_fraction, check_key
+from lsgeo.checks import check_count, check_fraction, check_key, check_one_of
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
@@ -65,8 +65,7 @@ def trace(
     """
     check_operator(op)
     check_key(key)
-    if method not in _METHODS:
-        raise ValueError(f"`method` must be one of {', '.join(_METHODS)}; got {method!r}.")
+    check_one_of(method, "method", _METHODS)
     if (num_matvecs is None) == (rel_tol is None):
         raise ValueError(
             "pass exactly one of `num_matvecs` and `rel_tol`; got "

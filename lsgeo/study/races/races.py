@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from lsgeo import training
+from lsgeo.geometry.dynamics.limits import ends_below, mean_at_end
 
 PyTree = Any
 LEARNED = 0.99  # A network that has learnt ends below this share of its bound.
@@ -100,8 +101,8 @@ def race(
             f"`target` must be below the loss at initialisation, {losses[0]:.4g}; got {target!r}."
         )
     reached = found.status == "stopped"
-    last = found.loss if reached else float(np.mean(losses[-max(1, len(losses) // 10) :]))
-    stable = reached or bool(last < LEARNED * min(losses[0], bound))
+    last = found.loss if reached else mean_at_end(losses)
+    stable = reached or ends_below(losses, bound=bound, share=LEARNED)
     return Race(
         steps=found.step if reached else math.inf,
         stable=stable,

@@ -5,6 +5,7 @@ it share one compiled function.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import optax
@@ -48,7 +49,8 @@ class Direction:
         if self.clip_norm:
             parts.insert(0, optax.clip_by_global_norm(self.clip_norm))
         for glob, factor in zip(self.rate_leaves, self.rate_factors, strict=True):
-            parts.append(optax.masked(optax.scale(factor), _mask(glob)))
+            mask = functools.partial(selected, patterns=(glob,), name="rate_leaves")
+            parts.append(optax.masked(optax.scale(factor), mask))
         return parts[0] if len(parts) == 1 else optax.chain(*parts)
 
 
@@ -59,10 +61,6 @@ def direction_of(recipe: Any) -> Direction:
         name: tuple(value) for name, value in fields.items() if isinstance(value, list | tuple)
     }
     return Direction(**{**fields, **lists})
-
-
-def _mask(glob):
-    return lambda params: selected(params, (glob,), "rate_leaves")
 
 
 def _optimizer(name, momentum):

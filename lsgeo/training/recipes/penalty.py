@@ -1,7 +1,5 @@
 """Weight decay as a part of the loss, and so of its landscape."""
 
-import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +11,7 @@ from lsgeo.training.recipes._leaves import selected
 PyTree = Any
 
 
-@functools.partial(trees.register_dataclass, meta=("leaves",))
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Penalized:
     """`loss(params, batch)` + 1/2 weight_decay ||w||^2 over the chosen leaves w.
 
@@ -29,7 +26,7 @@ class Penalized:
 
     loss: Callable[[PyTree, PyTree], jax.Array]
     weight_decay: float
-    leaves: tuple[str, ...] = ("**",)
+    leaves: tuple[str, ...] = trees.static(default=("**",))
 
     def __call__(self, params: PyTree, batch: PyTree, **options: Any) -> jax.Array:
         """Returns the penalised loss of a batch; `options` go to the loss."""
