@@ -22,12 +22,7 @@ make_recipe = Description.recipe
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Trains into `workdir`, or continues there; does nothing if the run has ended.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets checkpoints/, metrics.jsonl and arrays/summary.npz.
-      progress: progress(step, max_steps, text).
+    """Trains into `workdir`, or continues there; it gets checkpoints/ and metrics.jsonl.
 
     Returns:
       The Run; its "summary" has status ("trained", "stopped", or "diverged": it failed to train), message,
@@ -35,9 +30,6 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       train_accuracy, test_loss, test_accuracy, penalty (of weight decay in the loss, a part of both
       losses), with `ema` the same of the average as average_train_loss and so on, num_parameters, seconds
       (of this process), data_sha256.
-
-    Raises:
-      ValueError: for a bad field, or a directory of another configuration.
     """
     trainee = Trainee(config)
     trainee.check()

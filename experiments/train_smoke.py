@@ -67,16 +67,11 @@ class Config:
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     """Trains each family into WORKDIR/FAMILY and prints a table; what has been trained is left alone.
 
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
-
     Returns:
       The Run; its "summary" has family, num_parameters, step, seconds, train_accuracy, one entry each.
 
     Raises:
-      ValueError: for an unknown family, or where a network gets fewer right than `least`; names those.
+      ValueError: for a network that gets fewer right than `least`; names those.
     """
     names = [name.strip() for name in config.families.split(";")] if config.families else [*ROWS]
     for name in names:

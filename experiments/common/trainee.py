@@ -79,20 +79,28 @@ class Trainee:
 
     def constants(self, params: Any) -> dict[str, Any]:
         """The collections beside some parameters, batch statistics re-estimated."""
-        return losses.constants(self.config, self.model, self.start[1], self.batch, params)
+        images = [part["image"] for part in losses.parts(self.batch, self.config.eval_batch_size)]
+        stats = models.reestimate_batch_stats(
+            self.model,
+            {"params": params, **self.start[1]},
+            images[0] if len(images) == 1 else images,
+            passes=self.config.stats_passes,
+        )
+        return {**self.start[1], **stats}
 
     def measure(self, params: Any, batch: Any) -> list[float]:
-        """Loss and accuracy of all examples of a batch."""
-        return losses.measure(self.config, self.model, self.constants, params, batch)
+        """Loss and accuracy of all examples of a batch, in parts weighted by their sizes."""
+        config, totals = self.config, [0.0, 0.0]
+        predict = models.Logits(self.model, self.constants(params))
+        for part in losses.parts(batch, config.eval_batch_size):
+            values = losses.evaluate(predict, params, part, config.loss, config.label_smoothing)
+            share = len(part["image"]) / len(batch["image"])
+            totals = [a + share * float(b) for a, b in zip(totals, values, strict=True)]
+        return totals
 
 
 @functools.cache
 def _augment(name: str) -> Callable[..., jax.Array] | None:
-    """Returns the change of images that a name stands for, or None.
-
-    Raises:
-      ValueError: for an unknown name.
-    """
     if name not in _MODES:
         raise ValueError(f"Unknown `augment`: {name!r}. Choose one of: {', '.join(_MODES)}.")
     if name == "none":
@@ -102,11 +110,6 @@ def _augment(name: str) -> Callable[..., jax.Array] | None:
 
 @functools.cache
 def _mix(alpha: float, num_classes: int) -> Callable[..., Any] | None:
-    """Returns the mixup of a batch with Beta(alpha, alpha), or None for 0.
-
-    Raises:
-      ValueError: if `alpha` is negative.
-    """
     if alpha < 0:
         raise ValueError(f"`mixup` must be 0 or positive; got {alpha}.")
     if alpha == 0:

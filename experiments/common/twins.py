@@ -31,6 +31,11 @@ def check_own(config: Any) -> None:
         )
 
 
+def own(**fields: Any) -> Any:
+    """The field of a configuration that holds that of trainings of its own, with other defaults."""
+    return dataclasses.field(default_factory=lambda: train.Config(**fields))
+
+
 def changes(arm: study.Arm) -> dict[str, str]:
     """The fields of a training's configuration that an arm chooses."""
     return {"skip": arm.skip, **({"initializer": arm.initializer} if arm.initializer else {})}

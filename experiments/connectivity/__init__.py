@@ -60,12 +60,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Measures every path into arrays/NAME.npz and draws figures/connectivity.svg; what is there is kept.
-
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(stages done, stages, text).
+    """Measures every path into arrays/NAME.npz and draws figures/connectivity.svg.
 
     Returns:
       The Run. "matching" has the permutations, distances and sizes of the groups. Each of the paths "line",
@@ -74,8 +69,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       residuals.
 
     Raises:
-      ValueError: for a bad field, runs that differ in more than the seed, or another configuration's
-        directory.
+      ValueError: for runs that differ in more than the seed.
     """
     _check(config)
     pair = Pair(config)

@@ -11,6 +11,7 @@ from experiments.common.steps import Progress
 from lsgeo import geometry, runs, study
 from lsgeo.checks import check_fraction
 
+TOLERANCES = ("gradient_tol", "flat_tol", "curvature_tol", "failure_probability")
 SKIPS = ("identity", "none")
 METHODS = {
     "newton_mr": geometry.newton_mr,
@@ -47,7 +48,7 @@ def check(config: Any) -> list[str]:
     for name in ("noise", "ratio"):
         if not 0 <= getattr(config, name) < float("inf"):
             raise ValueError(f"`{name}` must be 0 or positive; got {getattr(config, name)}.")
-    for name in ("tol", "gradient_tol", "flat_tol", "curvature_tol", "failure_probability"):
+    for name in ("tol", *TOLERANCES):
         check_fraction(getattr(config, name), name)
     if config.twin and not config.run:
         raise ValueError(f"`twin` is {config.twin} but `run` is empty. Give both, or `run` alone.")

@@ -49,20 +49,11 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Maps each network into arrays/SIDE.npz, row by row, and continues there after a kill.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets figures/curvature_map.svg too.
-      progress: progress(points done, points, text).
+    """Maps each network into arrays/SIDE.npz, row by row, and draws figures/curvature_map.svg.
 
     Returns:
       The Run. "run" and "twin" hold xs, ys, rows [rows done, nx, 7] (loss, lambda_min, lambda_max, both
       residuals, converged, products), arm, step; `load_map` reads them.
-
-    Raises:
-      ValueError: for a bad field, a run without that checkpoint, or the directory of another configuration or
-        of other networks.
     """
     grid = _map.grid(config)
     networks = {

@@ -51,9 +51,7 @@ def measure(
     rows = Rows(opened, side, network.sha256, facts, entry="rows")
     draw, start = jax.random.split(jax.random.key(config.seed))
     return terrain.curvature_map(
-        network.loss,
-        network.params,
-        network.batch,
+        *network.problem,
         geometry.filter_normalized_directions(network.params, key=draw),
         **grid,
         key=start,

@@ -70,21 +70,13 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
-    """Runs each kind of training into arrays/START_ARM_OPTIMISER.npz; those that are there are left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets figures/escape_OPTIMISER.svg.
-      progress: progress(done, total, text).
+    """Runs each kind of training into arrays/START_ARM_OPTIMISER.npz and draws figures/escape_OPTIMISER.svg.
 
     Returns:
       The Run. An entry has times [seeds] (infinite where trapped to the end), diverged, steps, losses
       [seeds, steps], thresholds, num_steps, rate with lower and upper (95 %), median with its ends, barriers
       (rise of the loss on the line from the start to where a run got), text, seconds; compared with the first
       arm: difference with its ends, overlap, p_value. START_ARM has what kind of point the start is.
-
-    Raises:
-      ValueError: for a bad field, or another configuration's directory.
     """
     arms = _starts.check(config)
     problem = _starts.load(config)

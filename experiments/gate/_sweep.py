@@ -46,7 +46,7 @@ def measure(config: Any, network: Network, gate: float) -> dict[str, Any]:
     there = dataclasses.replace(network, constants=constants)
     loss, accuracy = _evaluate(there.loss, there.predict, there.params, there.batch)
     pairs = lsgeo.extreme_eigenpairs(
-        lsgeo.hessian(there.loss, there.params, **there.data),
+        lsgeo.hessian(*there.problem),
         key=jax.random.key(config.seed),
         tol=config.tol,
     )

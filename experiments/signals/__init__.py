@@ -49,17 +49,9 @@ class Config:
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     """Measures every network into arrays/SKIP_DEPTH.npz and draws figures/signals.svg.
 
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
-
     Returns:
       The Run. An entry has, one value per seed: gradient_ratio, input_gradient_correlation,
       moment_ratio, change, loss; and kernels [seeds, kernels of the blocks], the gradient norms.
-
-    Raises:
-      ValueError: for a bad field, or another configuration's directory.
     """
     _check(config)
     dataset = data.load(config.dataset, num_train=config.num_examples)

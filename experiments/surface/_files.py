@@ -8,34 +8,13 @@ from scipy import stats
 from experiments.common.figures import save_figure
 from experiments.surface._layouts import UNITS, num_planes
 from lsgeo import geometry, plotting, runs
-
-
-def load_surfaces(run_of_surfaces: runs.Run, prefix: str = "") -> list[geometry.Surface]:
-    """Reads the finished planes of a run, in order; prefix "twin_" for those of the twin.
-
-    Raises:
-      ValueError: if a file is damaged.
-    """
-    surfaces = []
-    while run_of_surfaces.has(name := f"{prefix}plane_{len(surfaces)}"):
-        arrays = run_of_surfaces.load(name)
-        if len(arrays["values"]) < len(arrays["ys"]):
-            break
-        surfaces.append(geometry.Surface(arrays["xs"], arrays["ys"], arrays["values"]))
-    return surfaces
+from lsgeo.study.stored import load_surfaces
 
 
 def load_lines(run_of_surfaces: runs.Run, prefix: str = "") -> list[geometry.Slice]:
-    """Reads the lines of a run, in order; prefix "twin_" for those of the twin.
-
-    Raises:
-      ValueError: if a file is damaged.
-    """
-    lines = []
-    while run_of_surfaces.has(name := f"{prefix}line_{len(lines)}"):
-        arrays = run_of_surfaces.load(name)
-        lines.append(geometry.Slice((arrays["xs"],), arrays["values"]))
-    return lines
+    """Reads the lines of a run, in order; prefix "twin_" for those of the twin."""
+    lines = run_of_surfaces.numbered(f"{prefix}line")
+    return [geometry.Slice((line["xs"],), line["values"]) for line in lines]
 
 
 def summarize(opened: runs.Run, prefix: str, chance: float, is_sample: bool) -> dict[str, object]:
@@ -55,17 +34,11 @@ def summarize(opened: runs.Run, prefix: str, chance: float, is_sample: bool) -> 
     }
     summary = {}
     for name, values in measured.items():
-        values = np.array(values)
-        mean, half = values.mean(), math.nan
+        mean, half = np.mean(values), math.nan
         if is_sample:
-            deviation = values.std(ddof=1) / math.sqrt(len(values))
-            half = stats.t.ppf(0.975, len(values) - 1) * deviation
-        summary |= {
-            name: values,
-            f"{name}_mean": mean,
-            f"{name}_lower": mean - half,
-            f"{name}_upper": mean + half,
-        }
+            half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+        ends = {"mean": mean, "lower": mean - half, "upper": mean + half}
+        summary |= {name: values, **{f"{name}_{end}": value for end, value in ends.items()}}
     return summary
 
 

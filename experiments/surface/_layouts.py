@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.common import losses
 from experiments.common.network import Network
-from lsgeo import geometry, trees
+from lsgeo import geometry, results, trees
 
 # What a step of 1 along the first direction is.
 UNITS = {
@@ -88,10 +88,11 @@ def policy_loss(network: Network, policy: str) -> Any:
             f"`batch_stats` is {policy!r}, but this network has no batch norm ({network.arm}, "
             f"norm={network.config.norm!r}). Use 'frozen'."
         )
-    make = _in_batch if policy == "batch" else Reestimated
     loss = network.loss
     # A loss with weight decay in it has that of the data inside.
-    return dataclasses.replace(loss, loss=make(loss.loss)) if hasattr(loss, "loss") else make(loss)
+    inner = getattr(loss, "loss", loss)
+    made = dataclasses.replace(inner, train=True) if policy == "batch" else Reestimated(inner)
+    return made if inner is loss else dataclasses.replace(loss, loss=made)
 
 
 @trees.register_dataclass
@@ -103,10 +104,6 @@ class Reestimated:
 
     def __call__(self, params: Any, batch: Any) -> jax.Array:
         return losses.reestimated(self.data_loss, params, batch)(params, batch)
-
-
-def _in_batch(loss):
-    return dataclasses.replace(loss, train=True)
 
 
 def _random(config, network, key):
@@ -133,30 +130,23 @@ def _eigenvectors(config, network, loss):
         bottom=bottom,
     )
     order = np.argsort([*range(top), *np.arange(bottom) + 0.5], kind="stable")
-    turns = [found[i] for i in order]
-    values = np.concatenate([pairs.values[::-1][:top], pairs.values[:bottom]])[order]
-    residuals = np.concatenate([pairs.residuals[::-1][:top], pairs.residuals[:bottom]])[order]
-    size = config.dimensions
+    ends = {"eigenvalues": pairs.values, "residuals": pairs.residuals}
+    ends = {name: np.concatenate([one[::-1][:top], one[:bottom]]) for name, one in ends.items()}
+    turns = order.reshape(count, config.dimensions)
     return [
         Layout(
-            tuple(turns[size * k : size * (k + 1)]),
-            np.zeros((1, size)),
-            {
-                "eigenvalues": values[size * k : size * (k + 1)],
-                "residuals": residuals[size * k : size * (k + 1)],
-            },
+            tuple(found[i] for i in turn),
+            np.zeros((1, config.dimensions)),
+            {name: one[turn] for name, one in ends.items()},
         )
-        for k in range(count)
+        for turn in turns
     ]
 
 
 def _three(first, second, third):
     plane = geometry.plane_through(first, second, third)
     unit = plane.corners[1, 0]
-    scaled = tuple(
-        jax.tree.map(lambda leaf: (unit * leaf).astype(leaf.dtype), direction)
-        for direction in plane.directions
-    )
+    scaled = tuple(_times(unit, direction) for direction in plane.directions)
     return Layout(scaled, plane.corners / unit, {"distance": unit})
 
 
@@ -164,13 +154,10 @@ def _principal(params, trajectory, dimensions):
     plane = geometry.principal_plane(trajectory)
     places = plane.coordinates - plane.project(params)
     unit = float(np.max(np.linalg.norm(places, axis=1)))
-    scaled = tuple(
-        jax.tree.map(lambda leaf: (unit * leaf).astype(leaf.dtype), direction)
-        for direction in plane.directions[:dimensions]
-    )
+    scaled = tuple(_times(unit, direction) for direction in plane.directions[:dimensions])
     points = np.concatenate([np.zeros((1, dimensions)), places[:, :dimensions] / unit])
     return Layout(
-        scaled, points, {"distance": unit, "errors": plane.errors, "shares": plane.shares}
+        scaled, points, {"distance": unit, **results.entries(plane, ("errors", "shares"))}
     )
 
 
@@ -178,5 +165,8 @@ def _beside(first, params, key):
     # A random direction at right angles to the first one, as long as it.
     draw = geometry.random_directions(params, key=key, count=1, normalization="raw")[0]
     aside = geometry.orthogonal(draw, first)
-    factor = trees.norm(first) / trees.norm(aside)
-    return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), aside)
+    return _times(trees.norm(first) / trees.norm(aside), aside)
+
+
+def _times(factor, direction):
+    return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), direction)

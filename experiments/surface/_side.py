@@ -14,6 +14,7 @@ from experiments.surface._files import summarize
 from experiments.surface._layouts import is_sample, layouts, policy_loss
 from lsgeo import geometry, runs
 from lsgeo.operators.evaluation import evaluate
+from lsgeo.results import entries
 
 Report = Callable[[int, int, int], None]  # report(plane, rows done, rows)
 
@@ -39,15 +40,18 @@ class Side:
 
     def measure(self, opened: runs.Run, report: Report | None) -> dict[str, Any]:
         """Evaluates the rows that are missing, and counts on all of them."""
-        config, network = self.config, self.network
+        config, network, grid = self.config, self.network, axes(self.config)
+        flat = config.dimensions == 1
         for k, layout in enumerate(layouts(config, network, self.loss, self.others)):
-            rows = self._rows(opened, k, layout)
+            name = f"{self.prefix}{'line' if flat else 'plane'}_{k}"
+            facts = {**grid, "points": layout.points, **layout.facts}
+            rows = Rows(opened, name, self.sha256, facts, single=flat)
             geometry.slice_along(
                 self.loss,
                 network.params,
                 network.batch,
                 layout.directions[::-1],
-                axes=list(axes(config).values())[::-1],
+                axes=list(grid.values())[::-1],
                 chunk=config.chunk,
                 finished=rows.finished,
                 on_row=rows.add,
@@ -56,19 +60,11 @@ class Side:
         return {
             **summarize(opened, self.prefix, network.chance_loss, is_sample(config)),
             "centre_loss": float(evaluate(self.loss, network.params, network.batch)),
-            "chance_loss": network.chance_loss,
+            **entries(network, ("chance_loss", "num_classes", "arm")),
             "checkpoint_step": network.step,
             "num_examples": len(network.batch["image"]),
-            "num_classes": network.num_classes,
-            "arm": network.arm,
             "batch_stats": config.batch_stats if network.constants.get("batch_stats") else "none",
         }
-
-    def _rows(self, opened, number, layout):
-        flat = self.config.dimensions == 1
-        name = f"{self.prefix}{'line' if flat else 'plane'}_{number}"
-        facts = {**axes(self.config), "points": layout.points, **layout.facts}
-        return Rows(opened, name, self.sha256, facts, single=flat)
 
 
 def axes(config: Any) -> dict[str, np.ndarray]:
