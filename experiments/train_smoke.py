@@ -14,6 +14,7 @@ from experiments.common.launch import launch
 from experiments.common.steps import Steps
 from lsgeo import runs
 
+COLUMNS = ("num_parameters", "step", "seconds", "train_accuracy")
 _but = dataclasses.replace
 
 # What all rows share. On a CPU convolutions must be small: 8 x 8 pixels, few examples, 8 channels.
@@ -85,8 +86,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         folder = pathlib.Path(workdir) / name.replace(", ", "-").replace(" ", "-")
         found.append(train.run(ROWS[name], folder).load("summary"))
         step(name)
-    kept = ("num_parameters", "step", "seconds", "train_accuracy")
-    columns = {key: [summary[key] for summary in found] for key in kept}
+    columns = {key: [summary[key] for summary in found] for key in COLUMNS}
     opened.save("summary", {"family": names, **columns})
     if progress is not None:
         print("\n".join(table(opened.load("summary"))))
@@ -103,8 +103,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 def table(summary: dict[str, Any]) -> list[str]:
     """The lines of the table of a summary."""
     lines = [f"{'family':24}{'parameters':>12}{'steps':>8}{'seconds':>9}{'accuracy':>10}"]
-    columns = ("family", "num_parameters", "step", "seconds", "train_accuracy")
-    for name, count, step, seconds, accuracy in zip(*(summary[c] for c in columns), strict=True):
+    columns = (summary[name] for name in ("family", *COLUMNS))
+    for name, count, step, seconds, accuracy in zip(*columns, strict=True):
         lines.append(f"{name:24}{count:12d}{step:8d}{seconds:9.1f}{accuracy:10.1%}")
     return lines
 

@@ -35,7 +35,8 @@ class Rows:
           ValueError: if the rows that are there were measured of something else.
         """
         self._save = lambda rows: opened.save(name, {**self._facts, entry: rows})
-        self._facts, self._single = {**facts, runs.FINGERPRINT: fingerprint}, single
+        mark = {runs.FINGERPRINT: fingerprint} if fingerprint else {}
+        self._facts, self._single = {**facts, **mark}, single
         self._rows = []
         if opened.has(name):
             stored = opened.load_of(name, fingerprint)[entry]

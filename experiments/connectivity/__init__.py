@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import os
 
+from experiments.common.steps import Steps
 from experiments.connectivity._pair import Pair
 from experiments.connectivity._paths import PATHS, draw
 from lsgeo import runs
@@ -75,18 +76,15 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     pair = Pair(config)
     opened = runs.open_run(workdir, config)
     stages = ("matching", *PATHS, "curvature")
+    step = Steps(progress, len(stages))
     for done, name in enumerate(stages):
-        report = progress and functools.partial(_inside, progress, done, len(stages), name)
+        text = f"{name}: step {{}} of {{}}".format
+        report = progress and (lambda *at, t=text, d=done: progress(d, len(stages), t(*at)))
         measure = functools.partial(pair.measure, name, opened, report)
         found = opened.stage(name, pair.sha256, measure)
-        if progress is not None:
-            progress(done + 1, len(stages), found["message"])
+        step(found["message"])
     draw(opened, pair.one.arm)
     return opened
-
-
-def _inside(progress, done, stages, name, step, steps):
-    progress(done, stages, f"{name}: step {step} of {steps}")
 
 
 def _check(config):

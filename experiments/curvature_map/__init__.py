@@ -5,6 +5,7 @@ python -m experiments.curvature_map --config=configs/curvature_map.py --config.r
 """
 
 import dataclasses
+import functools
 import os
 
 from experiments.common.network import load_network
@@ -68,11 +69,17 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     opened = runs.open_run(workdir, config)
     maps = {}
     for number, (side, network) in enumerate(networks.items()):
-        steps = _map.steps(progress, number, len(networks), network.arm)
+        steps = progress and functools.partial(
+            _points, progress, number, len(networks), network.arm
+        )
         maps[network.arm] = _map.measure(config, opened, side, network, grid, steps)
     _map.draw(opened, maps, networks["run"])
     report(progress, opened, (f"{arm}: {found}" for arm, found in maps.items()))
     return opened
+
+
+def _points(progress, number, count, arm, done, points):
+    progress(number * points + done, count * points, f"points, {arm}")
 
 
 def load_map(opened: runs.Run, side: str) -> terrain.CurvatureMap:

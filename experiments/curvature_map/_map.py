@@ -10,7 +10,6 @@ import numpy as np
 from experiments.common.figures import save_figure
 from experiments.common.network import Network
 from experiments.common.rows import Rows
-from experiments.common.steps import Progress
 from lsgeo import geometry, plotting, runs
 from lsgeo.checks import check_fraction
 from lsgeo.geometry import terrain
@@ -20,11 +19,7 @@ Grid = dict[str, np.ndarray]  # xs and ys
 
 
 def grid(config: Any) -> Grid:
-    """The coordinates of a configuration.
-
-    Raises:
-      ValueError: for a bad field.
-    """
+    """The coordinates of a configuration; a ValueError for a bad field."""
     check_fraction(config.tol, "tol")
     found = {}
     for axis in "xy":
@@ -44,7 +39,7 @@ def measure(
     side: str,
     network: Network,
     grid: Grid,
-    steps: Callable[[int, int], None] | None,
+    steps: Callable[..., None] | None,
 ) -> terrain.CurvatureMap:
     """Maps what is missing of arrays/SIDE.npz; steps(points done, points)."""
     facts = {**grid, **entries(network, ("arm", "step"))}
@@ -60,15 +55,6 @@ def measure(
         on_row=rows.add,
         progress=steps,
     )
-
-
-def steps(
-    progress: Progress | None, number: int, count: int, arm: str
-) -> Callable[[int, int], None] | None:
-    """Counts the points of one network as a part of those of all."""
-    if progress is None:
-        return None
-    return lambda done, points: progress(number * points + done, count * points, f"points, {arm}")
 
 
 def draw(opened: runs.Run, maps: Mapping[str, terrain.CurvatureMap], network: Network) -> None:

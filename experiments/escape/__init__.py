@@ -11,7 +11,7 @@ import functools
 import os
 
 from experiments.common.steps import Progress, Steps, report
-from experiments.escape import _figures, _runs, _starts
+from experiments.escape import _runs, _starts
 from experiments.escape._runs import load_escapes as load_escapes
 from lsgeo import runs
 
@@ -90,6 +90,6 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
         measure = functools.partial(_runs.measure, config, problem, opened, kind, arms[0], told)
         step(f"{kind}: {opened.stage(str(kind), '', measure)['text']}")
     for batch_size in config.batch_sizes:
-        _figures.draw(opened, config, [kind for kind in kinds if kind.batch_size == batch_size])
-    report(progress, opened, _figures.lines(opened, kinds))
+        _runs.draw(opened, config, [kind for kind in kinds if kind.batch_size == batch_size])
+    report(progress, opened, _runs.lines(opened, kinds))
     return opened

@@ -50,14 +50,13 @@ def measure(config: Any, network: Network, gate: float) -> dict[str, Any]:
         key=jax.random.key(config.seed),
         tol=config.tol,
     )
+    ends = {"min": 0, "max": -1}
     return {
         "gate": gate,
         "loss": loss,
         "accuracy": accuracy,
-        "lambda_max": pairs.values[-1],
-        "lambda_min": pairs.values[0],
-        "residual_max": pairs.residuals[-1],
-        "residual_min": pairs.residuals[0],
+        **{f"lambda_{end}": pairs.values[i] for end, i in ends.items()},
+        **{f"residual_{end}": pairs.residuals[i] for end, i in ends.items()},
         "converged": bool(np.all(pairs.converged)),
         "num_matvecs": pairs.num_matvecs,
     }

@@ -20,10 +20,7 @@ def check(config: Any) -> None:
             f"`num_examples` must be at least 5 and `num_jacobians`, or 0 for all; got {config.num_examples} "
             f"and {config.num_jacobians}."
         )
-    if config.twin and not config.run:
-        raise ValueError(
-            f"`twin` is {config.twin!r}, but there is no `run` whose twin it could be."
-        )
+    twins.check_given(config)
     for source in filter(None, (config.run, config.twin, config.densenet)):
         choose_checkpoints(source, (config.checkpoint,))
 
@@ -59,8 +56,7 @@ def load(run: Any, checkpoint: str, num_examples: int) -> Network:
 def measure(config: Any, network: Network, name: str, source: Any) -> dict[str, Any]:
     """What a file holds of a network, by the file's name."""
     if name == "densenet":
-        start = load_network(source, "init", config.num_examples).params
-        found = _measures.reuse(network, start)
+        found = _measures.reuse(network, load_network(source, "init", config.num_examples).params)
     elif name.startswith("depth_"):
         found = _measures.measure_alignment(network, config)
     else:

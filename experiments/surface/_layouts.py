@@ -145,7 +145,7 @@ def _eigenvectors(config, network, loss):
 
 def _three(first, second, third):
     plane = geometry.plane_through(first, second, third)
-    unit = plane.corners[1, 0]
+    unit = float(plane.corners[1, 0])
     scaled = tuple(_times(unit, direction) for direction in plane.directions)
     return Layout(scaled, plane.corners / unit, {"distance": unit})
 
