@@ -69,16 +69,9 @@ def load_tokens(
     """
     digits = data.load("digits", seed=seed)
     levels = np.unique(digits.train["image"])  # All 17 are there.
-    sizes = {"train": num_train, "test": num_test}
-    parts = {
-        part: _shifted(levels, getattr(digits, part)["image"], size) for part, size in sizes.items()
-    }
-    return data.Dataset(
-        name,
-        **parts,
-        num_classes=len(levels),
-        sha256=fingerprint(parts["train"], parts["test"]),
-    )
+    train = _shifted(levels, digits.train["image"], num_train)
+    test = _shifted(levels, digits.test["image"], num_test)
+    return data.Dataset(name, train, test, num_classes=len(levels), sha256=fingerprint(train, test))
 
 
 def _shifted(levels, images, size):

@@ -62,20 +62,16 @@ def check(config: Any) -> list[str]:
 
 def starts(config: Any, opened: runs.Run, progress: Progress | None) -> list[Start]:
     """All starts, in order, of the training runs that are given or of twins that are trained here."""
-    sides = twins.given(config) or twins.trained(
-        opened, config.network, _variants(config), progress
-    )
+    first = config.network.seed
+    variants = {
+        f"{study.arm_of(skip, '').folder}-{k}": {"skip": skip, "seed": first + k}
+        for k in range(config.num_networks)
+        for skip in SKIPS
+    }
+    sides = twins.given(config) or twins.trained(opened, config.network, variants, progress)
     return [
         Start(side, path, checkpoint, number)
         for side, path in sides.items()
         for checkpoint in choose_checkpoints(path, tuple(config.checkpoints))
         for number in range(config.num_starts)
     ]
-
-
-def _variants(config):
-    return {
-        f"{study.arm_of(skip, '').folder}-{k}": {"skip": skip, "seed": config.network.seed + k}
-        for k in range(config.num_networks)
-        for skip in SKIPS
-    }

@@ -48,8 +48,7 @@ def follow(
         subject.batch,
         optimizer=subject.optimizer,
         learning_rate=subject.learning_rate,
-        num_steps=config.num_steps,
-        every=config.every,
+        **entries(config, ("num_steps", "every")),
         start=point.state,
     )
     for state in states:
@@ -61,10 +60,8 @@ def follow(
         progress(state.step, f"{subject.arm}, step {state.step}: loss {state.loss:.4g}")
     done = {key: value for key, value in seen.items() if not key.startswith("state_")}
     done |= entries(subject, ("arm", "learning_rate", "limit"))
-    done |= {
-        "status": "diverged" if seen["diverged"] else "trained",
-        "top": min(subject.top, seen["values"].shape[1]),
-    }
+    done["status"] = "diverged" if seen["diverged"] else "trained"
+    done["top"] = min(subject.top, seen["values"].shape[1])
     opened.save(name, done | {"text": _text(done)})
 
 
@@ -111,15 +108,8 @@ def _look(subject, state, point):
         row |= {"values": empty, "residuals": empty, "num_matvecs": 0}
         return point, row | dict.fromkeys(("gradient_norm", "share", "kept", "sharpness"), lost)
     common = {"key": key, "tol": config.tol}
-    found = geometry.top_subspace(
-        subject.loss,
-        state.params,
-        subject.batch,
-        top=subject.top,
-        bottom=config.bottom,
-        before=point.vectors,
-        **common,
-    )
+    sizes = {"top": subject.top, "bottom": config.bottom, "before": point.vectors}
+    found = geometry.top_subspace(subject.loss, state.params, subject.batch, **sizes, **common)
     products, decisive = found.pairs.num_matvecs, found.sharpness
     if edge.has_adam(state.opt_state):
         pairs = edge.sharpness(subject.loss, state, subject.batch, start=point.sharp, **common)
@@ -128,8 +118,7 @@ def _look(subject, state, point):
         point.sharp = None if pairs is None else pairs.vectors
     point.vectors = found.pairs.vectors
     return point, row | {
-        "values": found.pairs.values,
-        "residuals": found.pairs.residuals,
+        **entries(found.pairs, ("values", "residuals")),
         "num_matvecs": products,
         "gradient_norm": found.gradient_norm,
         "share": lost if found.share is None else found.share.value,
@@ -142,22 +131,12 @@ def _flow(subject, state, point):
     names = ("distance", "travelled", "flow_error", "flow_loss")
     if not subject.time_per_step or state.diverged:
         return dict.fromkeys(names, float("nan"))
-    until = subject.time_per_step * state.step
+    until, most = subject.time_per_step * state.step, subject.config.flow_gradients
     point.flow = geometry.follow_flow(
-        subject.loss,
-        point.flow,
-        subject.batch,
-        until=until,
-        max_gradients=subject.config.flow_gradients,
+        subject.loss, point.flow, subject.batch, until=until, max_gradients=most
     )
-    distance, travelled, error, _, loss = compare(
-        trees.as_pytree(subject.loss, "loss"),
-        state,
-        point.flow,
-        subject.params,
-        subject.batch,
-        until,
-    )
+    ends = state, point.flow, subject.params, subject.batch, until
+    distance, travelled, error, _, loss = compare(trees.as_pytree(subject.loss, "loss"), *ends)
     return dict(zip(names, (distance, travelled, error, loss), strict=True))
 
 

@@ -142,7 +142,8 @@ def lines(opened: runs.Run, kinds: Sequence[Kind]) -> Iterator[str]:
 
 def _start(kind, entry):
     return (
-        f"{_starts.STARTS[kind.start]}, {study.ARMS[kind.arm].label}: {entry['kind']}, loss {entry['loss']:.4g}, "
-        f"gradient {entry['gradient_norm']:.2g}, lowest eigenvalue {entry['lambda_min']:.3g} (at least "
-        f"{entry['lambda_min_bound']:.3g}), learning rate x largest / 2: {entry['stability']:.2g}"
+        f"{_starts.STARTS[kind.start]}, {study.ARMS[kind.arm].label}: {entry['kind']}, loss "
+        f"{entry['loss']:.4g}, gradient {entry['gradient_norm']:.2g}, lowest eigenvalue "
+        f"{entry['lambda_min']:.3g} (at least {entry['lambda_min_bound']:.3g}), learning rate x "
+        f"largest / 2: {entry['stability']:.2g}"
     )

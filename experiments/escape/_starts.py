@@ -50,11 +50,7 @@ def check(config: Any) -> tuple[str, ...]:
 
 
 def load(config: Any) -> Problem:
-    """Loads the data of a configuration, pixels averaged and labels modulo `modulo`.
-
-    Raises:
-      ValueError: if the data do not exist, are a regression, or can be told apart linearly.
-    """
+    """Loads the data of a configuration, pixels averaged and labels modulo `modulo`."""
     dataset = data.load(config.dataset, num_train=config.num_train or None, seed=config.data_seed)
     if not dataset.num_classes:
         raise ValueError(f"`dataset` {config.dataset} is a regression; take one with classes.")

@@ -13,9 +13,8 @@ from experiments.common.fields import check_names
 from experiments.common.network import choose_checkpoints
 from experiments.common.problem import load_problem
 from experiments.common.steps import Steps, report
-from experiments.spectrum import _results
+from experiments.spectrum import _point
 from experiments.spectrum._instruments import INSTRUMENTS as INSTRUMENTS
-from experiments.spectrum._point import Point
 from experiments.spectrum._point import load_density as load_density
 from lsgeo import runs
 
@@ -79,15 +78,15 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     stages = ("", *config.instruments)
     step = Steps(progress, len(names) * len(stages))
     for name in names:
-        point = Point(config, name, opened)
+        point = _point.Point(config, name, opened)
         for stage in stages:
             point.measure(stage)
             step(f"{stage or 'spectrum'} of {name}")
     if len(names) > 1:
-        opened.stage("comparison", "", lambda: _results.compare(opened, names))
+        opened.stage("comparison", "", lambda: _point.compare(opened, names))
     if config.figure:
-        _results.draw(opened, names)
-    report(progress, opened, _results.lines(opened, names, config.instruments))
+        _point.draw(opened, names)
+    report(progress, opened, _point.lines(opened, names, config.instruments))
     return opened
 
 

@@ -8,12 +8,10 @@ import dataclasses
 import functools
 import os
 
-from experiments.surface._checks import check, check_arms
-from experiments.surface._files import draw
-from experiments.surface._files import load_lines as load_lines
 from experiments.surface._layouts import UNITS as UNITS
-from experiments.surface._layouts import num_planes
-from experiments.surface._side import Side
+from experiments.surface._layouts import check, check_arms, num_planes
+from experiments.surface._side import Side, draw
+from experiments.surface._side import load_lines as load_lines
 from lsgeo import runs
 from lsgeo.study.stored import load_surfaces as load_surfaces
 

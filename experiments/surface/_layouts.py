@@ -1,12 +1,14 @@
-"""What a surface is taken of: the loss under a batch norm policy, and the directions of each plane."""
+"""What a surface is taken of, and must not be: the loss under a policy, the directions of each plane."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import numpy as np
 
 from experiments.common import losses
+from experiments.common.fields import check_choice, check_least
 from experiments.common.network import Network
 from lsgeo import geometry, results, trees
 
@@ -24,6 +26,7 @@ UNITS = {
 }
 RANDOM = ("filter", "layer", "global", "raw")
 POLICIES = ("frozen", "batch", "re-estimated")
+LED_TO = {"other": ("other",), "three": ("other", "third")}  # the networks that directions need
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,11 +79,7 @@ def layouts(config: Any, network: Network, loss: Any, others: list[Any]) -> list
 
 
 def policy_loss(network: Network, policy: str) -> Any:
-    """The loss with batch norm as `policy` says, at every point of the grid.
-
-    Raises:
-      ValueError: if the network has no batch norm to which it applies.
-    """
+    """The loss with batch norm as `policy` says, at every point of the grid."""
     if policy == "frozen":
         return network.loss
     if not network.constants.get("batch_stats"):
@@ -170,3 +169,45 @@ def _beside(first, params, key):
 
 def _times(factor, direction):
     return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), direction)
+
+
+def check(config: Any) -> None:
+    """Raises a ValueError for a bad field, by its name."""
+    check_least(config, resolution=3, planes=1, chunk=1)
+    for name in ("nx", "ny"):
+        if (count := getattr(config, name)) < 3 and count != 0:
+            raise ValueError(f"`{name}` must be at least 3, or 0 for `resolution`; got {count}.")
+    if config.dimensions not in (1, 2):
+        raise ValueError(f"`dimensions` must be 1 or 2; got {config.dimensions}.")
+    check_choice(config, directions=UNITS, batch_stats=POLICIES, small_leaves=("zero", "keep"))
+    _check_others(config)
+    for axis in "xy":
+        low, high = getattr(config, f"{axis}_min"), getattr(config, f"{axis}_max")
+        if not low < high:
+            raise ValueError(f"`{axis}_min` must be below `{axis}_max`; got {low} and {high}.")
+
+
+def _check_others(config):
+    kind = config.directions
+    for name in ("other", "third"):
+        if bool(getattr(config, name)) != (name in LED_TO.get(kind, ())):
+            raise ValueError(
+                f"`{name}` is {getattr(config, name)!r}, and `directions` is {kind!r}: 'other' leads to the "
+                "network of `other`, 'three' also needs `third`, all else needs neither."
+            )
+    if config.twin and kind in LED_TO:
+        raise ValueError(
+            f"`twin` cannot be on a plane that leads to `other`; make one run each (`directions` is {kind!r})."
+        )
+    if kind == "three" and config.dimensions == 1:
+        raise ValueError("`dimensions` must be 2 for the plane through 'three' networks; got 1.")
+
+
+def check_arms(config: Any, networks: Iterable[Network]) -> None:
+    """Raises a ValueError where a figure could not tell two networks apart."""
+    arms = [network.arm for network in networks]
+    if config.figure and len(set(arms)) < len(arms):
+        raise ValueError(
+            f"`run` and `twin` are both called {arms[0]!r} in figures. Take networks of different skip types, "
+            "make one run for each, or set `figure` to False."
+        )

@@ -1,20 +1,22 @@
-"""One network with what its directions are made of: its planes, or lines, and their summary."""
+"""One network with what its directions are made of: its planes, or lines, their summary and figures."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
+from experiments.common.figures import save_figure
 from experiments.common.network import load_network
 from experiments.common.rows import Rows
 from experiments.common.trajectory import load_trajectory
-from experiments.surface._checks import LED_TO
-from experiments.surface._files import summarize
-from experiments.surface._layouts import is_sample, layouts, policy_loss
-from lsgeo import geometry, runs
+from experiments.surface._layouts import LED_TO, UNITS, is_sample, layouts, num_planes, policy_loss
+from lsgeo import geometry, plotting, runs
 from lsgeo.operators.evaluation import evaluate
 from lsgeo.results import entries
+from lsgeo.study.stored import load_surfaces
 
 Report = Callable[[int, int, int], None]  # report(plane, rows done, rows)
 
@@ -58,7 +60,7 @@ class Side:
                 progress=report and functools.partial(report, k),
             )
         return {
-            **summarize(opened, self.prefix, network.chance_loss, is_sample(config)),
+            **_summarize(opened, self.prefix, network.chance_loss, is_sample(config)),
             "centre_loss": float(evaluate(self.loss, network.params, network.batch)),
             **entries(network, ("chance_loss", "num_classes", "arm")),
             "checkpoint_step": network.step,
@@ -74,3 +76,60 @@ def axes(config: Any) -> dict[str, np.ndarray]:
         "ys": np.linspace(config.y_min, config.y_max, config.ny or config.resolution),
     }
     return found if config.dimensions == 2 else {"xs": found["xs"]}
+
+
+def load_lines(run_of_surfaces: runs.Run, prefix: str = "") -> list[geometry.Slice]:
+    """Reads the lines of a run, in order; prefix "twin_" for those of the twin."""
+    lines = run_of_surfaces.numbered(f"{prefix}line")
+    return [geometry.Slice((line["xs"],), line["values"]) for line in lines]
+
+
+def _summarize(opened: runs.Run, prefix: str, chance: float, is_sample: bool) -> dict[str, object]:
+    """Counts on every plane, and the mean with its interval if the planes are a sample."""
+    planes = load_surfaces(opened, prefix)
+    curved = {"non_convex_fraction": [one.non_convex_fraction() for one in planes]}
+    # The share of a line's length is that of the area of a plane that has one row.
+    planes = planes or [
+        geometry.Surface(*line.axes, np.zeros(1), line.values[None])
+        for line in load_lines(opened, prefix)
+    ]
+    measured = {
+        **(curved if curved["non_convex_fraction"] else {}),
+        "basin_area": [plane.basin_area(chance) for plane in planes],
+        "finite_fraction": [plane.finite_fraction for plane in planes],
+        "max_loss": [float(np.max(plane.values)) for plane in planes],
+    }
+    summary = {}
+    for name, values in measured.items():
+        mean, half = np.mean(values), math.nan
+        if is_sample:
+            half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+        ends = {"mean": mean, "lower": mean - half, "upper": mean + half}
+        summary |= {name: values, **{f"{name}_{end}": value for end, value in ends.items()}}
+    return summary
+
+
+def draw(opened: runs.Run, config, prefixes: list[str]) -> None:
+    """Draws every plane of both networks side by side, or all lines in one figure."""
+    summaries = {prefix: opened.load(f"{prefix}summary") for prefix in prefixes}
+    arms = {prefix: str(summary["arm"]) for prefix, summary in summaries.items()}
+    unit = UNITS[config.directions]
+    chance = summaries[""]["chance_loss"]
+    num_classes = None if math.isnan(chance) else summaries[""]["num_classes"]
+    if config.dimensions == 1:
+        figure, ax = plotting.new_figure()
+        lines = {arms[prefix]: load_lines(opened, prefix) for prefix in prefixes}
+        plotting.loss_lines(lines, ax, num_classes=num_classes, unit=unit)
+        save_figure(opened, "lines", figure)
+        return
+    planes, columns = {arms[p]: load_surfaces(opened, p) for p in prefixes}, len(prefixes)
+    for k in range(num_planes(config)):
+        figure, axes = plotting.new_figure(width=3.0 + 2.2 * columns, height=3.9, columns=columns)
+        plotting.surface_pair(
+            {arm: surfaces[k] for arm, surfaces in planes.items()},
+            np.atleast_1d(axes),
+            num_classes=num_classes,
+            unit=unit,
+            points={arms[p]: opened.load(f"{p}plane_{k}")["points"] for p in prefixes},
+        )
+        save_figure(opened, f"surface_{k}", figure)
