@@ -90,11 +90,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     opened.save("summary", {"family": names, **columns})
     if progress is not None:
         print("\n".join(table(opened.load("summary"))))
-    short = [
-        f"{name} ({accuracy:.1%})"
-        for name, accuracy in zip(names, columns["train_accuracy"], strict=True)
-        if not accuracy > config.least
-    ]
+    reached = zip(names, columns["train_accuracy"], strict=True)
+    short = [f"{name} ({share:.1%})" for name, share in reached if not share > config.least]
     if short:
         raise ValueError(f"Not over {config.least:.0%} of the training set: {', '.join(short)}.")
     return opened

@@ -55,13 +55,7 @@ def load_tokens(
     """Reads the 8 x 8 pixels of each digit, 0 to 16, row by row; each is to be predicted from those before.
 
     The images decide how often that is possible at all: of the pixels of 30 images 98 % follow from those
-    before them, at the others two images part.
-
-    Args:
-      name: `TOKENS`.
-      num_train: training sequences; None takes all.
-      num_test: test sequences; None takes all.
-      seed: of the split, as in `lsgeo.data.load`.
+    before them, at the others two images part. Sizes and seed are as in `lsgeo.data.load`.
 
     Returns:
       Dataset: {"image": int32 tokens [N, 63], "label": the tokens that follow them [N, 63]}; num_classes is the

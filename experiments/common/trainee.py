@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from experiments.common import losses
 from experiments.common.data import check_task, load_data
+from experiments.common.fields import check_choice
 from experiments.common.options import create_model
 from lsgeo import data, models
 from lsgeo.training import Description
@@ -64,6 +65,7 @@ class Trainee:
 
     def changes(self) -> dict[str, Any]:
         """What happens to the mini-batches, as `lsgeo.training.fit` takes it."""
+        check_choice(self.config, augment=_MODES)
         return {
             "augment": _augment(self.config.augment),
             "mix": _mix(self.config.mixup, self.dataset.num_classes),
@@ -101,17 +103,12 @@ class Trainee:
 
 @functools.cache
 def _augment(name: str) -> Callable[..., jax.Array] | None:
-    if name not in _MODES:
-        raise ValueError(f"Unknown `augment`: {name!r}. Choose one of: {', '.join(_MODES)}.")
-    if name == "none":
-        return None
-    return functools.partial(data.augment, padding=4, mode=_MODES[name])
+    mode = _MODES[name]
+    return functools.partial(data.augment, padding=4, mode=mode) if mode else None
 
 
 @functools.cache
 def _mix(alpha: float, num_classes: int) -> Callable[..., Any] | None:
     if alpha < 0:
         raise ValueError(f"`mixup` must be 0 or positive; got {alpha}.")
-    if alpha == 0:
-        return None
-    return functools.partial(data.mixup, num_classes=num_classes, alpha=alpha)
+    return functools.partial(data.mixup, num_classes=num_classes, alpha=alpha) if alpha else None

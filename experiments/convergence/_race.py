@@ -100,10 +100,9 @@ class Race:
 
     def __init__(self, config: Any, opened: runs.Run, arms: Sequence[study.Arm]):
         self._config, self._opened, self._arms = config, opened, arms
-        seeds = range(config.num_seeds)
         # Each starts once, for all rates.
         self._entrants = functools.lru_cache(1)(
-            lambda arm: [Entrant(config, arm, k) for k in seeds]
+            lambda arm: [Entrant(config, arm, k) for k in range(config.num_seeds)]
         )
 
     def rate(self, arm: study.Arm, rate: float) -> dict[str, Any]:
@@ -115,9 +114,8 @@ class Race:
         """The largest stable rate of each seed, and what its curvature allows."""
         rates, best = self._config.learning_rates, self._speed(arm).rate
         stable = load_grid(self._opened, self._config, arm.name)["stable"]
-        return results.columns(
-            [one.limits(rates, stable[:, i], best) for i, one in enumerate(self._entrants(arm))]
-        )
+        both = zip(self._entrants(arm), stable.T, strict=True)
+        return results.columns([one.limits(rates, bore, best) for one, bore in both])
 
     def speeds(self) -> dict[str, Any]:
         """The speed of each arm at its own best rate."""
@@ -128,13 +126,9 @@ class Race:
     def speed_ups(self) -> dict[str, Any]:
         """The speeds of pairs of arms against each other."""
         names = ("ratio", "lower", "upper", "bound")
-        return results.columns(
-            [
-                {"slow": slow.name, "fast": fast.name}
-                | results.entries(self._speed_up(slow, fast), names)
-                for slow, fast in pairs(self._arms)
-            ]
-        )
+        found = [results.entries(self._speed_up(*pair), names) for pair in pairs(self._arms)]
+        slow, fast = ([arm.name for arm in side] for side in zip(*pairs(self._arms), strict=True))
+        return {"slow": slow, "fast": fast, **results.columns(found)}
 
     def draw(self) -> Figure:
         """Draws steps against the learning rate, and the largest stable rates."""

@@ -1,5 +1,6 @@
 """The table and the figure of `experiments.critical_points`: kinds of points, and the law of the index."""
 
+import functools
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -76,16 +77,16 @@ def draw(config: Any, entries: Sequence[dict[str, Any]], found: dict[str, Any]) 
         width=4.8 + 2.9 * len(methods), height=3.8, columns=1 + len(methods)
     )
     trained = training_config(config.run) if config.run else config.network
-    laws = _laws(config, found)
+    in_nats = trained.loss == "cross_entropy"
     positive = np.array([entry["loss"] for entry in entries if entry["loss"] > 0])
     grid = np.geomspace(positive.min() / 2, positive.max() * 1.2, 200) if positive.size else []
+    laws = zip(found["arms"], found["ratios"], found["units"], strict=True)
+    law = functools.partial(geometry.index_law, threshold=config.curvature_tol)
     plotting.index_against_loss(
         [_point(entry) for entry in entries],
         left,
-        curves={arm: (grid, law(grid)) for arm, law in laws.items()},
-        unit="nats per example"
-        if trained.loss == "cross_entropy"
-        else "½ squared error per example",
+        curves={str(a): (grid, law(r, unit=u)(grid)) for a, r, u in laws if np.isfinite(u)},
+        unit="nats per example" if in_nats else "½ squared error per example",
     )
     for j, (ax, method) in enumerate(zip(others, methods, strict=True)):
         counts = {
@@ -101,15 +102,6 @@ def _point(entry):
     names = {"index": "index", "index_lower": "lower", "index_upper": "upper"}
     shares = {name: entry[one] / entry["size"] for one, name in names.items()}
     return types.SimpleNamespace(arm=entry["arm"], kind=entry["kind"], loss=entry["loss"], **shares)
-
-
-def _laws(config, found):
-    # By arm, where there is one.
-    return {
-        str(arm): geometry.index_law(ratio, unit=unit, threshold=config.curvature_tol)
-        for arm, ratio, unit in zip(found["arms"], found["ratios"], found["units"], strict=True)
-        if np.isfinite(unit)
-    }
 
 
 def _law(config, entries, ratio):

@@ -69,9 +69,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     opened = runs.open_run(workdir, config)
     maps = {}
     for number, (side, network) in enumerate(networks.items()):
-        steps = progress and functools.partial(
-            _points, progress, number, len(networks), network.arm
-        )
+        place = number, len(networks), network.arm
+        steps = progress and functools.partial(_points, progress, *place)
         maps[network.arm] = _map.measure(config, opened, side, network, grid, steps)
     _map.draw(opened, maps, networks["run"])
     report(progress, opened, (f"{arm}: {found}" for arm, found in maps.items()))

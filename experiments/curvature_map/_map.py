@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.common.fields import check_least
 from experiments.common.figures import save_figure
 from experiments.common.network import Network
 from experiments.common.rows import Rows
@@ -21,15 +22,13 @@ Grid = dict[str, np.ndarray]  # xs and ys
 def grid(config: Any) -> Grid:
     """The coordinates of a configuration; a ValueError for a bad field."""
     check_fraction(config.tol, "tol")
+    check_least(config, x_points=2, y_points=2)
     found = {}
     for axis in "xy":
         low, high = getattr(config, f"{axis}_min"), getattr(config, f"{axis}_max")
         if not -math.inf < low < high < math.inf:
             raise ValueError(f"`{axis}_min` must be below `{axis}_max`; got {low} and {high}.")
-        points = getattr(config, f"{axis}_points")
-        if points < 2:
-            raise ValueError(f"`{axis}_points` must be at least 2; got {points}.")
-        found[f"{axis}s"] = np.linspace(low, high, points)
+        found[f"{axis}s"] = np.linspace(low, high, getattr(config, f"{axis}_points"))
     return found
 
 

@@ -170,11 +170,10 @@ def _kept(point):
 def _restored(subject, seen):
     def tree(name, like):
         leaves, structure = jax.tree.flatten(like)
-        if f"state_{name}_0" not in seen and leaves:
+        names = [f"state_{name}_{i}" for i in range(len(leaves))]
+        if not seen.keys() >= set(names):
             return None
-        return structure.unflatten(
-            [jnp.asarray(seen[f"state_{name}_{i}"]) for i in range(len(leaves))]
-        )
+        return structure.unflatten([jnp.asarray(seen[one]) for one in names])
 
     like = subject.params
     opt_state = jax.eval_shape(lambda p: subject.optimizer(1.0).init(p), like)
@@ -186,13 +185,12 @@ def _restored(subject, seen):
         np.zeros(0),
         bool(seen["diverged"]),
     )
-    flow = like
-    if "state_clock" in seen:
-        at, step_size, gradients = (float(number) for number in seen["state_clock"])
-        flow = geometry.FlowState(
-            at, tree("flow", like), tree("coarse", like), step_size, int(gradients)
-        )
-    return Point(state, flow, tree("vectors", like), tree("sharp", like))
+    flow, coarse, vectors, sharp = (tree(n, like) for n in ("flow", "coarse", "vectors", "sharp"))
+    if "state_clock" not in seen:
+        return Point(state, like, vectors, sharp)
+    at, step_size, gradients = seen["state_clock"].tolist()
+    flow = geometry.FlowState(at, flow, coarse, step_size, int(gradients))
+    return Point(state, flow, vectors, sharp)
 
 
 def _text(stored):
@@ -208,9 +206,10 @@ def _text(stored):
     way = stored["distance"] / np.where(stored["travelled"] > 0, stored["travelled"], np.nan)
     seen = np.flatnonzero(np.isfinite(way))
     if seen.size:
-        error = stored["flow_error"][seen[-1]] / stored["travelled"][seen[-1]]
+        last = seen[-1]
+        error = stored["flow_error"][last] / stored["travelled"][last]
         text += (
-            f", distance from the gradient flow {way[seen[-1]]:.3g} ± {error:.1g} of its way at step "
-            f"{stored['steps'][seen[-1]]}"
+            f", distance from the gradient flow {way[last]:.3g} ± {error:.1g} of its way at step "
         )
+        text += str(stored["steps"][last])
     return f"{text} ({np.sum(stored['num_matvecs'])} products, {stored['seconds']:.0f} s)"

@@ -90,13 +90,8 @@ def line(entry: dict[str, Any]) -> str:
 def draw(summary: dict[str, Any], arm: str) -> Figure:
     """Draws the curves."""
     figure, axes = plotting.new_figure(width=9.6, columns=len(PANELS))
+    trained = float(np.mean(summary["trained_gates"]))
     for ax, (name, (label, unit)) in zip(axes, PANELS.items(), strict=True):
-        plotting.gate_sweep(
-            summary["gate"],
-            {arm: summary[name]},
-            ax,
-            label=label,
-            unit=unit,
-            trained=float(np.mean(summary["trained_gates"])),
-        )
+        curves, words = {arm: summary[name]}, {"label": label, "unit": unit}
+        plotting.gate_sweep(summary["gate"], curves, ax, trained=trained, **words)
     return figure

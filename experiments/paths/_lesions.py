@@ -58,9 +58,8 @@ def _paths(network, blocks, variables):
     chain = top_chain(blocks)
     if network.model.skip == "none" or not chain:
         return {}  # A stream that is no sum has one path.
-    inputs = jax.jit(models.block_inputs, static_argnums=0)(
-        network.model, variables, network.batch["image"]
-    )
+    below = jax.jit(models.block_inputs, static_argnums=0)
+    inputs = below(network.model, variables, network.batch["image"])
     top = models.stream_gradient(*network.problem, blocks[-1].name)
     branches = [lambda x, f=block.function: f(x) - x for block in chain]
     energies = gradient_path_energies(branches, inputs[chain[0].name], top)

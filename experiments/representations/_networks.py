@@ -20,7 +20,10 @@ def check(config: Any) -> None:
             f"`num_examples` must be at least 5 and `num_jacobians`, or 0 for all; got {config.num_examples} "
             f"and {config.num_jacobians}."
         )
-    twins.check_given(config)
+    if config.twin and not config.run:
+        raise ValueError(
+            f"`twin` is {config.twin!r}, but there is no `run` whose twin it could be."
+        )
     for source in filter(None, (config.run, config.twin, config.densenet)):
         choose_checkpoints(source, (config.checkpoint,))
 
@@ -48,9 +51,8 @@ def load(run: Any, checkpoint: str, num_examples: int) -> Network:
     if not getattr(network.model, "scan", False):
         return network
     single = models.unstack(network.variables)
-    params = single.pop("params")
-    model = network.model.clone(scan=False)
-    return dataclasses.replace(network, model=model, params=params, constants=single)
+    fields = {"model": network.model.clone(scan=False), "params": single.pop("params")}
+    return dataclasses.replace(network, **fields, constants=single)
 
 
 def measure(config: Any, network: Network, name: str, source: Any) -> dict[str, Any]:

@@ -178,18 +178,13 @@ def _singularities(subject):
     loss, params, batch = subject.network.problem
     chain = geometry.dense_chain(params, _order(params))
     found = geometry.symmetry_modes(loss, params, batch, symmetries=chain)
-    overlaps = [geometry.unit_overlap(params, one) for one in chain]
-    strengths = [geometry.unit_elimination(params, one).strengths for one in chain]
     inner = _loss_of_data(subject.network)
     variables = {"params": params, **inner.constants}
     seen = models.activations(inner.model, variables, batch["image"])
-    active = [
-        geometry.linear_dependence(np.maximum(value, 0))
-        for name, value in seen.items()
-        if "preactivation" in name
-    ]
-    cosine = np.array([one.mean_absolute for one in overlaps])
-    weakest = np.array([one.min() for one in strengths])
+    preactivations = (value for name, value in seen.items() if "preactivation" in name)
+    active = [geometry.linear_dependence(np.maximum(value, 0)) for value in preactivations]
+    cosine = np.array([geometry.unit_overlap(params, one).mean_absolute for one in chain])
+    weakest = np.array([geometry.unit_elimination(params, one).strengths.min() for one in chain])
     ranks = np.array([one.effective_rank for one in active])
     text = (
         f"{found}; mean |cosine| of units {np.mean(cosine):.3g}, weakest unit {weakest.min():.3g} of its "

@@ -27,9 +27,7 @@ class Side:
     def __init__(self, config: Any, path: str, prefix: str):
         """Loads all of them; `prefix` is that of the files."""
         self.config, self.prefix = config, prefix
-        load = functools.partial(
-            load_network, checkpoint=config.checkpoint, num_examples=config.num_examples
-        )
+        load = functools.partial(load_network, **entries(config, ("checkpoint", "num_examples")))
         self.network = load(path)
         if config.directions == "pca":
             found = load_trajectory(path, config.num_examples)
