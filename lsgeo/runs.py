@@ -131,10 +131,8 @@ class Run:
 
     def numbered(self, name: str) -> Iterator[dict[str, Any]]:
         """Reads NAME_0, NAME_1 and so on, as far as they are there."""
-        for number in itertools.count():
-            if not self.has(f"{name}_{number}"):
-                return
-            yield self.load(f"{name}_{number}")
+        names = (f"{name}_{number}" for number in itertools.count())
+        yield from map(self.load, itertools.takewhile(self.has, names))
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Appends one record, a mapping of names to numbers or text, to metrics.jsonl."""
