@@ -10,6 +10,7 @@ import pathlib
 
 from experiments import surface
 from experiments.common.launch import launch
+from experiments.common.steps import Steps
 from lsgeo import exports, runs
 
 
@@ -67,10 +68,10 @@ def run(
     ]
     if "html" in names:
         jobs.append((folder / "surfaces.html", _write_page, planes.values()))
-    for done, (path, write, content) in enumerate(jobs):
+    step = Steps(progress, len(jobs))
+    for path, write, content in jobs:
         write(path, content, config)
-        if progress is not None:
-            progress(done + 1, len(jobs), str(path))
+        step(str(path))
     return [path for path, *_ in jobs]
 
 
@@ -81,8 +82,8 @@ def _planes(config):
             "`run` must be the directory of a run of experiments.surface; got nothing."
         )
     # file prefix -> (directory, prefix in it)
-    sources = {"": (config.run, "")}
-    sources["twin_"] = (config.twin, "") if config.twin else (config.run, "twin_")
+    twin = (config.twin, "") if config.twin else (config.run, "twin_")
+    sources = {"": (config.run, ""), "twin_": twin}
     planes = {}
     for prefix, (source, inner) in sources.items():
         runs.load_config(source)
@@ -107,10 +108,7 @@ def _write_page(path, planes, config):
 _FILES = {
     "csv": (".csv", lambda path, plane, config: exports.write_csv(path, plane)),
     "hdf5": (".h5", lambda path, plane, config: exports.write_li(path, {"train_loss": plane})),
-    "vtp": (
-        ".vtp",
-        lambda path, plane, config: exports.write_vtp(path, plane, height=config.height),
-    ),
+    "vtp": (".vtp", lambda path, plane, one: exports.write_vtp(path, plane, height=one.height)),
 }
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from experiments import train
 from experiments.common.data import load_data
+from experiments.common.fields import check_choice
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints, load_network
 from experiments.common.steps import Steps
@@ -42,25 +43,17 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Measures each checkpoint into arrays/CHECKPOINT.npz; what is there is left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; further networks that a metric asks for are trained in its others/.
-      progress: progress(done, total, text).
+    """Measures each checkpoint into arrays/CHECKPOINT.npz.
 
     Returns:
-      The Run. An entry has the metric's columns, reading, loss, step, seconds.
+      The Run. An entry has the metric's columns, reading, loss, step, seconds; further networks that a metric
+      asks for are trained in others/.
 
     Raises:
-      ValueError: for a bad field, a model that the metric does not suit, a run without these checkpoints, or
-        another configuration's directory.
+      ValueError: for a model that the metric does not suit.
     """
-    metric = study.METRICS.get(config.metric)
-    if metric is None:
-        raise ValueError(
-            f"Unknown `metric`: {config.metric!r}. Choose one of: {', '.join(study.METRICS)}."
-        )
+    check_choice(config, metric=study.METRICS)
+    metric = study.METRICS[config.metric]
     there = choose_checkpoints(config.run, tuple(config.checkpoints))
     names = [name for name in there if reading_of(name) in metric.readings]
     if not names:

@@ -49,20 +49,12 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Classifies each checkpoint into arrays/CHECKPOINT.npz; those that are there are left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
+    """Classifies each checkpoint into arrays/CHECKPOINT.npz.
 
     Returns:
       The Run. An entry has kind, message, loss, gradient_norm, hg_over_g, flatness, value (a certain
       upper bound on the lowest eigenvalue), residual, lower_bound, threshold, index and its bounds, n,
       num_matvecs, step, seconds.
-
-    Raises:
-      ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
     """
     names = choose_checkpoints(config.run, tuple(config.checkpoints))
     opened, step = runs.open_run(workdir, config), Steps(progress, len(names))
@@ -75,11 +67,7 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 
 def _classify(config, network):
     point = lsgeo.classify_critical_point(
-        network.loss,
-        network.params,
-        network.batch,
-        key=jax.random.key(config.seed),
-        **{name: getattr(config, name) for name in TOLERANCES},
+        *network.problem, key=jax.random.key(config.seed), **entries(config, TOLERANCES)
     )
     return {
         **entries(point, FIGURES + INDEX),

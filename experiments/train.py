@@ -14,6 +14,7 @@ from experiments.common.launch import launch
 from experiments.common.losses import create_loss as create_loss
 from experiments.common.trainee import Trainee
 from lsgeo import models, runs, training
+from lsgeo.results import entries
 from lsgeo.training import Description
 
 # The fields of a training, whose names and defaults its config.json keeps.
@@ -22,12 +23,7 @@ make_recipe = Description.recipe
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Trains into `workdir`, or continues there; does nothing if the run has ended.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets checkpoints/, metrics.jsonl and arrays/summary.npz.
-      progress: progress(step, max_steps, text).
+    """Trains into `workdir`, or continues there; it gets checkpoints/ and metrics.jsonl.
 
     Returns:
       The Run; its "summary" has status ("trained", "stopped", or "diverged": it failed to train), message,
@@ -35,9 +31,6 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       train_accuracy, test_loss, test_accuracy, penalty (of weight decay in the loss, a part of both
       losses), with `ema` the same of the average as average_train_loss and so on, num_parameters, seconds
       (of this process), data_sha256.
-
-    Raises:
-      ValueError: for a bad field, or a directory of another configuration.
     """
     trainee = Trainee(config)
     trainee.check()
@@ -66,12 +59,10 @@ def _train(config, opened, trainee, progress):
 
 def _summary(config, result, trainee):
     recipe = config.recipe()
-    networks = {"": result.params} | (
-        {} if result.average is None else {"average_": result.average}
-    )
-    measured = {}
-    for prefix, params in networks.items():
-        diverged = result.status == "diverged"
+    diverged, measured = result.status == "diverged", {}
+    for prefix, params in {"": result.params, "average_": result.average}.items():
+        if params is None:
+            continue
         penalty = recipe.penalty(params)
         for part in ("train", "test"):
             data = getattr(trainee.dataset, part)
@@ -80,9 +71,8 @@ def _summary(config, result, trainee):
             measured[f"{prefix}{part}_accuracy"] = values[1]
         measured[f"{prefix}penalty"] = penalty
     return {
-        "status": result.status,
+        **entries(result, ("status", "step")),
         "message": str(result),
-        "step": result.step,
         "fit_loss": result.loss,
         "levels": np.asarray(recipe.levels, np.float64),
         "reached": np.asarray(result.reached, np.int64),

@@ -14,6 +14,7 @@ from experiments.common.launch import launch
 from experiments.common.steps import Steps
 from lsgeo import runs
 
+COLUMNS = ("num_parameters", "step", "seconds", "train_accuracy")
 _but = dataclasses.replace
 
 # What all rows share. On a CPU convolutions must be small: 8 x 8 pixels, few examples, 8 channels.
@@ -67,16 +68,11 @@ class Config:
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     """Trains each family into WORKDIR/FAMILY and prints a table; what has been trained is left alone.
 
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
-
     Returns:
       The Run; its "summary" has family, num_parameters, step, seconds, train_accuracy, one entry each.
 
     Raises:
-      ValueError: for an unknown family, or where a network gets fewer right than `least`; names those.
+      ValueError: for a network that gets fewer right than `least`; names those.
     """
     names = [name.strip() for name in config.families.split(";")] if config.families else [*ROWS]
     for name in names:
@@ -90,16 +86,12 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
         folder = pathlib.Path(workdir) / name.replace(", ", "-").replace(" ", "-")
         found.append(train.run(ROWS[name], folder).load("summary"))
         step(name)
-    kept = ("num_parameters", "step", "seconds", "train_accuracy")
-    columns = {key: [summary[key] for summary in found] for key in kept}
+    columns = {key: [summary[key] for summary in found] for key in COLUMNS}
     opened.save("summary", {"family": names, **columns})
     if progress is not None:
         print("\n".join(table(opened.load("summary"))))
-    short = [
-        f"{name} ({accuracy:.1%})"
-        for name, accuracy in zip(names, columns["train_accuracy"], strict=True)
-        if not accuracy > config.least
-    ]
+    reached = zip(names, columns["train_accuracy"], strict=True)
+    short = [f"{name} ({share:.1%})" for name, share in reached if not share > config.least]
     if short:
         raise ValueError(f"Not over {config.least:.0%} of the training set: {', '.join(short)}.")
     return opened
@@ -108,8 +100,8 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
 def table(summary: dict[str, Any]) -> list[str]:
     """The lines of the table of a summary."""
     lines = [f"{'family':24}{'parameters':>12}{'steps':>8}{'seconds':>9}{'accuracy':>10}"]
-    columns = ("family", "num_parameters", "step", "seconds", "train_accuracy")
-    for name, count, step, seconds, accuracy in zip(*(summary[c] for c in columns), strict=True):
+    columns = (summary[name] for name in ("family", *COLUMNS))
+    for name, count, step, seconds, accuracy in zip(*columns, strict=True):
         lines.append(f"{name:24}{count:12d}{step:8d}{seconds:9.1f}{accuracy:10.1%}")
     return lines
 

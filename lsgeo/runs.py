@@ -9,13 +9,14 @@ Files appear whole or not at all, so that a killed run continues where it stoppe
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,11 @@ class Run:
                 "Use another --workdir, or delete that directory."
             )
         return stored
+
+    def numbered(self, name: str) -> Iterator[dict[str, Any]]:
+        """Reads NAME_0, NAME_1 and so on, as far as they are there."""
+        names = (f"{name}_{number}" for number in itertools.count())
+        yield from map(self.load, itertools.takewhile(self.has, names))
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Appends one record, a mapping of names to numbers or text, to metrics.jsonl."""

@@ -55,13 +55,7 @@ def load_tokens(
     """Reads the 8 x 8 pixels of each digit, 0 to 16, row by row; each is to be predicted from those before.
 
     The images decide how often that is possible at all: of the pixels of 30 images 98 % follow from those
-    before them, at the others two images part.
-
-    Args:
-      name: `TOKENS`.
-      num_train: training sequences; None takes all.
-      num_test: test sequences; None takes all.
-      seed: of the split, as in `lsgeo.data.load`.
+    before them, at the others two images part. Sizes and seed are as in `lsgeo.data.load`.
 
     Returns:
       Dataset: {"image": int32 tokens [N, 63], "label": the tokens that follow them [N, 63]}; num_classes is the
@@ -69,16 +63,9 @@ def load_tokens(
     """
     digits = data.load("digits", seed=seed)
     levels = np.unique(digits.train["image"])  # All 17 are there.
-    sizes = {"train": num_train, "test": num_test}
-    parts = {
-        part: _shifted(levels, getattr(digits, part)["image"], size) for part, size in sizes.items()
-    }
-    return data.Dataset(
-        name,
-        **parts,
-        num_classes=len(levels),
-        sha256=fingerprint(parts["train"], parts["test"]),
-    )
+    train = _shifted(levels, digits.train["image"], num_train)
+    test = _shifted(levels, digits.test["image"], num_test)
+    return data.Dataset(name, train, test, num_classes=len(levels), sha256=fingerprint(train, test))
 
 
 def _shifted(levels, images, size):

@@ -19,6 +19,16 @@ def check_positive(config: Any, *names: str) -> None:
             raise ValueError(f"`{name}` must be positive; got {getattr(config, name)}.")
 
 
+def check_names(config: Any, **choices: Iterable[str]) -> None:
+    """Raises a ValueError unless all in each field are among the names given for it."""
+    for field, known in choices.items():
+        for name in getattr(config, field):
+            if name not in known:
+                raise ValueError(
+                    f"Unknown name in `{field}`: {name!r}. Choose from: {', '.join(known)}."
+                )
+
+
 def check_choice(config: Any, **choices: Iterable[str]) -> None:
     """Raises a ValueError unless each field is one of the names given for it."""
     for name, known in choices.items():

@@ -2,12 +2,13 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from experiments.common.fields import check_choice
 from lsgeo import models
 from lsgeo.training import Description
 
@@ -22,10 +23,7 @@ def data_loss(
     """
     if config.loss == "cross_entropy":
         return models.CrossEntropy(model, constants, train, config.label_smoothing)
-    if config.loss != "squared_error":
-        raise ValueError(
-            f"Unknown `loss`: {config.loss!r}. Choose one of: cross_entropy, squared_error."
-        )
+    check_choice(config, loss=("cross_entropy", "squared_error"))
     if config.label_smoothing:
         raise ValueError(
             f"`label_smoothing` is {config.label_smoothing}, but `loss` is 'squared_error', which has none."
@@ -65,39 +63,3 @@ def evaluate(
         return models.squared_error(logits, batch), models.accuracy(logits, batch)
     value = models.cross_entropy(logits, batch, smoothing=smoothing)
     return value, models.accuracy(logits, batch)
-
-
-def measure(
-    config: Description,
-    model: Any,
-    constants: Callable[[Any], dict[str, Any]],
-    params: Any,
-    batch: dict[str, jax.Array],
-) -> list[float]:
-    """Loss and accuracy of all examples, in parts weighted by their sizes; constants(params)."""
-    predict = models.Logits(model, constants(params))
-    count = len(batch["image"])
-    totals = [0.0, 0.0]
-    for part in parts(batch, config.eval_batch_size):
-        values = evaluate(predict, params, part, config.loss, config.label_smoothing)
-        share = len(part["image"]) / count
-        totals = [total + share * float(value) for total, value in zip(totals, values, strict=True)]
-    return totals
-
-
-def constants(
-    config: Description,
-    model: Any,
-    variables: dict[str, Any],
-    batch: dict[str, jax.Array],
-    params: Any,
-) -> dict[str, Any]:
-    """Batch statistics of all training images ("re-estimated"); {} without batch norm."""
-    images = [part["image"] for part in parts(batch, config.eval_batch_size)]
-    stats = models.reestimate_batch_stats(
-        model,
-        {"params": params, **variables},
-        images[0] if len(images) == 1 else images,
-        passes=config.stats_passes,
-    )
-    return {**variables, **stats}

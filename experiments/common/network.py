@@ -45,6 +45,11 @@ class Network:
         return create_loss(self.config, self.model, self.constants)
 
     @property
+    def problem(self) -> tuple[Callable[[Any, Any], jax.Array], Any, dict[str, jax.Array]]:
+        """The loss, the parameters and the batch."""
+        return self.loss, self.params, self.batch
+
+    @property
     def predict(self) -> models.Logits:
         """The logits in evaluation mode."""
         return models.Logits(self.model, self.constants)
@@ -72,7 +77,7 @@ class Network:
 
     def value(self) -> float:
         """The loss in evaluation mode."""
-        return float(evaluate(self.loss, self.params, self.batch))
+        return float(evaluate(*self.problem))
 
 
 def load_network(run: str | os.PathLike, checkpoint: str, num_examples: int = 0) -> Network:
@@ -90,8 +95,7 @@ def load_network(run: str | os.PathLike, checkpoint: str, num_examples: int = 0)
         raise ValueError(f"`num_examples` must be 0 to {there}; got {num_examples}.")
     count = num_examples or there
     batch = {name: jnp.asarray(part[:count]) for name, part in dataset.train.items()}
-    fields = ("params", "step", "loss")
-    constants = {name: part for name, part in stored.items() if name not in fields and part}
+    constants = constants_of(stored)
     model = create_model(trained, dataset)
     _check_shapes(f"{run}, checkpoint {checkpoint}", stored, models.shapes(model, batch["image"]))
     others = [part for name, part in sorted(constants.items()) if name != "batch_stats"]
@@ -106,6 +110,12 @@ def load_network(run: str | os.PathLike, checkpoint: str, num_examples: int = 0)
         step=stored["step"],
         sha256=digest,
     )
+
+
+def constants_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """The collections of a checkpoint beside its parameters, without empty ones."""
+    fields = ("params", "step", "loss")
+    return {name: part for name, part in checkpoint.items() if name not in fields and part}
 
 
 def _check_shapes(where, stored, like):

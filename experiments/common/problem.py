@@ -62,7 +62,8 @@ def load_problem(name: str) -> Problem:
             f"{f' of {len(result)}' if isinstance(result, tuple) else ''}."
         )
     loss, params, data = result
-    streamed = isinstance(data, list) or (hasattr(data, "__iter__") and _is_leaf(data))
+    is_leaf = not hasattr(data, "shape") and jax.tree_util.all_leaves([data])
+    streamed = isinstance(data, list) or (hasattr(data, "__iter__") and is_leaf)
     role = "batches" if streamed else "batch"
     return Problem(loss, params, **{role: data}, sha256=fingerprint(params))
 
@@ -75,7 +76,3 @@ def fingerprint(*trees: Any) -> str:
         digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
         digest.update(leaf.tobytes())
     return digest.hexdigest()
-
-
-def _is_leaf(data):
-    return not hasattr(data, "shape") and jax.tree_util.all_leaves([data])

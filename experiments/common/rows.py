@@ -9,7 +9,10 @@ from lsgeo import runs
 
 
 class Rows:
-    """The rows of one file; it is written whole with every new one."""
+    """The rows of one file, which it calls `entry`, beside `facts`; it is written whole with every new one.
+
+    A `single` row is stored without an axis for rows. `Run.stage` says what a fingerprint is.
+    """
 
     def __init__(
         self,
@@ -21,21 +24,9 @@ class Rows:
         entry: str = "values",
         single: bool = False,
     ):
-        """Reads the rows that are there.
-
-        Args:
-          opened: the run.
-          name: of the file.
-          fingerprint: of what is measured, as in `Run.stage`.
-          facts: what the file holds beside the rows.
-          entry: what it calls them.
-          single: whether there is one row alone, stored without an axis for rows.
-
-        Raises:
-          ValueError: if the rows that are there were measured of something else.
-        """
         self._save = lambda rows: opened.save(name, {**self._facts, entry: rows})
-        self._facts, self._single = {**facts, runs.FINGERPRINT: fingerprint}, single
+        mark = {runs.FINGERPRINT: fingerprint} if fingerprint else {}
+        self._facts, self._single = {**facts, **mark}, single
         self._rows = []
         if opened.has(name):
             stored = opened.load_of(name, fingerprint)[entry]

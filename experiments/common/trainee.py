@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from experiments.common import losses
 from experiments.common.data import check_task, load_data
+from experiments.common.fields import check_choice
 from experiments.common.options import create_model
 from lsgeo import data, models
 from lsgeo.training import Description
@@ -64,6 +65,7 @@ class Trainee:
 
     def changes(self) -> dict[str, Any]:
         """What happens to the mini-batches, as `lsgeo.training.fit` takes it."""
+        check_choice(self.config, augment=_MODES)
         return {
             "augment": _augment(self.config.augment),
             "mix": _mix(self.config.mixup, self.dataset.num_classes),
@@ -79,36 +81,34 @@ class Trainee:
 
     def constants(self, params: Any) -> dict[str, Any]:
         """The collections beside some parameters, batch statistics re-estimated."""
-        return losses.constants(self.config, self.model, self.start[1], self.batch, params)
+        images = [part["image"] for part in losses.parts(self.batch, self.config.eval_batch_size)]
+        stats = models.reestimate_batch_stats(
+            self.model,
+            {"params": params, **self.start[1]},
+            images[0] if len(images) == 1 else images,
+            passes=self.config.stats_passes,
+        )
+        return {**self.start[1], **stats}
 
     def measure(self, params: Any, batch: Any) -> list[float]:
-        """Loss and accuracy of all examples of a batch."""
-        return losses.measure(self.config, self.model, self.constants, params, batch)
+        """Loss and accuracy of all examples of a batch, in parts weighted by their sizes."""
+        config, totals = self.config, [0.0, 0.0]
+        predict = models.Logits(self.model, self.constants(params))
+        for part in losses.parts(batch, config.eval_batch_size):
+            values = losses.evaluate(predict, params, part, config.loss, config.label_smoothing)
+            share = len(part["image"]) / len(batch["image"])
+            totals = [a + share * float(b) for a, b in zip(totals, values, strict=True)]
+        return totals
 
 
 @functools.cache
 def _augment(name: str) -> Callable[..., jax.Array] | None:
-    """Returns the change of images that a name stands for, or None.
-
-    Raises:
-      ValueError: for an unknown name.
-    """
-    if name not in _MODES:
-        raise ValueError(f"Unknown `augment`: {name!r}. Choose one of: {', '.join(_MODES)}.")
-    if name == "none":
-        return None
-    return functools.partial(data.augment, padding=4, mode=_MODES[name])
+    mode = _MODES[name]
+    return functools.partial(data.augment, padding=4, mode=mode) if mode else None
 
 
 @functools.cache
 def _mix(alpha: float, num_classes: int) -> Callable[..., Any] | None:
-    """Returns the mixup of a batch with Beta(alpha, alpha), or None for 0.
-
-    Raises:
-      ValueError: if `alpha` is negative.
-    """
     if alpha < 0:
         raise ValueError(f"`mixup` must be 0 or positive; got {alpha}.")
-    if alpha == 0:
-        return None
-    return functools.partial(data.mixup, num_classes=num_classes, alpha=alpha)
+    return functools.partial(data.mixup, num_classes=num_classes, alpha=alpha) if alpha else None

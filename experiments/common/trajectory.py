@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from experiments.common import losses
-from experiments.common.network import Network, choose_checkpoints, load_network
+from experiments.common.network import Network, choose_checkpoints, constants_of, load_network
 from experiments.common.problem import fingerprint
 from lsgeo import training
 
@@ -50,10 +50,7 @@ def load_trajectory(path: str | os.PathLike, num_examples: int) -> Trajectory:
     steps = sorted(stored)
     kept = [stored[step] for step in steps]
     network = load_network(path, kept[-1][0], num_examples)
-    points = [checkpoint.pop("params") for _, checkpoint in kept]
-    constants = [
-        {name: part for name, part in checkpoint.items() if name not in ("step", "loss") and part}
-        for _, checkpoint in kept
-    ]
+    points = [checkpoint["params"] for _, checkpoint in kept]
+    constants = [constants_of(checkpoint) for _, checkpoint in kept]
     digest = fingerprint(points, constants)
     return Trajectory(network, [name for name, _ in kept], steps, points, constants, digest)

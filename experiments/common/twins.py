@@ -31,6 +31,11 @@ def check_own(config: Any) -> None:
         )
 
 
+def own(**fields: Any) -> Any:
+    """The field of a configuration that holds that of trainings of its own, with other defaults."""
+    return dataclasses.field(default_factory=lambda: train.Config(**fields))
+
+
 def changes(arm: study.Arm) -> dict[str, str]:
     """The fields of a training's configuration that an arm chooses."""
     return {"skip": arm.skip, **({"initializer": arm.initializer} if arm.initializer else {})}
@@ -42,17 +47,7 @@ def trained(
     variants: Mapping[str, Mapping[str, Any]],
     progress: Progress | None,
 ) -> dict[str, pathlib.Path]:
-    """Trains variants of a configuration into WORKDIR/train/NAME; those that have ended are left alone.
-
-    Args:
-      opened: the run.
-      network: configuration of experiments.train.
-      variants: name -> the fields that it changes.
-      progress: progress(step, max_steps, text) of each training.
-
-    Returns:
-      The training run of each variant.
-    """
+    """Trains variants of a configuration, name -> the fields that each changes, into WORKDIR/train/NAME."""
     paths = {name: opened.path / "train" / name for name in variants}
     for name, fields in variants.items():
         train.run(dataclasses.replace(network, **fields), paths[name], progress)

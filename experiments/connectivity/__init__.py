@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import os
 
+from experiments.common.steps import Steps
 from experiments.connectivity._pair import Pair
 from experiments.connectivity._paths import PATHS, draw
 from lsgeo import runs
@@ -60,12 +61,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Measures every path into arrays/NAME.npz and draws figures/connectivity.svg; what is there is kept.
-
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(stages done, stages, text).
+    """Measures every path into arrays/NAME.npz and draws figures/connectivity.svg.
 
     Returns:
       The Run. "matching" has the permutations, distances and sizes of the groups. Each of the paths "line",
@@ -74,25 +70,21 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       residuals.
 
     Raises:
-      ValueError: for a bad field, runs that differ in more than the seed, or another configuration's
-        directory.
+      ValueError: for runs that differ in more than the seed.
     """
     _check(config)
     pair = Pair(config)
     opened = runs.open_run(workdir, config)
     stages = ("matching", *PATHS, "curvature")
+    step = Steps(progress, len(stages))
     for done, name in enumerate(stages):
-        report = progress and functools.partial(_inside, progress, done, len(stages), name)
+        text = f"{name}: step {{}} of {{}}".format
+        report = progress and (lambda *at, t=text, d=done: progress(d, len(stages), t(*at)))
         measure = functools.partial(pair.measure, name, opened, report)
         found = opened.stage(name, pair.sha256, measure)
-        if progress is not None:
-            progress(done + 1, len(stages), found["message"])
+        step(found["message"])
     draw(opened, pair.one.arm)
     return opened
-
-
-def _inside(progress, done, stages, name, step, steps):
-    progress(done, stages, f"{name}: step {step} of {steps}")
 
 
 def _check(config):

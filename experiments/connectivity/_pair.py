@@ -54,14 +54,13 @@ class Pair:
 
     def _match(self):
         one, other, config = self.one, self._other, self._config
+        ends = one.params, other.params
         if config.matching == "weights":
             starts = {"key": self._key, "num_starts": config.num_starts}
-            found = geometry.match_weights(self._groups, one.params, other.params, **starts)
+            found = geometry.match_weights(self._groups, *ends, **starts)
         else:
-            places = one.params, other.params, one.batch
-            found = geometry.match_activations(
-                self._groups, other.predict, *places, own_predict=one.predict
-            )
+            predicts = other.predict, *ends, one.batch
+            found = geometry.match_activations(self._groups, *predicts, own_predict=one.predict)
         return {
             "permutations": np.concatenate(found.permutations),
             "sizes": np.array(self._groups.sizes),
@@ -78,13 +77,8 @@ class Pair:
 
     def _line(self, ends, steps):
         del steps
-        barrier = geometry.linear_barrier(
-            self.one.loss,
-            *ends,
-            self.one.batch,
-            num_points=self._config.num_points,
-            at=self._at,
-        )
+        one, count = self.one, self._config.num_points
+        barrier = geometry.linear_barrier(one.loss, *ends, one.batch, num_points=count, at=self._at)
         return {**of_barrier(barrier), "message": f"line: {barrier}"}
 
     def _curve(self, ends, steps):
@@ -97,9 +91,7 @@ class Pair:
             optimizer=_adam(config.curve_learning_rate),
             num_steps=config.curve_steps,
             kind=config.curve,
-            num_bends=config.num_bends,
-            batch_size=config.batch_size,
-            num_points=config.num_points,
+            **entries(config, ("num_bends", "batch_size", "num_points")),
             at=self._at,
             progress=steps,
         )

@@ -14,18 +14,13 @@ import functools
 import os
 
 from experiments import train
+from experiments.common import twins
 from experiments.common.data import load_data
 from experiments.common.figures import save_figure
 from experiments.common.steps import Progress, Steps, report
 from experiments.convergence._race import Race, check
 from experiments.convergence._race import load_grid as load_grid
 from lsgeo import runs
-
-
-def _trained():
-    return train.Config(
-        depth=8, width=16, norm="layer", num_train=400, optimizer="sgd", max_steps=300
-    )
 
 
 @dataclasses.dataclass
@@ -44,7 +39,9 @@ class Config:
       figure: whether figures/convergence.svg is drawn.
     """
 
-    network: train.Config = dataclasses.field(default_factory=_trained)
+    network: train.Config = twins.own(
+        depth=8, width=16, norm="layer", num_train=400, optimizer="sgd", max_steps=300
+    )
     arms: str = "plain,residual,scaled,identity-biased"
     learning_rates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     num_seeds: int = 5
@@ -55,12 +52,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
-    """Trains arm by arm and rate by rate into arrays/ARM_rate_K.npz; what is there is left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets figures/convergence.svg.
-      progress: progress(done, total, text).
+    """Trains arm by arm and rate by rate into arrays/ARM_rate_K.npz, and draws figures/convergence.svg.
 
     Returns:
       The Run. "ARM_rate_K" has learning_rate and, one per seed, steps (infinite where censored), stable, first,
@@ -70,9 +62,6 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       limit is not the Hessian's). "speeds" has, one per arm, arms, rate, steps, lower, upper, num_reached and
       at_edge, see `lsgeo.study.Speed`; "speed_ups" has, one per pair, slow, fast, ratio, lower, upper, bound,
       see `lsgeo.study.SpeedUp`.
-
-    Raises:
-      ValueError: for a bad field, or the directory of another configuration.
     """
     arms = check(config)
     dataset = load_data(config.network)

@@ -13,29 +13,12 @@ import functools
 import os
 
 from experiments import train
+from experiments.common import twins
 from experiments.common.figures import save_figure
 from experiments.common.network import load_network
 from experiments.common.steps import Progress, Steps, report
-from experiments.critical_points import _figures, _search, _starts, _table
+from experiments.critical_points import _search, _starts, _table
 from lsgeo import runs
-
-
-def _small():
-    return train.Config(
-        dataset="gaussian-mixture",
-        data_options="dim=4, num_classes=3, separation=2.0",
-        num_train=200,
-        num_test=100,
-        depth=3,
-        width=4,
-        activation="tanh",
-        loss="squared_error",
-        learning_rate=5e-3,
-        max_steps=1000,
-        loss_levels=(),
-        snapshot_steps=(30, 100, 300),
-        save_every=0,
-    )
 
 
 @dataclasses.dataclass
@@ -67,7 +50,21 @@ class Config:
 
     run: str = ""
     twin: str = ""
-    network: train.Config = dataclasses.field(default_factory=_small)
+    network: train.Config = twins.own(
+        dataset="gaussian-mixture",
+        data_options="dim=4, num_classes=3, separation=2.0",
+        num_train=200,
+        num_test=100,
+        depth=3,
+        width=4,
+        activation="tanh",
+        loss="squared_error",
+        learning_rate=5e-3,
+        max_steps=1000,
+        loss_levels=(),
+        snapshot_steps=(30, 100, 300),
+        save_every=0,
+    )
     num_networks: int = 2
     checkpoints: tuple[str, ...] = ()
     num_starts: int = 1
@@ -87,21 +84,13 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
-    """Searches from each start into arrays/SIDE_CHECKPOINT_START_METHOD.npz; what is there is left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets "summary" and figures/critical_points.svg.
-      progress: progress(done, total, text).
+    """Searches from each start into arrays/SIDE_CHECKPOINT_START_METHOD.npz; draws figures/critical_points.svg.
 
     Returns:
       The Run. An entry has kind, loss, gradient_norm, newton_gain, kernel_share, lambda_min, lambda_max,
       threshold, index with its bounds, size (parameters), rows, losses and gradient_norms of the search, its
       converged and reason, start_loss, start_gradient_norm, num_gradients, num_matvecs, message, arm, method,
       step, seconds. "summary" is that of `_table.summary`.
-
-    Raises:
-      ValueError: for a bad field, missing checkpoints, or another configuration's or network's directory.
     """
     methods = _starts.check(config)
     opened = runs.open_run(workdir, config)
@@ -115,6 +104,6 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
             step(f"{start}, {method}: {entries[-1]['message']}")
     opened.save("summary", summary := _table.summary(config, entries))
     if config.figure:
-        save_figure(opened, "critical_points", _figures.draw(config, entries, summary))
+        save_figure(opened, "critical_points", _table.draw(config, entries, summary))
     report(progress, opened, _table.lines(summary))
     return opened

@@ -8,10 +8,11 @@ import numpy as np
 
 import lsgeo
 from experiments.common.network import Network
-from experiments.critical_points._starts import METHODS, Start
+from experiments.critical_points._starts import METHODS, TOLERANCES, Start
 from lsgeo import draws, trees
 from lsgeo.results import entries
 
+FOUND = ("kind", "loss", "gradient_norm", "newton_gain", "kernel_share", "threshold")
 DENSE = 1024  # rows up to which the index is that of the dense matrix
 
 
@@ -35,40 +36,26 @@ def search(config: Any, network: Network, start: Start, method: str) -> dict[str
     inner = {} if method == "gradient_norm" else {"inner_steps": config.inner_steps}
     found = METHODS[method](*problem, tol=config.tol, num_steps=config.num_steps, **inner)
     point = lsgeo.classify_critical_point(
-        network.loss,
-        found.params,
-        network.batch,
-        key=second,
-        gradient_tol=config.gradient_tol,
-        flat_tol=config.flat_tol,
-        curvature_tol=config.curvature_tol,
-        failure_probability=config.failure_probability,
+        network.loss, found.params, network.batch, key=second, **entries(config, TOLERANCES)
     )
     size = trees.space_of(found.params).size
-    index = (point.index_lower, point.index, point.index_upper)
+    index = entries(point, ("index_lower", "index", "index_upper"))
     if size <= DENSE:
-        index = 3 * (_dense_index(network, found.params, point.threshold),)
+        op = lsgeo.hessian(network.loss, found.params, network.batch)
+        below = np.linalg.eigvalsh(op.to_dense()) < -point.threshold
+        index = dict.fromkeys(index, int(np.sum(below)))
     return {
-        **entries(point, ("kind", "loss", "gradient_norm", "newton_gain", "kernel_share")),
+        **entries(point, FOUND),
+        **index,
         "lambda_min": point.curvature.value,
         "lambda_max": point.curvature.upper_end,
-        "threshold": point.threshold,
-        "index_lower": index[0],
-        "index": index[1],
-        "index_upper": index[2],
         "size": size,
         "start_loss": float(found.losses[0]),
         "start_gradient_norm": float(found.gradient_norms[0]),
         **entries(found, ("losses", "gradient_norms", "num_gradients", "converged", "reason")),
         "num_matvecs": found.num_matvecs + point.num_matvecs,
         "message": str(point),
-        "arm": network.arm,
         "method": method,
         "rows": len(jax.tree.leaves(network.batch)[0]) * network.num_classes,
-        "step": network.step,
+        **entries(network, ("arm", "step")),
     }
-
-
-def _dense_index(network, params, threshold):
-    values = np.linalg.eigvalsh(lsgeo.hessian(network.loss, params, network.batch).to_dense())
-    return int(np.sum(values < -threshold))

@@ -11,6 +11,7 @@ from experiments.common.steps import Progress
 from lsgeo import geometry, runs, study
 from lsgeo.checks import check_fraction
 
+TOLERANCES = ("gradient_tol", "flat_tol", "curvature_tol", "failure_probability")
 SKIPS = ("identity", "none")
 METHODS = {
     "newton_mr": geometry.newton_mr,
@@ -47,7 +48,7 @@ def check(config: Any) -> list[str]:
     for name in ("noise", "ratio"):
         if not 0 <= getattr(config, name) < float("inf"):
             raise ValueError(f"`{name}` must be 0 or positive; got {getattr(config, name)}.")
-    for name in ("tol", "gradient_tol", "flat_tol", "curvature_tol", "failure_probability"):
+    for name in ("tol", *TOLERANCES):
         check_fraction(getattr(config, name), name)
     if config.twin and not config.run:
         raise ValueError(f"`twin` is {config.twin} but `run` is empty. Give both, or `run` alone.")
@@ -61,20 +62,16 @@ def check(config: Any) -> list[str]:
 
 def starts(config: Any, opened: runs.Run, progress: Progress | None) -> list[Start]:
     """All starts, in order, of the training runs that are given or of twins that are trained here."""
-    sides = twins.given(config) or twins.trained(
-        opened, config.network, _variants(config), progress
-    )
+    first = config.network.seed
+    variants = {
+        f"{study.arm_of(skip, '').folder}-{k}": {"skip": skip, "seed": first + k}
+        for k in range(config.num_networks)
+        for skip in SKIPS
+    }
+    sides = twins.given(config) or twins.trained(opened, config.network, variants, progress)
     return [
         Start(side, path, checkpoint, number)
         for side, path in sides.items()
         for checkpoint in choose_checkpoints(path, tuple(config.checkpoints))
         for number in range(config.num_starts)
     ]
-
-
-def _variants(config):
-    return {
-        f"{study.arm_of(skip, '').folder}-{k}": {"skip": skip, "seed": config.network.seed + k}
-        for k in range(config.num_networks)
-        for skip in SKIPS
-    }

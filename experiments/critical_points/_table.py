@@ -1,12 +1,16 @@
-"""The table of `experiments.critical_points`: kinds of points, and the law of the index."""
+"""The table and the figure of `experiments.critical_points`: kinds of points, and the law of the index."""
 
+import functools
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy import stats
 
-from lsgeo import geometry
+from experiments.common.network import training_config
+from lsgeo import geometry, plotting
 
 KINDS = ("minimum", "saddle", "undecided", "gradient-flat", "not critical")
 CRITICAL = KINDS[:3]
@@ -66,13 +70,38 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{arm}, index law of ratio {found['ratios'][i]:.3g}: {fitted}"
 
 
-def laws_of(config: Any, found: dict[str, Any]) -> dict[str, geometry.IndexLaw]:
-    """The fitted laws by arm, where there is one."""
-    return {
-        str(arm): geometry.index_law(ratio, unit=unit, threshold=config.curvature_tol)
-        for arm, ratio, unit in zip(found["arms"], found["ratios"], found["units"], strict=True)
-        if np.isfinite(unit)
-    }
+def draw(config: Any, entries: Sequence[dict[str, Any]], found: dict[str, Any]) -> Figure:
+    """Draws the index of each critical point against its loss, and the kinds of points by method."""
+    methods = [str(name) for name in found["methods"]]
+    figure, (left, *others) = plotting.new_figure(
+        width=4.8 + 2.9 * len(methods), height=3.8, columns=1 + len(methods)
+    )
+    trained = training_config(config.run) if config.run else config.network
+    in_nats = trained.loss == "cross_entropy"
+    positive = np.array([entry["loss"] for entry in entries if entry["loss"] > 0])
+    grid = np.geomspace(positive.min() / 2, positive.max() * 1.2, 200) if positive.size else []
+    laws = zip(found["arms"], found["ratios"], found["units"], strict=True)
+    law = functools.partial(geometry.index_law, threshold=config.curvature_tol)
+    plotting.index_against_loss(
+        [_point(entry) for entry in entries],
+        left,
+        curves={str(a): (grid, law(r, unit=u)(grid)) for a, r, u in laws if np.isfinite(u)},
+        unit="nats per example" if in_nats else "½ squared error per example",
+    )
+    for j, (ax, method) in enumerate(zip(others, methods, strict=True)):
+        counts = {
+            str(arm): dict(zip(map(str, found["kinds"]), row.tolist(), strict=True))
+            for arm, row in zip(found["arms"], found["counts"][:, j], strict=True)
+        }
+        plotting.kinds_of_points(counts, ax, title=method.replace("_", " "))
+    return figure
+
+
+def _point(entry):
+    # As the figure draws it: index, lower and upper are shares of the eigenvalues.
+    names = {"index": "index", "index_lower": "lower", "index_upper": "upper"}
+    shares = {name: entry[one] / entry["size"] for one, name in names.items()}
+    return types.SimpleNamespace(arm=entry["arm"], kind=entry["kind"], loss=entry["loss"], **shares)
 
 
 def _law(config, entries, ratio):

@@ -5,6 +5,7 @@ python -m experiments.curvature_map --config=configs/curvature_map.py --config.r
 """
 
 import dataclasses
+import functools
 import os
 
 from experiments.common.network import load_network
@@ -49,20 +50,11 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Maps each network into arrays/SIDE.npz, row by row, and continues there after a kill.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets figures/curvature_map.svg too.
-      progress: progress(points done, points, text).
+    """Maps each network into arrays/SIDE.npz, row by row, and draws figures/curvature_map.svg.
 
     Returns:
       The Run. "run" and "twin" hold xs, ys, rows [rows done, nx, 7] (loss, lambda_min, lambda_max, both
       residuals, converged, products), arm, step; `load_map` reads them.
-
-    Raises:
-      ValueError: for a bad field, a run without that checkpoint, or the directory of another configuration or
-        of other networks.
     """
     grid = _map.grid(config)
     networks = {
@@ -77,11 +69,16 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     opened = runs.open_run(workdir, config)
     maps = {}
     for number, (side, network) in enumerate(networks.items()):
-        steps = _map.steps(progress, number, len(networks), network.arm)
+        place = number, len(networks), network.arm
+        steps = progress and functools.partial(_points, progress, *place)
         maps[network.arm] = _map.measure(config, opened, side, network, grid, steps)
     _map.draw(opened, maps, networks["run"])
     report(progress, opened, (f"{arm}: {found}" for arm, found in maps.items()))
     return opened
+
+
+def _points(progress, number, count, arm, done, points):
+    progress(number * points + done, count * points, f"points, {arm}")
 
 
 def load_map(opened: runs.Run, side: str) -> terrain.CurvatureMap:

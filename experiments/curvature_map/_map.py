@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.common.fields import check_least
 from experiments.common.figures import save_figure
 from experiments.common.network import Network
 from experiments.common.rows import Rows
-from experiments.common.steps import Progress
 from lsgeo import geometry, plotting, runs
 from lsgeo.checks import check_fraction
 from lsgeo.geometry import terrain
@@ -20,21 +20,15 @@ Grid = dict[str, np.ndarray]  # xs and ys
 
 
 def grid(config: Any) -> Grid:
-    """The coordinates of a configuration.
-
-    Raises:
-      ValueError: for a bad field.
-    """
+    """The coordinates of a configuration; a ValueError for a bad field."""
     check_fraction(config.tol, "tol")
+    check_least(config, x_points=2, y_points=2)
     found = {}
     for axis in "xy":
         low, high = getattr(config, f"{axis}_min"), getattr(config, f"{axis}_max")
         if not -math.inf < low < high < math.inf:
             raise ValueError(f"`{axis}_min` must be below `{axis}_max`; got {low} and {high}.")
-        points = getattr(config, f"{axis}_points")
-        if points < 2:
-            raise ValueError(f"`{axis}_points` must be at least 2; got {points}.")
-        found[f"{axis}s"] = np.linspace(low, high, points)
+        found[f"{axis}s"] = np.linspace(low, high, getattr(config, f"{axis}_points"))
     return found
 
 
@@ -44,16 +38,14 @@ def measure(
     side: str,
     network: Network,
     grid: Grid,
-    steps: Callable[[int, int], None] | None,
+    steps: Callable[..., None] | None,
 ) -> terrain.CurvatureMap:
     """Maps what is missing of arrays/SIDE.npz; steps(points done, points)."""
     facts = {**grid, **entries(network, ("arm", "step"))}
     rows = Rows(opened, side, network.sha256, facts, entry="rows")
     draw, start = jax.random.split(jax.random.key(config.seed))
     return terrain.curvature_map(
-        network.loss,
-        network.params,
-        network.batch,
+        *network.problem,
         geometry.filter_normalized_directions(network.params, key=draw),
         **grid,
         key=start,
@@ -62,15 +54,6 @@ def measure(
         on_row=rows.add,
         progress=steps,
     )
-
-
-def steps(
-    progress: Progress | None, number: int, count: int, arm: str
-) -> Callable[[int, int], None] | None:
-    """Counts the points of one network as a part of those of all."""
-    if progress is None:
-        return None
-    return lambda done, points: progress(number * points + done, count * points, f"points, {arm}")
 
 
 def draw(opened: runs.Run, maps: Mapping[str, terrain.CurvatureMap], network: Network) -> None:

@@ -82,11 +82,6 @@ class Config:
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Trains every arm at every rate into arrays/ARM_RATE.npz and draws figures/dynamics_RATE.svg.
 
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text), in steps of training.
-
     Returns:
       The Run. An entry has, one for each record: steps, loss, sharpness (of the preconditioned Hessian for
       Adam), values and residuals (the lowest eigenvalues, then the top ones, ascending), gradient_norm, share
@@ -96,7 +91,7 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       ("trained" or "diverged"), text, seconds. ARM_stable has the fields of `lsgeo.geometry.LargestStableRate`.
 
     Raises:
-      ValueError: for a bad field, a model whose loss is random, or another configuration's directory.
+      ValueError: for a model whose loss is random.
     """
     subjects = _subjects.subjects(config)
     opened = runs.open_run(workdir, config)

@@ -42,11 +42,7 @@ class Subject:
 
 
 def subjects(config: Any) -> dict[str, Subject]:
-    """All trainings, ARM_RATE.
-
-    Raises:
-      ValueError: for a bad field, a model whose loss is random, or data that the loss does not fit.
-    """
+    """All trainings, ARM_RATE; a ValueError for a bad field, a random loss, or one that does not fit."""
     _check(config)
     recipe = training.Recipe(
         optimizer=config.optimizer, learning_rate=1.0, momentum=config.momentum

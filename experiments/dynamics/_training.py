@@ -48,8 +48,7 @@ def follow(
         subject.batch,
         optimizer=subject.optimizer,
         learning_rate=subject.learning_rate,
-        num_steps=config.num_steps,
-        every=config.every,
+        **entries(config, ("num_steps", "every")),
         start=point.state,
     )
     for state in states:
@@ -61,10 +60,8 @@ def follow(
         progress(state.step, f"{subject.arm}, step {state.step}: loss {state.loss:.4g}")
     done = {key: value for key, value in seen.items() if not key.startswith("state_")}
     done |= entries(subject, ("arm", "learning_rate", "limit"))
-    done |= {
-        "status": "diverged" if seen["diverged"] else "trained",
-        "top": min(subject.top, seen["values"].shape[1]),
-    }
+    done["status"] = "diverged" if seen["diverged"] else "trained"
+    done["top"] = min(subject.top, seen["values"].shape[1])
     opened.save(name, done | {"text": _text(done)})
 
 
@@ -111,15 +108,8 @@ def _look(subject, state, point):
         row |= {"values": empty, "residuals": empty, "num_matvecs": 0}
         return point, row | dict.fromkeys(("gradient_norm", "share", "kept", "sharpness"), lost)
     common = {"key": key, "tol": config.tol}
-    found = geometry.top_subspace(
-        subject.loss,
-        state.params,
-        subject.batch,
-        top=subject.top,
-        bottom=config.bottom,
-        before=point.vectors,
-        **common,
-    )
+    sizes = {"top": subject.top, "bottom": config.bottom, "before": point.vectors}
+    found = geometry.top_subspace(subject.loss, state.params, subject.batch, **sizes, **common)
     products, decisive = found.pairs.num_matvecs, found.sharpness
     if edge.has_adam(state.opt_state):
         pairs = edge.sharpness(subject.loss, state, subject.batch, start=point.sharp, **common)
@@ -128,8 +118,7 @@ def _look(subject, state, point):
         point.sharp = None if pairs is None else pairs.vectors
     point.vectors = found.pairs.vectors
     return point, row | {
-        "values": found.pairs.values,
-        "residuals": found.pairs.residuals,
+        **entries(found.pairs, ("values", "residuals")),
         "num_matvecs": products,
         "gradient_norm": found.gradient_norm,
         "share": lost if found.share is None else found.share.value,
@@ -142,22 +131,12 @@ def _flow(subject, state, point):
     names = ("distance", "travelled", "flow_error", "flow_loss")
     if not subject.time_per_step or state.diverged:
         return dict.fromkeys(names, float("nan"))
-    until = subject.time_per_step * state.step
+    until, most = subject.time_per_step * state.step, subject.config.flow_gradients
     point.flow = geometry.follow_flow(
-        subject.loss,
-        point.flow,
-        subject.batch,
-        until=until,
-        max_gradients=subject.config.flow_gradients,
+        subject.loss, point.flow, subject.batch, until=until, max_gradients=most
     )
-    distance, travelled, error, _, loss = compare(
-        trees.as_pytree(subject.loss, "loss"),
-        state,
-        point.flow,
-        subject.params,
-        subject.batch,
-        until,
-    )
+    ends = state, point.flow, subject.params, subject.batch, until
+    distance, travelled, error, _, loss = compare(trees.as_pytree(subject.loss, "loss"), *ends)
     return dict(zip(names, (distance, travelled, error, loss), strict=True))
 
 
@@ -191,11 +170,10 @@ def _kept(point):
 def _restored(subject, seen):
     def tree(name, like):
         leaves, structure = jax.tree.flatten(like)
-        if f"state_{name}_0" not in seen and leaves:
+        names = [f"state_{name}_{i}" for i in range(len(leaves))]
+        if not seen.keys() >= set(names):
             return None
-        return structure.unflatten(
-            [jnp.asarray(seen[f"state_{name}_{i}"]) for i in range(len(leaves))]
-        )
+        return structure.unflatten([jnp.asarray(seen[one]) for one in names])
 
     like = subject.params
     opt_state = jax.eval_shape(lambda p: subject.optimizer(1.0).init(p), like)
@@ -207,13 +185,12 @@ def _restored(subject, seen):
         np.zeros(0),
         bool(seen["diverged"]),
     )
-    flow = like
-    if "state_clock" in seen:
-        at, step_size, gradients = (float(number) for number in seen["state_clock"])
-        flow = geometry.FlowState(
-            at, tree("flow", like), tree("coarse", like), step_size, int(gradients)
-        )
-    return Point(state, flow, tree("vectors", like), tree("sharp", like))
+    flow, coarse, vectors, sharp = (tree(n, like) for n in ("flow", "coarse", "vectors", "sharp"))
+    if "state_clock" not in seen:
+        return Point(state, like, vectors, sharp)
+    at, step_size, gradients = seen["state_clock"].tolist()
+    flow = geometry.FlowState(at, flow, coarse, step_size, int(gradients))
+    return Point(state, flow, vectors, sharp)
 
 
 def _text(stored):
@@ -229,9 +206,10 @@ def _text(stored):
     way = stored["distance"] / np.where(stored["travelled"] > 0, stored["travelled"], np.nan)
     seen = np.flatnonzero(np.isfinite(way))
     if seen.size:
-        error = stored["flow_error"][seen[-1]] / stored["travelled"][seen[-1]]
+        last = seen[-1]
+        error = stored["flow_error"][last] / stored["travelled"][last]
         text += (
-            f", distance from the gradient flow {way[seen[-1]]:.3g} ± {error:.1g} of its way at step "
-            f"{stored['steps'][seen[-1]]}"
+            f", distance from the gradient flow {way[last]:.3g} ± {error:.1g} of its way at step "
         )
+        text += str(stored["steps"][last])
     return f"{text} ({np.sum(stored['num_matvecs'])} products, {stored['seconds']:.0f} s)"

@@ -11,7 +11,7 @@ import functools
 import os
 
 from experiments.common.steps import Progress, Steps, report
-from experiments.escape import _figures, _runs, _starts
+from experiments.escape import _runs, _starts
 from experiments.escape._runs import load_escapes as load_escapes
 from lsgeo import runs
 
@@ -70,21 +70,13 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
-    """Runs each kind of training into arrays/START_ARM_OPTIMISER.npz; those that are there are left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets figures/escape_OPTIMISER.svg.
-      progress: progress(done, total, text).
+    """Runs each kind of training into arrays/START_ARM_OPTIMISER.npz and draws figures/escape_OPTIMISER.svg.
 
     Returns:
       The Run. An entry has times [seeds] (infinite where trapped to the end), diverged, steps, losses
       [seeds, steps], thresholds, num_steps, rate with lower and upper (95 %), median with its ends, barriers
       (rise of the loss on the line from the start to where a run got), text, seconds; compared with the first
       arm: difference with its ends, overlap, p_value. START_ARM has what kind of point the start is.
-
-    Raises:
-      ValueError: for a bad field, or another configuration's directory.
     """
     arms = _starts.check(config)
     problem = _starts.load(config)
@@ -98,6 +90,6 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
         measure = functools.partial(_runs.measure, config, problem, opened, kind, arms[0], told)
         step(f"{kind}: {opened.stage(str(kind), '', measure)['text']}")
     for batch_size in config.batch_sizes:
-        _figures.draw(opened, config, [kind for kind in kinds if kind.batch_size == batch_size])
-    report(progress, opened, _figures.lines(opened, kinds))
+        _runs.draw(opened, config, [kind for kind in kinds if kind.batch_size == batch_size])
+    report(progress, opened, _runs.lines(opened, kinds))
     return opened

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 import lsgeo
-from experiments.common.fields import check_least, check_positive
+from experiments.common.fields import check_least, check_names, check_positive
 from lsgeo import data, models, study
 from lsgeo.results import entries
 
@@ -28,15 +28,11 @@ class Problem:
 def check(config: Any) -> tuple[str, ...]:
     """Returns the arms; raises a ValueError for a bad field."""
     arms = study.parse_arms(config.arms)
-    for field, known in (("starts", tuple(STARTS)), ("momenta", None), ("batch_sizes", None)):
+    for field in ("starts", "momenta", "batch_sizes"):
         values = getattr(config, field)
         if not values or len(set(values)) < len(values):
             raise ValueError(f"`{field}` must name at least one, each once; got {values!r}.")
-        for value in values if known else ():
-            if value not in known:
-                raise ValueError(
-                    f"Unknown name in `{field}`: {value!r}. Choose from: {', '.join(known)}."
-                )
+    check_names(config, starts=STARTS)
     for momentum in config.momenta:
         if not 0 <= momentum < 1:
             raise ValueError(f"`momenta` must be at least 0 and below 1; got {momentum}.")
@@ -54,11 +50,7 @@ def check(config: Any) -> tuple[str, ...]:
 
 
 def load(config: Any) -> Problem:
-    """Loads the data of a configuration, pixels averaged and labels modulo `modulo`.
-
-    Raises:
-      ValueError: if the data do not exist, are a regression, or can be told apart linearly.
-    """
+    """Loads the data of a configuration, pixels averaged and labels modulo `modulo`."""
     dataset = data.load(config.dataset, num_train=config.num_train or None, seed=config.data_seed)
     if not dataset.num_classes:
         raise ValueError(f"`dataset` {config.dataset} is a regression; take one with classes.")

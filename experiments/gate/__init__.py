@@ -22,18 +22,6 @@ from experiments.gate import _sweep
 from lsgeo import runs
 
 
-def _gated():
-    return train.Config(
-        depth=16,
-        width=32,
-        norm="layer",
-        skip="gated",
-        max_steps=400,
-        loss_levels=(),
-        eval_every=100,
-    )
-
-
 @dataclasses.dataclass
 class Config:
     """A sweep of the gates of one network.
@@ -51,7 +39,15 @@ class Config:
     """
 
     run: str = ""
-    network: train.Config = dataclasses.field(default_factory=_gated)
+    network: train.Config = twins.own(
+        depth=16,
+        width=32,
+        norm="layer",
+        skip="gated",
+        max_steps=400,
+        loss_levels=(),
+        eval_every=100,
+    )
     checkpoint: str = "end"
     num_gates: int = 11
     num_examples: int = 0
@@ -61,12 +57,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
-    """Measures each gate into arrays/gate_K.npz; those that are there are left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets "summary" with all gates, and figures/gate.svg.
-      progress: progress(done, total, text).
+    """Measures each gate into arrays/gate_K.npz and draws figures/gate.svg.
 
     Returns:
       The Run. An entry has gate, loss, accuracy, lambda_max and lambda_min with their residuals,
@@ -74,8 +65,7 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       block, of the checkpoint), batch_stats (the policy, or "none") and step.
 
     Raises:
-      ValueError: for a bad field, a network without gates, or the directory of another configuration or of
-        another network.
+      ValueError: for a network without gates.
     """
     _sweep.check(config)
     opened = runs.open_run(workdir, config)

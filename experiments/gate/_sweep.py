@@ -46,18 +46,17 @@ def measure(config: Any, network: Network, gate: float) -> dict[str, Any]:
     there = dataclasses.replace(network, constants=constants)
     loss, accuracy = _evaluate(there.loss, there.predict, there.params, there.batch)
     pairs = lsgeo.extreme_eigenpairs(
-        lsgeo.hessian(there.loss, there.params, **there.data),
+        lsgeo.hessian(*there.problem),
         key=jax.random.key(config.seed),
         tol=config.tol,
     )
+    ends = {"min": 0, "max": -1}
     return {
         "gate": gate,
         "loss": loss,
         "accuracy": accuracy,
-        "lambda_max": pairs.values[-1],
-        "lambda_min": pairs.values[0],
-        "residual_max": pairs.residuals[-1],
-        "residual_min": pairs.residuals[0],
+        **{f"lambda_{end}": pairs.values[i] for end, i in ends.items()},
+        **{f"residual_{end}": pairs.residuals[i] for end, i in ends.items()},
         "converged": bool(np.all(pairs.converged)),
         "num_matvecs": pairs.num_matvecs,
     }
@@ -91,13 +90,8 @@ def line(entry: dict[str, Any]) -> str:
 def draw(summary: dict[str, Any], arm: str) -> Figure:
     """Draws the curves."""
     figure, axes = plotting.new_figure(width=9.6, columns=len(PANELS))
+    trained = float(np.mean(summary["trained_gates"]))
     for ax, (name, (label, unit)) in zip(axes, PANELS.items(), strict=True):
-        plotting.gate_sweep(
-            summary["gate"],
-            {arm: summary[name]},
-            ax,
-            label=label,
-            unit=unit,
-            trained=float(np.mean(summary["trained_gates"])),
-        )
+        curves, words = {arm: summary[name]}, {"label": label, "unit": unit}
+        plotting.gate_sweep(summary["gate"], curves, ax, trained=trained, **words)
     return figure

@@ -44,11 +44,6 @@ class Config:
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Takes each network apart into arrays/run.npz and arrays/twin.npz and draws figures/paths.svg.
 
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
-
     Returns:
       The Run. An entry has arm, blocks (names), loss (cross-entropy), accuracy; with skips, shares and law
       (by path length, of the blocks behind the last change of the stream's shape, if there are any),
@@ -56,8 +51,7 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       the stream changes its shape); deleted_accuracy and swapped_accuracy [number, draws].
 
     Raises:
-      ValueError: for a bad field, a missing checkpoint, a network whose blocks cannot be taken apart, or
-        another configuration's directory.
+      ValueError: for a network whose blocks cannot be taken apart.
     """
     check_least(config, draws=1)
     sources = twins.given(config) or {"run": ""}

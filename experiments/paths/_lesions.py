@@ -1,6 +1,6 @@
 """Paths and lesions of one network, for `experiments.paths`."""
 
-import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,20 +12,20 @@ from experiments.common import losses
 from experiments.common.network import Network, top_chain
 from lsgeo import models, plotting
 from lsgeo.geometry import gradient_path_energies, path_length_law
+from lsgeo.results import entries
 
 
 def take_apart(config: Any, network: Network, source: Any) -> dict[str, Any]:
     """Gradient energy by path length, and what the network is worth without some blocks or in another order."""
-    model, constants = network.model, network.constants
     variables = network.variables
-    blocks = models.blocks(model, variables, network.batch["image"])
+    blocks = models.blocks(network.model, variables, network.batch["image"])
     free = [block.name for block in blocks if block.keeps_shape]
     if not free:
         raise ValueError(
             f"`run` {source} is a network in which every block changes the stream's shape: none can be "
             "deleted. Take a deeper one, or a family that adds."
         )
-    judge = _Judge(models.Logits(model, constants), network.batch, free)
+    judge = functools.partial(_judge, network, free)
     whole = judge(variables)
     names = [block.name for block in blocks]
     lesions = np.array(
@@ -41,12 +41,11 @@ def take_apart(config: Any, network: Network, source: Any) -> dict[str, Any]:
     without = accuracies(lambda n: judge(variables, rng.choice(free, n, replace=False).tolist()))
     swapped = accuracies(lambda n: judge(_swapped(variables, rng, n)))
     return {
-        "arm": network.arm,
+        **entries(network, ("arm", "num_classes")),
         "message": f"accuracy {whole[1]:.3f}, without one block {np.nanmin(lesions[:, 1]):.3f} or more",
         "blocks": np.array(names),
         "loss": whole[0],
         "accuracy": whole[1],
-        "num_classes": network.num_classes,
         **_paths(network, blocks, variables),
         "lesion_loss": lesions[:, 0],
         "lesion_accuracy": lesions[:, 1],
@@ -59,10 +58,9 @@ def _paths(network, blocks, variables):
     chain = top_chain(blocks)
     if network.model.skip == "none" or not chain:
         return {}  # A stream that is no sum has one path.
-    inputs = jax.jit(models.block_inputs, static_argnums=0)(
-        network.model, variables, network.batch["image"]
-    )
-    top = models.stream_gradient(network.loss, network.params, network.batch, blocks[-1].name)
+    below = jax.jit(models.block_inputs, static_argnums=0)
+    inputs = below(network.model, variables, network.batch["image"])
+    top = models.stream_gradient(*network.problem, blocks[-1].name)
     branches = [lambda x, f=block.function: f(x) - x for block in chain]
     energies = gradient_path_energies(branches, inputs[chain[0].name], top)
     share = energies.mean_length / len(chain)
@@ -70,25 +68,17 @@ def _paths(network, blocks, variables):
     return {
         "shares": energies.shares,
         "law": law,
-        "mean_length": energies.mean_length,
+        **entries(energies, ("mean_length", "interference")),
         "divergence": energies.divergence(law),
-        "interference": energies.interference,
     }
 
 
-class _Judge:
-    """Loss and accuracy of a network without some of its blocks, compiled once."""
-
-    def __init__(self, logits, batch, free):
-        self._logits, self._batch, self._free = logits, batch, free
-
-    def __call__(self, variables, deleted=()):
-        kept = {name: np.asarray(name not in deleted) for name in self._free}
-        constants = {kind: tree for kind, tree in variables.items() if kind != "params"}
-        logits = dataclasses.replace(self._logits, constants=constants)
-        without = models.WithoutBlocks(logits, kept)
-        values = losses.evaluate(without, variables["params"], self._batch)
-        return tuple(float(value) for value in values)
+def _judge(network, free, variables, deleted=()):
+    # Loss and accuracy without some of the blocks.
+    kept = {name: np.asarray(name not in deleted) for name in free}
+    constants = {kind: tree for kind, tree in variables.items() if kind != "params"}
+    without = models.WithoutBlocks(models.Logits(network.model, constants), kept)
+    return tuple(map(float, losses.evaluate(without, variables["params"], network.batch)))
 
 
 def _swapped(variables, rng, count):
@@ -96,9 +86,8 @@ def _swapped(variables, rng, count):
     groups = {}
     for name, tree in variables["params"].items():
         if "block_" in name:
-            shapes = tuple(
-                (str(path), leaf.shape) for path, leaf in jax.tree.leaves_with_path(tree)
-            )
+            leaves = jax.tree.leaves_with_path(tree)
+            shapes = tuple((str(path), leaf.shape) for path, leaf in leaves)
             groups.setdefault(shapes, []).append(name)
     groups = [names for names in groups.values() if len(names) > 1]
     for _ in range(count if groups else 0):
@@ -108,15 +97,15 @@ def _swapped(variables, rng, count):
     return variables
 
 
-def draw(entries: Sequence[dict[str, Any]]) -> Figure:
+def draw(found: Sequence[dict[str, Any]]) -> Figure:
     """Draws shares by path length, single lesions, and deletions of several blocks."""
     figure, axes = plotting.new_figure(width=9.6, height=3.4, columns=3)
-    summed = [(e["arm"], e["shares"], e["law"]) for e in entries if "shares" in e]
+    summed = [(e["arm"], e["shares"], e["law"]) for e in found if "shares" in e]
     plotting.path_shares(summed, axes[0])
     single, several = (
-        [(e["arm"], e[f"{name}_accuracy"], e["accuracy"]) for e in entries]
+        [(e["arm"], e[f"{name}_accuracy"], e["accuracy"]) for e in found]
         for name in ("lesion", "deleted")
     )
     plotting.lesions(single, axes[1])
-    plotting.deletions(several, axes[2], chance=1 / entries[0]["num_classes"])
+    plotting.deletions(several, axes[2], chance=1 / found[0]["num_classes"])
     return figure

@@ -14,39 +14,12 @@ import functools
 import os
 
 from experiments import train
+from experiments.common import twins
 from experiments.common.figures import save_figure
 from experiments.common.steps import Progress, Steps
 from experiments.representations import _figures, _networks
 from experiments.representations._figures import load_slope as load_slope
 from lsgeo import runs
-
-
-def _mlp():
-    return train.Config(
-        depth=16,
-        width=32,
-        norm="layer",
-        options="scan=True",
-        num_train=300,
-        max_steps=2000,
-        weight_decay=1e-2,
-        loss_levels=(),
-        eval_every=200,
-    )
-
-
-def _densenet():
-    return train.Config(
-        model="densenet",
-        depth=13,
-        width=6,
-        options="growth=4",
-        num_train=300,
-        max_steps=150,
-        learning_rate=3e-3,
-        loss_levels=(),
-        eval_every=50,
-    )
 
 
 @dataclasses.dataclass
@@ -73,8 +46,28 @@ class Config:
     run: str = ""
     twin: str = ""
     densenet: str = ""
-    network: train.Config = dataclasses.field(default_factory=_mlp)
-    dense_network: train.Config = dataclasses.field(default_factory=_densenet)
+    network: train.Config = twins.own(
+        depth=16,
+        width=32,
+        norm="layer",
+        options="scan=True",
+        num_train=300,
+        max_steps=2000,
+        weight_decay=1e-2,
+        loss_levels=(),
+        eval_every=200,
+    )
+    dense_network: train.Config = twins.own(
+        model="densenet",
+        depth=13,
+        width=6,
+        options="growth=4",
+        num_train=300,
+        max_steps=150,
+        learning_rate=3e-3,
+        loss_levels=(),
+        eval_every=50,
+    )
     depths: tuple[int, ...] = (2, 4, 8)
     checkpoint: str = "end"
     num_examples: int = 300
@@ -87,11 +80,6 @@ class Config:
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures each network into a file of its own and draws figures/representations.svg.
 
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
-
     Returns:
       The Run. "run" and "twin" (the networks without skips, where they are trained here) have arm, blocks,
       cka with its error and the biased estimate (of the stream below each block and above the last),
@@ -102,8 +90,7 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       alignment's entries.
 
     Raises:
-      ValueError: for a bad field, a missing checkpoint, a network without blocks, or the directory of another
-        configuration or of other weights.
+      ValueError: for a network without blocks.
     """
     _networks.check(config)
     opened = runs.open_run(workdir, config)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
+from experiments.common.figures import grid
 from lsgeo import plotting, runs
 
 
@@ -47,12 +48,7 @@ def draw(opened: runs.Run, names: Collection[str]) -> Figure:
         panels += plotting.reuse_panels(opened.load("densenet"))
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = plotting.new_figure(
-        width=3.5 * columns, height=3.3 * rows, columns=columns, rows=rows
-    )
-    axes = np.ravel(axes)
-    for ax, panel in zip(axes, panels, strict=False):
+    figure, axes = grid(len(panels), 3.5 * columns, 3.3 * rows, columns=columns, rows=rows)
+    for ax, panel in zip(axes, panels, strict=True):
         panel(ax)
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
     return figure

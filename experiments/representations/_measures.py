@@ -19,7 +19,9 @@ def measure(network: Network, config: Any) -> dict[str, Any]:
     blocks, inputs = _taken_apart(network)
     streams = [np.asarray(inputs[block.name]) for block in blocks]
     streams.append(np.asarray(jax.jit(blocks[-1].function)(inputs[blocks[-1].name])))
-    alike = geometry.linear_cka(_by_example(streams, len(network.batch["image"])))
+    # Several streams have their own axis before that of the examples.
+    count = len(network.batch["image"])
+    alike = geometry.linear_cka([x if len(x) == count else np.moveaxis(x, 0, 1) for x in streams])
     found = {
         "blocks": np.array([block.name for block in blocks]),
         "cka": alike.values,
@@ -62,7 +64,7 @@ def _depths(network, blocks, inputs):
     below = [inputs[block.name] for block in chain]
     added = [branch(x) for branch, x in zip(branches, below, strict=True)]
     depth = geometry.effective_depth(below, added)
-    top = _top(network.loss, network.params, network.batch, chain[-1].name)
+    top = _top(*network.problem, chain[-1].name)
     paths = geometry.gradient_path_energies(branches, below[0], top)
     return {
         "forward_depth": depth.value,
@@ -81,8 +83,7 @@ def _alignment(network, blocks, inputs, config):
         inputs[chain[0].name][: config.num_jacobians],
         key=jax.random.key(config.seed),
         adds=adds,
-        num_directions=config.num_directions,
-        threshold=config.threshold,
+        **entries(config, ("num_directions", "threshold")),
     )
     kept = ("line", "equispaced", "singular_values", "ranks", "residual")
     derived = ("alignment", "consecutive", "chance")
@@ -92,7 +93,7 @@ def _alignment(network, blocks, inputs, config):
 
 def reuse(network: Network, start: Any) -> dict[str, Any]:
     """Feature reuse of a DenseNet, and CKA of the features that its layers make."""
-    found = geometry.feature_reuse(network.loss, network.params, network.batch, start=start)
+    found = geometry.feature_reuse(*network.problem, start=start)
     activations = jax.jit(models.activations, static_argnums=0)
     seen = activations(network.model, network.variables, network.batch["image"])
     made = {name: part for name, part in seen.items() if name.endswith("/branch")}
@@ -114,11 +115,6 @@ def reuse(network: Network, start: Any) -> dict[str, Any]:
     }
 
 
-def _by_example(streams, count):
-    # Several streams have their own axis before that of the examples.
-    return [x if len(x) == count else np.moveaxis(x, 0, 1) for x in streams]
-
-
 def _branch(block, adds):
     function = jax.jit(block.function)
     return (lambda x: function(x) - x) if adds else function
@@ -127,10 +123,7 @@ def _branch(block, adds):
 def _lesions(network):
     names = models.branch_names(network.model, network.variables, network.batch["image"])
     found = geometry.backward_lesions(
-        lambda passed: _gradient(
-            network.loss, network.params, network.batch, passed.astype(np.float32)
-        ),
-        len(names),
+        lambda passed: _gradient(*network.problem, passed.astype(np.float32)), len(names)
     )
     return {
         "branches": np.array(names),
@@ -160,8 +153,6 @@ def _alignment_message(found):
 
 def _by_distance(matrix):
     # Of targets with several sources: the mean over the newest and over the oldest, and the medians.
-    ends = [
-        column[np.isfinite(column)][[-1, 0]] for column in matrix.T if np.isfinite(column).sum() > 1
-    ]
-    ends = np.array(ends).reshape(-1, 2)
+    there = (column[np.isfinite(column)] for column in matrix.T)
+    ends = np.reshape([column[[-1, 0]] for column in there if len(column) > 1], (-1, 2))
     return (*ends.mean(0), *np.median(ends, axis=0))

@@ -51,16 +51,14 @@ def load(run: Any, checkpoint: str, num_examples: int) -> Network:
     if not getattr(network.model, "scan", False):
         return network
     single = models.unstack(network.variables)
-    params = single.pop("params")
-    model = network.model.clone(scan=False)
-    return dataclasses.replace(network, model=model, params=params, constants=single)
+    fields = {"model": network.model.clone(scan=False), "params": single.pop("params")}
+    return dataclasses.replace(network, **fields, constants=single)
 
 
 def measure(config: Any, network: Network, name: str, source: Any) -> dict[str, Any]:
     """What a file holds of a network, by the file's name."""
     if name == "densenet":
-        start = load_network(source, "init", config.num_examples).params
-        found = _measures.reuse(network, start)
+        found = _measures.reuse(network, load_network(source, "init", config.num_examples).params)
     elif name.startswith("depth_"):
         found = _measures.measure_alignment(network, config)
     else:

@@ -9,12 +9,13 @@ import functools
 import os
 
 from experiments.common import twins
+from experiments.common.fields import check_names
 from experiments.common.network import load_network
 from experiments.common.steps import Progress, Steps, report
 from experiments.sharpness import _measures
 from experiments.sharpness._figures import draw, lines
 from experiments.sharpness._figures import load_rows as load_rows
-from experiments.sharpness._rows import Row as Row
+from experiments.sharpness._measures import Row as Row
 from lsgeo import runs
 
 
@@ -64,21 +65,14 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
-    """Measures each checkpoint into arrays/CHECKPOINT_STAGE.npz; what is there is left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
+    """Measures each checkpoint into arrays/CHECKPOINT_STAGE.npz and draws figures/sharpness_CHECKPOINT.svg.
 
     Returns:
       The Run. An entry has measures, values, lowers, uppers and invariances, one per figure of sharpness (the
       larger, the sharper), text, loss, step, arm, seconds; those of the twin are called twin_....
-
-    Raises:
-      ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
     """
-    stages = _measures.chosen(config)
+    check_names(config, stages=_measures.STAGES)
+    stages = tuple(config.stages) or tuple(_measures.STAGES)
     names = twins.common_checkpoints(config)
     opened = runs.open_run(workdir, config)
     sides = {"twin_" if side == "twin" else "": path for side, path in twins.given(config).items()}

@@ -2,15 +2,23 @@
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from experiments.common.figures import save_figure
-from experiments.sharpness import _measures, _rows
+from experiments.sharpness import _measures
 from lsgeo import plotting, runs
 
+COLUMNS = ("measures", "values", "lowers", "uppers", "invariances")
 
-def load_rows(sharpness_run: runs.Run, checkpoint: str, prefix: str = "") -> list[_rows.Row]:
+
+def load_rows(sharpness_run: runs.Run, checkpoint: str, prefix: str = "") -> list[_measures.Row]:
     """Reads all figures of a checkpoint, in the order of the stages; prefix "twin_" for the twin's."""
-    entries = _load(sharpness_run, checkpoint, prefix)
-    return [row for entry in entries for row in _rows.rows_of(entry)]
+    rows = []
+    for entry in _load(sharpness_run, checkpoint, prefix):
+        columns = (np.atleast_1d(entry[name]).tolist() for name in COLUMNS)
+        for *row, under in zip(*columns, strict=True):
+            rows.append(_measures.Row(*row, tuple(filter(None, under.split(", ")))))
+    return rows
 
 
 def draw(opened: runs.Run, checkpoint: str, prefixes: Iterable[str]) -> None:

@@ -9,10 +9,24 @@ import jax
 import numpy as np
 
 from experiments.common.network import Network
-from experiments.sharpness._rows import Row, entries_of
 from lsgeo import draws, geometry, models
+from lsgeo.results import entries
 
+COLUMNS = ("value", "lower", "upper")
 ADAPTIVE = ("none", "magnitude")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One figure of sharpness: the larger, the sharper."""
+
+    measure: str
+    value: float
+    lower: float
+    upper: float
+    invariant_under: tuple[str, ...] = ()
+
+
 Found = tuple[Any, list[Row], dict[str, Any]]  # a result, its rows, and further arrays for the file
 
 
@@ -23,11 +37,6 @@ class Subject:
     network: Network
     key: jax.Array
     config: Any  # of experiments.sharpness
-
-    @property
-    def problem(self) -> tuple[Any, Any, Any]:
-        """The loss, the parameters and the batch."""
-        return self.network.loss, self.network.params, self.network.batch
 
     def size(self, name: str, scaling: str) -> float:
         """The "radius" or the "noise", plain or in proportion to |w|."""
@@ -42,28 +51,24 @@ def measure(config: Any, network: Network, stage: str) -> dict[str, Any]:
         rows += more
         texts.append(str(found))
         arrays |= further
-    facts = {"loss": network.value(), "step": network.step, "arm": network.arm}
-    return {**entries_of(rows), "text": "; ".join(texts), **arrays, **facts}
-
-
-def chosen(config: Any) -> tuple[str, ...]:
-    """The stages of a configuration; a ValueError for one that there is not."""
-    for name in config.stages:
-        if name not in STAGES:
-            raise ValueError(
-                f"Unknown name in `stages`: {name!r}. Choose from: {', '.join(STAGES)}."
-            )
-    return tuple(config.stages) or tuple(STAGES)
+    return {
+        "measures": np.array([row.measure for row in rows], str),
+        **{f"{c}s": np.array([getattr(row, c) for row in rows], float) for c in COLUMNS},
+        "invariances": np.array([", ".join(row.invariant_under) for row in rows], str),
+        "text": "; ".join(texts),
+        **arrays,
+        "loss": network.value(),
+        **entries(network, ("step", "arm")),
+    }
 
 
 def is_defined(config: Any, network: Network, stage: str) -> bool:
     """Says whether a stage is defined for this network; a ValueError where it was asked for by name."""
     loss = _loss_of_data(network)
-    model, defined = loss.model, True
-    if stage == "fisher_rao":
-        defined = isinstance(loss, models.CrossEntropy)
-    elif stage == "singularities":
-        defined = isinstance(model, models.MLP) and model.activation == "relu" and not model.scan
+    model = loss.model
+    is_chain = isinstance(model, models.MLP) and model.activation == "relu" and not model.scan
+    known = {"fisher_rao": isinstance(loss, models.CrossEntropy), "singularities": is_chain}
+    defined = known.get(stage, True)
     if config.stages and not defined:
         raise ValueError(
             f'`stages` holds {stage!r}, which this network does not have: "singularities" is for MLPs '
@@ -75,7 +80,9 @@ def is_defined(config: Any, network: Network, stage: str) -> bool:
 def _hessian(subject):
     # The largest eigenvalue and the trace, of the Hessian and scaled by |w|.
     for scaling in ADAPTIVE:
-        found = geometry.hessian_sharpness(*subject.problem, key=subject.key, scaling=scaling)
+        found = geometry.hessian_sharpness(
+            *subject.network.problem, key=subject.key, scaling=scaling
+        )
         top, trace = found.largest, found.trace
         first = _row("lambda_max", found, top, top, top + found.residual)
         yield found, [first, _row("trace", found, trace.value, *trace.interval())], {}
@@ -85,7 +92,7 @@ def _average(subject):
     # The expected increase under Gaussian noise, plain and in proportion to |w|.
     for scaling in ADAPTIVE:
         found = geometry.average_sharpness(
-            *subject.problem,
+            *subject.network.problem,
             key=subject.key,
             radius=subject.size("noise", scaling),
             ball="gaussian",
@@ -101,13 +108,12 @@ def _worst(subject):
     spent = {"key": subject.key, "num_starts": config.num_starts, "num_steps": config.num_steps}
     for scaling in ADAPTIVE:
         radius = subject.size("radius", scaling)
-        found = geometry.worst_sharpness(*subject.problem, radius=radius, scaling=scaling, **spent)
-        yield (
-            found,
-            [_row("worst case", found, found.value, found.value, found.value + found.gap)],
-            {},
+        found = geometry.worst_sharpness(
+            *subject.network.problem, radius=radius, scaling=scaling, **spent
         )
-    found = geometry.keskar_sharpness(*subject.problem, **spent)
+        ends = (found.value, found.value, found.value + found.gap)
+        yield found, [_row("worst case", found, *ends)], {}
+    found = geometry.keskar_sharpness(*subject.network.problem, **spent)
     yield found, [Row("Keskar", found.value, found.value, found.value + found.gap)], {}
 
 
@@ -115,7 +121,7 @@ def _sam(subject):
     # The increase over the one step of SAM, and of ASAM.
     for scaling in ADAPTIVE:
         radius = subject.size("radius", scaling)
-        found = geometry.sam_sharpness(*subject.problem, radius=radius, scaling=scaling)
+        found = geometry.sam_sharpness(*subject.network.problem, radius=radius, scaling=scaling)
         yield found, [_row("SAM", found, *_around(found.value, found.rounding))], {}
 
 
@@ -123,7 +129,7 @@ def _pac_bayes(subject):
     # 1 / sigma^2 for the noise that raises the expected loss by `rise`, plain and in proportion to |w|.
     for scaling in ADAPTIVE:
         found = geometry.pac_bayes_sigma(
-            *subject.problem,
+            *subject.network.problem,
             key=subject.key,
             target=subject.config.rise,
             scaling=scaling,
@@ -136,7 +142,7 @@ def _pac_bayes(subject):
 def _filter_radius(subject):
     # 1 / r^2 for the filter-normalised distance at which the loss has risen by `rise`.
     found = geometry.filter_radius(
-        *subject.problem,
+        *subject.network.problem,
         key=subject.key,
         rise=subject.config.rise,
         num_directions=subject.config.num_directions,
@@ -158,7 +164,7 @@ def _fisher_rao(subject):
 
 def _learning_coefficient(subject):
     found = geometry.learning_coefficient(
-        *subject.problem,
+        *subject.network.problem,
         key=subject.key,
         num_burn_in=subject.config.num_draws // 2,
         num_draws=subject.config.num_draws,
@@ -169,21 +175,16 @@ def _learning_coefficient(subject):
 
 def _singularities(subject):
     # Redundant units of an MLP, and the zero modes of those symmetries that hold.
-    loss, params, batch = subject.problem
+    loss, params, batch = subject.network.problem
     chain = geometry.dense_chain(params, _order(params))
     found = geometry.symmetry_modes(loss, params, batch, symmetries=chain)
-    overlaps = [geometry.unit_overlap(params, one) for one in chain]
-    strengths = [geometry.unit_elimination(params, one).strengths for one in chain]
     inner = _loss_of_data(subject.network)
     variables = {"params": params, **inner.constants}
     seen = models.activations(inner.model, variables, batch["image"])
-    active = [
-        geometry.linear_dependence(np.maximum(value, 0))
-        for name, value in seen.items()
-        if "preactivation" in name
-    ]
-    cosine = np.array([one.mean_absolute for one in overlaps])
-    weakest = np.array([one.min() for one in strengths])
+    preactivations = (value for name, value in seen.items() if "preactivation" in name)
+    active = [geometry.linear_dependence(np.maximum(value, 0)) for value in preactivations]
+    cosine = np.array([geometry.unit_overlap(params, one).mean_absolute for one in chain])
+    weakest = np.array([geometry.unit_elimination(params, one).strengths.min() for one in chain])
     ranks = np.array([one.effective_rank for one in active])
     text = (
         f"{found}; mean |cosine| of units {np.mean(cosine):.3g}, weakest unit {weakest.min():.3g} of its "
@@ -223,17 +224,10 @@ def _inverse_squares(*lengths):
 
 def _order(params):
     # The dense layers of an MLP from the input to the output.
-    blocks = sorted(
-        (name for name in params if re.fullmatch(r"block_\d+", name)),
-        key=lambda name: int(name.rpartition("_")[2]),
-    )
-    inner = [
-        f"{block}/{layer}"
-        for block in blocks
-        for layer in sorted(params[block])
-        if "dense" in layer
-    ]
-    return ["stem", *inner, "head"]
+    blocks = [name for name in params if re.fullmatch(r"block_\d+", name)]
+    blocks.sort(key=models.block_place)
+    inner = [(block, layer) for block in blocks for layer in sorted(params[block])]
+    return ["stem", *("/".join(names) for names in inner if "dense" in names[1]), "head"]
 
 
 STAGES: dict[str, Callable[[Subject], Iterator[Found]]] = {

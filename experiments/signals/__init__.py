@@ -17,6 +17,7 @@ from experiments.common.steps import Steps
 from experiments.signals._measure import PANELS as PANELS
 from experiments.signals._measure import draw, measure
 from lsgeo import data, models, plotting, runs
+from lsgeo.results import entries
 
 
 @dataclasses.dataclass
@@ -49,22 +50,20 @@ class Config:
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     """Measures every network into arrays/SKIP_DEPTH.npz and draws figures/signals.svg.
 
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
-
     Returns:
       The Run. An entry has, one value per seed: gradient_ratio, input_gradient_correlation,
       moment_ratio, change, loss; and kernels [seeds, kernels of the blocks], the gradient norms.
-
-    Raises:
-      ValueError: for a bad field, or another configuration's directory.
     """
     _check(config)
     dataset = data.load(config.dataset, num_train=config.num_examples)
     networks = {
-        f"{skip}_{depth}": _create(config, dataset, skip, depth)
+        f"{skip}_{depth}": models.create(
+            config.model,
+            depth=depth,
+            skip=skip,
+            num_classes=dataset.num_classes,
+            **entries(config, ("width", "norm")),
+        )
         for skip in config.skips
         for depth in config.depths
     }
@@ -90,14 +89,3 @@ def _check(config):
     for skip in config.skips:
         if skip not in drawn:
             raise ValueError(f"`skips` may hold {', '.join(drawn)}; got {skip!r}.")
-
-
-def _create(config, dataset, skip, depth):
-    return models.create(
-        config.model,
-        depth=depth,
-        width=config.width,
-        skip=skip,
-        norm=config.norm,
-        num_classes=dataset.num_classes,
-    )

@@ -1,5 +1,6 @@
 """What is measured of one network at initialisation, and the figure of all."""
 
+import functools
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 
 from experiments.common.figures import save_figure
 from experiments.common.network import ARMS
-from lsgeo import data, models, plotting, runs
+from lsgeo import data, models, plotting, results, runs
 from lsgeo.geometry import input_gradients, jacobian_spectrum
 from lsgeo.signals import gradient_norms
 
@@ -25,7 +26,7 @@ def measure(config: Any, model: Any, dataset: data.Dataset) -> dict[str, np.ndar
     batch = jax.tree.map(jnp.asarray, dataset.train)
     seeds = range(config.seed, config.seed + config.num_seeds)
     entries = [_signals(model, batch, jax.random.key(seed)) for seed in seeds]
-    return {name: np.stack([entry[name] for entry in entries]) for name in entries[0]}
+    return results.columns(entries)
 
 
 def _signals(model, batch, key):
@@ -38,9 +39,11 @@ def _signals(model, batch, key):
     blocks = [name for name in norms.names if "block_" in name and name.endswith("kernel")]
     blocks.sort(key=models.block_place)
     logits = models.Logits(model, constants)
-    before, after = _last_change(_activations(model, {"params": params, **constants}, images))
-    jacobian = jacobian_spectrum(_one_logits(logits, params, images), images[0])
-    gradients = input_gradients(_first_logit(logits, params), images)
+    activations = jax.jit(models.activations, static_argnums=0)
+    before, after = _last_change(activations(model, {"params": params, **constants}, images))
+    apply = functools.partial(_apply, logits, params)
+    jacobian = jacobian_spectrum(lambda image: apply(image[None])[0], images[0])
+    gradients = input_gradients(lambda images: apply(images)[:, 0], images)
     return {
         "gradient_ratio": norms.ratio(blocks[0], blocks[-1])[0],
         "input_gradient_correlation": gradients.correlation,
@@ -66,18 +69,6 @@ def _last_change(found):
 @jax.jit
 def _apply(logits, params, images):
     return logits(params, {"image": images})
-
-
-def _first_logit(logits, params):
-    return lambda images: _apply(logits, params, images)[:, 0]
-
-
-def _one_logits(logits, params, images):
-    return lambda image: _apply(logits, params, image[None])[0]
-
-
-def _activations(model, variables, images):
-    return jax.jit(models.activations, static_argnums=0)(model, variables, images)
 
 
 def draw(config: Any, opened: runs.Run) -> None:

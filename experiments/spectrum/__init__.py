@@ -9,12 +9,12 @@ The function takes no argument and returns (loss, params, data); see `experiment
 import dataclasses
 import os
 
+from experiments.common.fields import check_names
 from experiments.common.network import choose_checkpoints
 from experiments.common.problem import load_problem
 from experiments.common.steps import Steps, report
-from experiments.spectrum import _results
+from experiments.spectrum import _point
 from experiments.spectrum._instruments import INSTRUMENTS as INSTRUMENTS
-from experiments.spectrum._point import Point
 from experiments.spectrum._point import load_density as load_density
 from lsgeo import runs
 
@@ -61,12 +61,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
-    """Measures each checkpoint into arrays/CHECKPOINT.npz; what is there is left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory.
-      progress: progress(done, total, text).
+    """Measures each checkpoint into arrays/CHECKPOINT.npz.
 
     Returns:
       The Run. An entry has nodes and weights [num_probes, num_steps], size, noise, values, residuals,
@@ -74,31 +69,24 @@ def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
       and the negative mass, each with its standard error and the ends of its 95 % interval, loss, step,
       num_matvecs, seconds. Instruments have files of their own, arrays/CHECKPOINT_INSTRUMENT.npz; with two
       checkpoints or more "comparison" holds the Wasserstein-1 distance of each to the one before.
-
-    Raises:
-      ValueError: for a bad field, a run without these checkpoints, or another configuration's directory.
     """
     if not 0 < config.near_zero < 1:
         raise ValueError(f"`near_zero` must lie between 0 and 1; got {config.near_zero}.")
-    for name in config.instruments:
-        if name not in INSTRUMENTS:
-            raise ValueError(
-                f"Unknown name in `instruments`: {name!r}. Choose from: {', '.join(INSTRUMENTS)}."
-            )
+    check_names(config, instruments=INSTRUMENTS)
     names = _names(config)
     opened = runs.open_run(workdir, config)
     stages = ("", *config.instruments)
     step = Steps(progress, len(names) * len(stages))
     for name in names:
-        point = Point(config, name, opened)
+        point = _point.Point(config, name, opened)
         for stage in stages:
             point.measure(stage)
             step(f"{stage or 'spectrum'} of {name}")
     if len(names) > 1:
-        opened.stage("comparison", "", lambda: _results.compare(opened, names))
+        opened.stage("comparison", "", lambda: _point.compare(opened, names))
     if config.figure:
-        _results.draw(opened, names)
-    report(progress, opened, _results.lines(opened, names, config.instruments))
+        _point.draw(opened, names)
+    report(progress, opened, _point.lines(opened, names, config.instruments))
     return opened
 
 

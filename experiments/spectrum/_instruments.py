@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 import lsgeo
+from lsgeo.results import entries
 
 LAYER_PROBES, LAYER_STEPS = 2, 16
 POOR_FIT = 2.0  # in units of 1 / num_steps; 0.25 is what the rule itself leaves
@@ -40,9 +41,8 @@ def certificate(subject: Subject) -> dict[str, Any]:
     )
     bounds = ("value", "residual", "lower_bound", "upper_end", "upper_bound", "noise")
     return {
-        **{name: getattr(found, name) for name in bounds},
-        "certified": found.certified,
-        **{f"index_{f.name}": getattr(index, f.name) for f in dataclasses.fields(index)},
+        **entries(found, (*bounds, "certified")),
+        **entries(index, prefix="index_"),
         "text": f"{found}; {index}",
     }
 
@@ -64,7 +64,7 @@ def chebyshev(subject: Subject) -> dict[str, Any]:
     exact = np.sum(weights[..., None] * np.cos(angles[..., None] * orders), axis=1)
     gap = float(np.abs(exact - found.moments).max())
     return {
-        **{f.name: getattr(found, f.name) for f in dataclasses.fields(found)},
+        **entries(found),
         "largest_gap": gap,
         "text": f"{found}; its moments differ from Lanczos' by at most {gap:.1g}",
     }
@@ -73,14 +73,11 @@ def chebyshev(subject: Subject) -> dict[str, Any]:
 def bulk(subject: Subject) -> dict[str, Any]:
     """A random-matrix law fitted to the bulk, and the outliers beyond its edges."""
     found = lsgeo.fit_bulk(subject.density)
-    sides = {
-        f"{side}_{end}": getattr(getattr(found, side), end)
-        for side in ("above", "below")
-        for end in ("lower", "value", "upper")
-    }
+    ends = ("lower", "value", "upper")
     poor = found.misfit > POOR_FIT / subject.num_steps
     return {
-        **sides,
+        **entries(found.above, ends, "above_"),
+        **entries(found.below, ends, "below_"),
         "edges": np.asarray(found.edges),
         "misfit": found.misfit,
         "text": f"the law does not describe this bulk: {found}" if poor else str(found),
@@ -110,15 +107,10 @@ def alignment(subject: Subject) -> dict[str, Any]:
     text = "no positive eigenvalue"
     if len(positive):
         overlap = lsgeo.subspace_overlap(top, subject.gradient)
-        result |= {"overlap": overlap.value}
+        result["overlap"] = overlap.value
         text = f"gradient in the top {len(positive)} eigenvectors: {overlap}"
-    vectors = np.concatenate(
-        [
-            np.asarray(leaf).reshape(len(leaf), -1)
-            for leaf in jax.tree.leaves(subject.pairs.vectors)
-        ],
-        axis=1,
-    )
+    leaves = jax.tree.leaves(subject.pairs.vectors)
+    vectors = np.concatenate([np.reshape(leaf, (len(leaf), -1)) for leaf in leaves], axis=1)
     return {**result, "values": subject.pairs.values, "vectors": vectors, "text": text}
 
 
@@ -135,8 +127,7 @@ def layers(subject: Subject) -> dict[str, Any]:
     )
     result = {}
     for name, density in found.items():
-        for field in dataclasses.fields(density):
-            result[f"{name}:{field.name}"] = getattr(density, field.name)
+        result |= entries(density, prefix=f"{name}:")
     largest = max(found, key=lambda name: found[name].nodes.max())
     return {**result, "text": f"the largest block eigenvalue is that of {largest}"}
 

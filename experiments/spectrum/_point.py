@@ -1,18 +1,24 @@
-"""One checkpoint, or problem, and what is measured of its Hessian."""
+"""One checkpoint, or problem, and what is measured of its Hessian; what the spectra of all say."""
 
 import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 import lsgeo
+from experiments.common.figures import grid, save_figure
 from experiments.common.network import load_network
 from experiments.common.problem import load_problem
 from experiments.spectrum._instruments import INSTRUMENTS, Subject
-from lsgeo import draws, runs
+from lsgeo import draws, plotting, runs
 from lsgeo.operators import value_gradient_hessian
 from lsgeo.results import entries, restored
+
+ENDS = ("value", "lower", "upper")
 
 
 def load_density(stored: dict[str, Any]) -> lsgeo.SpectralDensity:
@@ -44,8 +50,7 @@ class Point:
                 self._pairs,
                 key=key,
                 density_key=self._key(0),
-                num_probes=config.num_probes,
-                num_steps=config.num_steps,
+                **entries(config, ("num_probes", "num_steps")),
                 num_matvecs=config.trace_matvecs,
             )
         )
@@ -85,12 +90,12 @@ class Point:
     def _density(self):
         if self.opened.has(self.name):
             return load_density(self.opened.load(self.name))
-        sizes = {"num_probes": self.config.num_probes, "num_steps": self.config.num_steps}
+        sizes = entries(self.config, ("num_probes", "num_steps"))
         return lsgeo.spectral_density(self._hessian[2], key=self._key(0), **sizes)
 
     @functools.cached_property
     def _pairs(self):
-        options = {name: getattr(self.config, name) for name in ("top", "bottom", "tol")}
+        options = entries(self.config, ("top", "bottom", "tol"))
         return lsgeo.extreme_eigenpairs(self._hessian[2], key=self._key(1), **options)
 
 
@@ -102,7 +107,52 @@ def _fractions(density, threshold):
     }
     result = {"threshold": threshold}
     for name, interval in found.items():
-        result[name] = interval.value
-        result[f"{name}_error"] = interval.standard_error
-        result[f"{name}_lower"], result[f"{name}_upper"] = interval.lower, interval.upper
+        result |= {name: interval.value, f"{name}_error": interval.standard_error}
+        result |= entries(interval, ("lower", "upper"), f"{name}_")
     return result
+
+
+def compare(opened: runs.Run, names: Sequence[str]) -> dict[str, Any]:
+    """The Wasserstein-1 distance of each spectrum to the one before."""
+    densities = [load_density(opened.load(name)) for name in names]
+    found = [lsgeo.wasserstein_1(a, b) for a, b in itertools.pairwise(densities)]
+    return {
+        "names": names,
+        **{f"wasserstein_1_{end}": [getattr(one, end) for one in found] for end in ENDS},
+    }
+
+
+def lines(opened: runs.Run, names: Sequence[str], instruments: Sequence[str]) -> Iterator[str]:
+    """One line for each spectrum, what an instrument found, and each distance."""
+    for name in names:
+        yield _line(name, opened.load(name))
+        for instrument in instruments:
+            yield f"  {instrument}: {opened.load(f'{name}_{instrument}')['text']}"
+    if len(names) > 1:
+        stored = opened.load("comparison")
+        for i, (before, after) in enumerate(itertools.pairwise(names)):
+            value, low, high = (stored[f"wasserstein_1_{end}"][i] for end in ENDS)
+            yield f"{before} to {after}: Wasserstein-1 {value:.4g} in [{low:.4g}, {high:.4g}]"
+
+
+def _line(name, stored):
+    return (
+        f"{name}: loss {stored['loss']:.4g}; eigenvalues {stored['lambda_min']:.4g} (±"
+        f"{stored['residuals'][0]:.1g}) to {stored['lambda_max']:.4g} (±{stored['residuals'][-1]:.1g}); "
+        f"trace {stored['trace']:.4g} ± {stored['trace_error']:.2g}; "
+        f"{stored['negative_mass']:.2%} of the curvature is negative ({stored['total_matvecs']} products)"
+    )
+
+
+def draw(opened: runs.Run, names: Sequence[str]) -> None:
+    """Draws figures/density.svg, one density beside the other."""
+    columns = min(len(names), 3)
+    rows = math.ceil(len(names) / columns)
+    width = max(7.3, 3.6 * columns)
+    figure, axes = grid(len(names), width, 3.4 * rows, columns=columns, rows=rows)
+    for name, ax in zip(names, axes, strict=True):
+        stored = opened.load(name)
+        arms = {stored["arm"]: [load_density(stored)]}
+        plotting.spectral_densities(arms, ax, unit="nats / parameter²", x_scale="symlog")
+        ax.set_title(name)
+    save_figure(opened, "density", figure)

@@ -8,14 +8,12 @@ import dataclasses
 import functools
 import os
 
-from experiments.surface._checks import check, check_arms
-from experiments.surface._files import draw
-from experiments.surface._files import load_lines as load_lines
-from experiments.surface._files import load_surfaces as load_surfaces
 from experiments.surface._layouts import UNITS as UNITS
-from experiments.surface._layouts import num_planes
-from experiments.surface._side import Side
+from experiments.surface._layouts import check, check_arms, num_planes
+from experiments.surface._side import Side, draw
+from experiments.surface._side import load_lines as load_lines
 from lsgeo import runs
+from lsgeo.study.stored import load_surfaces as load_surfaces
 
 
 @dataclasses.dataclass
@@ -79,24 +77,17 @@ class Config:
 def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
     """Evaluates every plane into `workdir`, row by row, and continues there after a kill.
 
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets one "plane_K" with xs, ys, values [ny, nx] per plane (one
-        "line_K" with xs, values [nx] per line) and one "summary"; those of the twin are called twin_....
-        Beside the values are points (where networks lie, the centre first) and what the directions have:
-        eigenvalues, slope or distance.
-      progress: progress(rows done, rows, text).
-
     Returns:
       The Run; its "summary" has non_convex_fraction (of planes), basin_area (share of the plane with a loss
       below chance), finite_fraction, max_loss, one entry per plane each, each with NAME_mean and the ends
       NAME_lower, NAME_upper of its 95 % interval over planes (Student; NaN where planes are no sample); and
       centre_loss, chance_loss (NaN without cross-entropy), checkpoint_step, num_examples, arm, batch_stats
-      (the policy, or "none").
+      (the policy, or "none"). "plane_K" has xs, ys, values [ny, nx] ("line_K" xs, values [nx]), points
+      (where networks lie, the centre first) and what the directions have: eigenvalues, slope or distance.
+      The twin's are called twin_....
 
     Raises:
-      ValueError: for a bad field, a run without that checkpoint, networks of different architectures on one
-        plane, or a directory of another configuration or of another network.
+      ValueError: for networks of different architectures on one plane.
     """
     check(config)
     paths = {"": config.run, **({"twin_": config.twin} if config.twin else {})}

@@ -1,14 +1,16 @@
-"""What a surface is taken of: the loss under a batch norm policy, and the directions of each plane."""
+"""What a surface is taken of, and must not be: the loss under a policy, the directions of each plane."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import numpy as np
 
 from experiments.common import losses
+from experiments.common.fields import check_choice, check_least
 from experiments.common.network import Network
-from lsgeo import geometry, trees
+from lsgeo import geometry, results, trees
 
 # What a step of 1 along the first direction is.
 UNITS = {
@@ -24,6 +26,7 @@ UNITS = {
 }
 RANDOM = ("filter", "layer", "global", "raw")
 POLICIES = ("frozen", "batch", "re-estimated")
+LED_TO = {"other": ("other",), "three": ("other", "third")}  # the networks that directions need
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,11 +79,7 @@ def layouts(config: Any, network: Network, loss: Any, others: list[Any]) -> list
 
 
 def policy_loss(network: Network, policy: str) -> Any:
-    """The loss with batch norm as `policy` says, at every point of the grid.
-
-    Raises:
-      ValueError: if the network has no batch norm to which it applies.
-    """
+    """The loss with batch norm as `policy` says, at every point of the grid."""
     if policy == "frozen":
         return network.loss
     if not network.constants.get("batch_stats"):
@@ -88,10 +87,11 @@ def policy_loss(network: Network, policy: str) -> Any:
             f"`batch_stats` is {policy!r}, but this network has no batch norm ({network.arm}, "
             f"norm={network.config.norm!r}). Use 'frozen'."
         )
-    make = _in_batch if policy == "batch" else Reestimated
     loss = network.loss
     # A loss with weight decay in it has that of the data inside.
-    return dataclasses.replace(loss, loss=make(loss.loss)) if hasattr(loss, "loss") else make(loss)
+    inner = getattr(loss, "loss", loss)
+    made = dataclasses.replace(inner, train=True) if policy == "batch" else Reestimated(inner)
+    return made if inner is loss else dataclasses.replace(loss, loss=made)
 
 
 @trees.register_dataclass
@@ -103,10 +103,6 @@ class Reestimated:
 
     def __call__(self, params: Any, batch: Any) -> jax.Array:
         return losses.reestimated(self.data_loss, params, batch)(params, batch)
-
-
-def _in_batch(loss):
-    return dataclasses.replace(loss, train=True)
 
 
 def _random(config, network, key):
@@ -133,30 +129,23 @@ def _eigenvectors(config, network, loss):
         bottom=bottom,
     )
     order = np.argsort([*range(top), *np.arange(bottom) + 0.5], kind="stable")
-    turns = [found[i] for i in order]
-    values = np.concatenate([pairs.values[::-1][:top], pairs.values[:bottom]])[order]
-    residuals = np.concatenate([pairs.residuals[::-1][:top], pairs.residuals[:bottom]])[order]
-    size = config.dimensions
+    ends = {"eigenvalues": pairs.values, "residuals": pairs.residuals}
+    ends = {name: np.concatenate([one[::-1][:top], one[:bottom]]) for name, one in ends.items()}
+    turns = order.reshape(count, config.dimensions)
     return [
         Layout(
-            tuple(turns[size * k : size * (k + 1)]),
-            np.zeros((1, size)),
-            {
-                "eigenvalues": values[size * k : size * (k + 1)],
-                "residuals": residuals[size * k : size * (k + 1)],
-            },
+            tuple(found[i] for i in turn),
+            np.zeros((1, config.dimensions)),
+            {name: one[turn] for name, one in ends.items()},
         )
-        for k in range(count)
+        for turn in turns
     ]
 
 
 def _three(first, second, third):
     plane = geometry.plane_through(first, second, third)
-    unit = plane.corners[1, 0]
-    scaled = tuple(
-        jax.tree.map(lambda leaf: (unit * leaf).astype(leaf.dtype), direction)
-        for direction in plane.directions
-    )
+    unit = float(plane.corners[1, 0])
+    scaled = tuple(_times(unit, direction) for direction in plane.directions)
     return Layout(scaled, plane.corners / unit, {"distance": unit})
 
 
@@ -164,13 +153,10 @@ def _principal(params, trajectory, dimensions):
     plane = geometry.principal_plane(trajectory)
     places = plane.coordinates - plane.project(params)
     unit = float(np.max(np.linalg.norm(places, axis=1)))
-    scaled = tuple(
-        jax.tree.map(lambda leaf: (unit * leaf).astype(leaf.dtype), direction)
-        for direction in plane.directions[:dimensions]
-    )
+    scaled = tuple(_times(unit, direction) for direction in plane.directions[:dimensions])
     points = np.concatenate([np.zeros((1, dimensions)), places[:, :dimensions] / unit])
     return Layout(
-        scaled, points, {"distance": unit, "errors": plane.errors, "shares": plane.shares}
+        scaled, points, {"distance": unit, **results.entries(plane, ("errors", "shares"))}
     )
 
 
@@ -178,5 +164,50 @@ def _beside(first, params, key):
     # A random direction at right angles to the first one, as long as it.
     draw = geometry.random_directions(params, key=key, count=1, normalization="raw")[0]
     aside = geometry.orthogonal(draw, first)
-    factor = trees.norm(first) / trees.norm(aside)
-    return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), aside)
+    return _times(trees.norm(first) / trees.norm(aside), aside)
+
+
+def _times(factor, direction):
+    return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), direction)
+
+
+def check(config: Any) -> None:
+    """Raises a ValueError for a bad field, by its name."""
+    check_least(config, resolution=3, planes=1, chunk=1)
+    for name in ("nx", "ny"):
+        if (count := getattr(config, name)) < 3 and count != 0:
+            raise ValueError(f"`{name}` must be at least 3, or 0 for `resolution`; got {count}.")
+    if config.dimensions not in (1, 2):
+        raise ValueError(f"`dimensions` must be 1 or 2; got {config.dimensions}.")
+    check_choice(config, directions=UNITS, batch_stats=POLICIES, small_leaves=("zero", "keep"))
+    _check_others(config)
+    for axis in "xy":
+        low, high = getattr(config, f"{axis}_min"), getattr(config, f"{axis}_max")
+        if not low < high:
+            raise ValueError(f"`{axis}_min` must be below `{axis}_max`; got {low} and {high}.")
+
+
+def _check_others(config):
+    kind = config.directions
+    for name in ("other", "third"):
+        if bool(getattr(config, name)) != (name in LED_TO.get(kind, ())):
+            raise ValueError(
+                f"`{name}` is {getattr(config, name)!r}, and `directions` is {kind!r}: 'other' leads to the "
+                "network of `other`, 'three' also needs `third`, all else needs neither."
+            )
+    if config.twin and kind in LED_TO:
+        raise ValueError(
+            f"`twin` cannot be on a plane that leads to `other`; make one run each (`directions` is {kind!r})."
+        )
+    if kind == "three" and config.dimensions == 1:
+        raise ValueError("`dimensions` must be 2 for the plane through 'three' networks; got 1.")
+
+
+def check_arms(config: Any, networks: Iterable[Network]) -> None:
+    """Raises a ValueError where a figure could not tell two networks apart."""
+    arms = [network.arm for network in networks]
+    if config.figure and len(set(arms)) < len(arms):
+        raise ValueError(
+            f"`run` and `twin` are both called {arms[0]!r} in figures. Take networks of different skip types, "
+            "make one run for each, or set `figure` to False."
+        )

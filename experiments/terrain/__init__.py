@@ -16,24 +16,10 @@ import jax
 from experiments import train
 from experiments.common.figures import save_figure
 from experiments.common.steps import Progress, Steps, report
+from experiments.common.twins import own
 from experiments.terrain import _figures, _networks, _planes, _table
 from lsgeo import results, runs
 from lsgeo.study.table import write_csv
-
-
-def _small():
-    return train.Config(
-        depth=20,
-        width=64,
-        norm="layer",
-        skip="scaled",
-        num_train=0,
-        max_steps=1000,
-        stop_loss=0.01,
-        loss_levels=(),
-        eval_every=100,
-        save_every=0,
-    )
 
 
 @dataclasses.dataclass
@@ -63,7 +49,18 @@ class Config:
 
     runs: str = ""
     twins: str = ""
-    network: train.Config = dataclasses.field(default_factory=_small)
+    network: train.Config = own(
+        depth=20,
+        width=64,
+        norm="layer",
+        skip="scaled",
+        num_train=0,
+        max_steps=1000,
+        stop_loss=0.01,
+        loss_levels=(),
+        eval_every=100,
+        save_every=0,
+    )
     twin_skip: str = "none"
     num_seeds: int = 3
     checkpoint: str = "end"
@@ -81,23 +78,16 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
-    """Measures each plane into arrays/SIDE_K_plane_P.npz; what is there is left alone.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets table.csv, "summary", figures/terrain.svg and
-        figures/minima.svg.
-      progress: progress(done, total, text).
+    """Measures each plane into arrays/SIDE_K_plane_P.npz; draws figures/terrain.svg and figures/minima.svg.
 
     Returns:
-      The Run. "summary" holds the table: figure, networks (an arm, or the difference of both by pairs), value,
-      lower, upper, between, within, num_censored (convexity radii that reach the edge, of which the mean is a
-      lower bound); a plane's file xs, ys, values, every figure, the merge tree of its losses
-      and the null; SIDE_K the loss and the smoothness of a network.
+      The Run. "summary" holds the table, as table.csv does: figure, networks (an arm, or the difference of
+      both by pairs), value, lower, upper, between, within, num_censored (convexity radii that reach the edge,
+      of which the mean is a lower bound); a plane's file xs, ys, values, every figure, the merge tree of its
+      losses and the null; SIDE_K the loss and the smoothness of a network.
 
     Raises:
-      ValueError: for a bad field, unequal numbers of runs and twins, or the directory of another
-        configuration or of other networks.
+      ValueError: for unequal numbers of runs and twins.
     """
     _networks.check(config)
     sides = _networks.load(config, workdir, progress)

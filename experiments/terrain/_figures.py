@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.common.figures import grid
 from experiments.terrain import _table
 from experiments.terrain._planes import Measured
 from lsgeo import plotting, results
@@ -22,10 +23,8 @@ def scalars(
     found = {(row["figure"], row["networks"]): row for row in rows}
     drawn = _table.scalars(windows)
     columns = math.ceil(len(drawn) / 2)
-    figure, axes = plotting.new_figure(width=2.3 * columns, height=5.6, columns=columns, rows=2)
-    for ax in axes.ravel()[len(drawn) :]:
-        ax.set_axis_off()
-    for ax, (name, scalar) in zip(axes.ravel(), drawn.items(), strict=False):
+    figure, axes = grid(len(drawn), 2.3 * columns, 5.6, columns=columns, rows=2)
+    for ax, (name, scalar) in zip(axes, drawn.items(), strict=True):
         lower = sum(found[name, arm]["num_censored"] for arm in arms)
         plotting.nested_values(
             {arm: _table.values(part, name) for arm, part in arms.items()},
@@ -56,10 +55,8 @@ def minima(arms: Mapping[str, Sequence[Measured]]) -> Figure:
         top = float(np.nanmax(entries[most]["values"]))
         plotting.merge_tree_branches(trees[arm][most], ax, arm=arm, top=top)
     plotting.persistence_diagram(trees, axes[1][0])
-    counts = {
-        arm: [(e["further_minima"], e["null_counts"]) for e in entries]
-        for arm, entries in flat.items()
-    }
+    found = ("further_minima", "null_counts")
+    counts = {arm: [tuple(e[n] for n in found) for e in part] for arm, part in flat.items()}
     plotting.minima_against_null(counts, axes[1][1])
     return figure
 

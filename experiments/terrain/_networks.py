@@ -41,11 +41,7 @@ def _split(text):
 def load(
     config: Any, workdir: str | os.PathLike, progress: Progress | None
 ) -> dict[str, list[Network]]:
-    """Loads the networks of both sides, or trains them first.
-
-    Raises:
-      ValueError: if one side mixes several kinds of networks, or both sides are of one kind.
-    """
+    """Loads the networks of both sides, or trains them first; each must be of one kind, and of two."""
     paths = {side: part for side in SIDES if (part := _split(getattr(config, side)))}
     if not paths:
         paths = _trained(config, runs.open_run(workdir, config), progress)
@@ -67,11 +63,9 @@ def load(
 
 
 def _trained(config, opened, progress):
-    found = {}
+    found, first = {}, config.network.seed
     for side, skip in zip(SIDES, (config.network.skip, config.twin_skip), strict=True):
-        variants = {
-            f"{side}_{k}": {"skip": skip, "seed": config.network.seed + k}
-            for k in range(config.num_seeds)
-        }
+        fields = [{"skip": skip, "seed": first + k} for k in range(config.num_seeds)]
+        variants = {f"{side}_{k}": one for k, one in enumerate(fields)}
         found[side] = twins.trained(opened, config.network, variants, progress).values()
     return found

@@ -50,9 +50,7 @@ def plane(config: Any, network: Network, k: int, p: int) -> dict[str, Any]:
     draw, fields = jax.random.split(key)
     directions = geometry.filter_normalized_directions(network.params, key=draw)
     xs = _axis(config)
-    surface = geometry.surface(
-        network.loss, network.params, network.batch, directions, xs=xs, ys=xs
-    )
+    surface = geometry.surface(*network.problem, directions, xs=xs, ys=xs)
     return {**results.entries(surface), **figures(surface, config, network.chance_loss, fields)}
 
 
@@ -65,11 +63,7 @@ def figures(
     rough = terrain.roughness(surface, windows=config.windows)
     tree = terrain.merge_tree(surface, neighbours=config.neighbours)
     null = terrain.persistence_null(
-        surface,
-        key=key,
-        threshold=config.threshold,
-        num_fields=config.num_fields,
-        neighbours=config.neighbours,
+        surface, key=key, **results.entries(config, ("threshold", "num_fields", "neighbours"))
     )
     return {
         "non_convex_fraction": hessian.non_convex_fraction(),
@@ -82,8 +76,7 @@ def figures(
         **{f"roughness_{w}": v for w, v in zip(config.windows, rough.relative, strict=True)},
         "further_minima": null.count,
         "null_counts": null.counts,
-        "p_more": null.p_more,
-        "p_fewer": null.p_fewer,
+        **results.entries(null, ("p_more", "p_fewer")),
         "barrier": null.threshold,
         **results.entries(tree, prefix="tree_"),
     }
@@ -94,9 +87,7 @@ def _axis(config):
 
 
 def _smoothness(config, network):
-    found = terrain.gradient_smoothness(
-        network.loss, network.params, network.batch, steps=config.steps
-    )
+    found = terrain.gradient_smoothness(*network.problem, steps=config.steps)
     return {
         "smoothness": found.value,
         **results.entries(found, ("steps", "values", "gradient_norm")),

@@ -53,13 +53,7 @@ def values(measured: Sequence[Measured], name: str) -> list[list[float]]:
 def rows(
     arms: Mapping[str, Sequence[Measured]], windows: tuple[int, ...], key: jax.Array
 ) -> list[dict[str, Any]]:
-    """One row per figure and arm, and with two arms the difference of the pairs.
-
-    Args:
-      arms: arm -> its networks.
-      windows: of the roughness.
-      key: of the resamples.
-    """
+    """One row per figure and arm, and with two arms the difference of the pairs; `key` is of the resamples."""
     # Planes whose convexity radius is at least what it is said to be; so is the mean.
     cut = {
         arm: sum(int(e["radius_censored"]) for _, es in part for e in es)

@@ -14,25 +14,13 @@ import functools
 import os
 
 from experiments import train
+from experiments.common import twins
 from experiments.common.figures import save_figure
 from experiments.common.steps import Progress, report
 from experiments.common.trajectory import load_trajectory
 from experiments.trajectory import _planes
 from experiments.trajectory._planes import load_trajectories as load_trajectories
 from lsgeo import geometry, runs
-
-
-def _trained():
-    return train.Config(
-        depth=16,
-        width=32,
-        norm="layer",
-        learning_rate=1e-3,
-        max_steps=400,
-        loss_levels=(),
-        snapshot_steps=tuple(range(20, 400, 20)),
-        eval_every=20,
-    )
 
 
 @dataclasses.dataclass
@@ -56,7 +44,16 @@ class Config:
 
     run: str = ""
     twin: str = ""
-    network: train.Config = dataclasses.field(default_factory=_trained)
+    network: train.Config = twins.own(
+        depth=16,
+        width=32,
+        norm="layer",
+        learning_rate=1e-3,
+        max_steps=400,
+        loss_levels=(),
+        snapshot_steps=tuple(range(20, 400, 20)),
+        eval_every=20,
+    )
     arms: str = "plain,residual"
     resolution: int = 25
     margin: float = 0.2
@@ -66,12 +63,7 @@ class Config:
 
 
 def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
-    """Projects each trajectory and walks its plane, row by row; a killed run continues there.
-
-    Args:
-      config: Config.
-      workdir: the run's directory; it gets figures/trajectory.svg.
-      progress: progress(done, total, text).
+    """Projects each trajectory, walks its plane row by row, and draws figures/trajectory.svg.
 
     Returns:
       The Run. For the K-th network, "trajectory_K" has steps [T], names, coordinates [T, 2] (in units of the
@@ -80,8 +72,7 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       batch_stats; "surface_K" has xs, ys, values [ny, nx].
 
     Raises:
-      ValueError: for a bad field, a run with less than three checkpoints, or the directory of another
-        configuration or of other weights.
+      ValueError: for a run with less than three checkpoints.
     """
     _planes.check(config)
     opened = runs.open_run(workdir, config)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from experiments.common import twins
 from experiments.common.fields import check_choice, check_positive
 from experiments.common.network import choose_checkpoints
+from experiments.common.rows import Rows
 from experiments.common.steps import Progress
 from experiments.common.trajectory import Trajectory
 from lsgeo import geometry, plotting, results, runs, study
@@ -19,10 +20,7 @@ POLICIES = ("batch", "frozen")
 
 def load_trajectories(trajectory_run: runs.Run) -> list[dict]:
     """Reads the entries "trajectory_K" of a run, in order."""
-    found = []
-    while trajectory_run.has(name := f"trajectory_{len(found)}"):
-        found.append(trajectory_run.load(name))
-    return found
+    return list(trajectory_run.numbered("trajectory"))
 
 
 def check(config: Any) -> None:
@@ -80,17 +78,8 @@ def walk(
 ) -> None:
     """Evaluates the plane into arrays/NAME.npz, row by row, and continues there after a kill."""
     xs, ys = _grid(config, plane.coordinates)
-    rows = list(opened.load(name)["values"]) if opened.has(name) else []
-
-    def keep(row, values):
-        del row  # rows come in order
-        rows.append(values)
-        opened.save(name, {"xs": xs, "ys": ys, "values": np.stack(rows)})
-
-    def report(done, total):
-        if progress is not None:
-            progress(done, total, f"rows of the plane, {trajectory.network.arm}")
-
+    rows = Rows(opened, name, "", {"xs": xs, "ys": ys})
+    text = f"rows of the plane, {trajectory.network.arm}"
     geometry.surface(
         trajectory.loss(config.batch_stats, trajectory.constants[-1]),
         plane.centre,
@@ -98,9 +87,9 @@ def walk(
         plane.directions,
         xs=xs,
         ys=ys,
-        finished=dict(enumerate(rows)),
-        on_row=keep,
-        progress=report,
+        finished=rows.finished,
+        on_row=rows.add,
+        progress=progress and (lambda done, total: progress(done, total, text)),
     )
 
 

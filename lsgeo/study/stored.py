@@ -1,5 +1,7 @@
 """What the experiments have stored, read back."""
 
+import itertools
+
 from lsgeo import geometry, runs
 
 
@@ -9,10 +11,6 @@ def load_surfaces(run_of_surfaces: runs.Run, prefix: str = "") -> list[geometry.
     Raises:
       ValueError: if a file is damaged.
     """
-    surfaces = []
-    while run_of_surfaces.has(name := f"{prefix}plane_{len(surfaces)}"):
-        arrays = run_of_surfaces.load(name)
-        if len(arrays["values"]) < len(arrays["ys"]):
-            break
-        surfaces.append(geometry.Surface(arrays["xs"], arrays["ys"], arrays["values"]))
-    return surfaces
+    planes = run_of_surfaces.numbered(f"{prefix}plane")
+    finished = itertools.takewhile(lambda one: len(one["values"]) == len(one["ys"]), planes)
+    return [geometry.Surface(one["xs"], one["ys"], one["values"]) for one in finished]
