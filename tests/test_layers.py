@@ -76,3 +76,32 @@ def test_no_floor_has_more_than_fourteen_files_and_no_file_more_than_300_lines()
         crowded = [str(f) for f in folders if len(list(f.glob("*.py"))) > 14]
         long = [str(p) for p in (ROOT / top).rglob("*.py") if p.read_text().count("\n") > 300]
         assert not crowded and not long
+
+
+def test_no_function_body_has_more_than_sixty_lines():
+    for path in (path for top in ("lsgeo", "experiments") for path in (ROOT / top).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                assert length <= 60, f"{path}: {node.name} has {length} lines"
+
+
+def _module(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_what_no_package_hands_on_and_no_other_room_uses_begins_with_an_underscore():
+    users = {
+        path: set(_imports(path))
+        for top in ("lsgeo", "experiments")
+        for path in (ROOT / top).rglob("*.py")
+    }
+    for path in FILES:
+        inside = path.relative_to(ROOT / "lsgeo").parts
+        if len(inside) == 1 or path.name.startswith("__") or any(p.startswith("_") for p in inside):
+            continue
+        using = [user for user, names in users.items() if _module(path) in names and user != path]
+        handed_on = any(user.name == "__init__.py" for user in using)
+        others = any(user.relative_to(ROOT).parts[:2] != ("lsgeo", inside[0]) for user in using)
+        assert handed_on or others, f"{_module(path)} is used in its own room alone"
