@@ -169,13 +169,10 @@ def _whole_spectrum(op, top, bottom):
 
 
 def _checked(op, found, tol, search):
-    """Holds the residuals that the recurrence gives against one product with a sum of all vectors.
-
-    Each vector is weighted by the inverse of its residual, so that the sum's residual, squared, is about the
-    number of vectors, whatever their sizes. What it has beyond that is the rounding of the recurrence,
-    which belongs to the residuals that are rounding; where it is too much for that, each vector is
-    multiplied out.
-    """
+    # Holds the residuals that the recurrence gives against one product with a sum of all vectors, each
+    # weighted by the inverse of its residual, so that the sum's residual, squared, is about the number of
+    # vectors, whatever their sizes. What it has beyond that is the rounding of the recurrence, which belongs
+    # to the residuals that are rounding; where it is too much for that, each vector is multiplied out.
     values, residuals, rows, scale = found
     rows = _normalised(rows)
     count, noise = len(values), float(op.noise) * scale

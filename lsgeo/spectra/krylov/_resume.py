@@ -14,19 +14,6 @@ from lsgeo.spectra.krylov import basis as bases
 from lsgeo.spectra.krylov import lanczos
 
 
-class Nothing:
-    """No file: a run that is not saved."""
-
-    def load(self):
-        return [], None
-
-    def save(self, rules, state):
-        pass
-
-    def delete(self):
-        pass
-
-
 class StateFile:
     """One .npz with the finished probes, the one under way and a fingerprint of the run.
 
