@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
+from lsgeo.trees import PyTree
 
-PyTree = Any
 _NAME = re.compile(r"(.*_)?block_\d+")
 
 

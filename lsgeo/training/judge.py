@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 @dataclasses.dataclass
