@@ -99,7 +99,9 @@ class Judge:
             return True
         if not is_measured:
             return False
-        status = self._status(step, loss)
+        status = "trained" if step == self.recipe.max_steps else ""
+        if self.recipe.stop_loss and loss <= self.recipe.stop_loss:
+            status = "stopped"
         if status or step % self.recipe.eval_every == 0:
             self.observer.on_loss(step, loss)
         for names in (self._snapshots, self._epochs):
@@ -126,8 +128,3 @@ class Judge:
 
     def _keep(self, name, state, loss):
         self.observer.on_snapshot(name, state.step, loss, state.params)
-
-    def _status(self, step, loss):
-        if self.recipe.stop_loss and loss <= self.recipe.stop_loss:
-            return "stopped"
-        return "trained" if step == self.recipe.max_steps else ""

@@ -103,7 +103,8 @@ def extreme_eigenpairs(
         )
     n, wanted = op.shape[0], top + bottom
     smallest = max(64, 4 * wanted)
-    size = _default_size(op, smallest) if basis_size is None else basis_size
+    affordable = BASIS_BYTES // (n * op.dtype.itemsize)
+    size = max(smallest, min(affordable, 256, n // 2)) if basis_size is None else basis_size
     check_count(size, "basis_size", min(n, 2 * wanted + 4))
     limit = 40 * (smallest if basis_size is None else size) if max_matvecs is None else max_matvecs
     check_count(limit, "max_matvecs")
@@ -113,11 +114,6 @@ def extreme_eigenpairs(
     place = planning.place(op, size + 1, basis)
     found = Search(op, key, top, bottom, tol, size, limit, place, first)
     return _checked(op, found.run(), tol, found)
-
-
-def _default_size(op, smallest):
-    affordable = BASIS_BYTES // (op.shape[0] * op.dtype.itemsize)
-    return max(smallest, min(affordable, 256, op.shape[0] // 2))
 
 
 def _start_vector(op, start, key):
