@@ -67,7 +67,8 @@ def blocks(
         if name:
             module = context.module.clone(parent=None, name=None)
             own = {kind: tree[name] for kind, tree in variables.items() if name in tree}
-            function = lambda x: module.apply(own, x, *args[1:], **kwargs)  # noqa: E731
+            rest = args[1:]
+            function = lambda x: module.apply(own, x, *rest, **kwargs)  # noqa: E731
             found.append(BlockFunction(name, function, args[0].shape == out.shape))
         return out
 
