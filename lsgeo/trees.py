@@ -16,6 +16,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 HIGHEST = jax.lax.Precision.HIGHEST
+PyTree = Any
 
 
 def register_dataclass(cls: type, *, meta: tuple[str, ...] = ()) -> type:

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
+from lsgeo.trees import PyTree
 
-PyTree = Any
 _NAME = re.compile(r"(.*_)?block_\d+")
 
 
@@ -66,8 +66,10 @@ def blocks(
         name = _block_name(context)
         if name:
             module = context.module.clone(parent=None, name=None)
-            keeps = args[0].shape == out.shape
-            found.append(_block(name, module, variables, args[1:], kwargs, keeps))
+            own = {kind: tree[name] for kind, tree in variables.items() if name in tree}
+            rest = args[1:]
+            function = lambda x: module.apply(own, x, *rest, **kwargs)  # noqa: E731
+            found.append(BlockFunction(name, function, args[0].shape == out.shape))
         return out
 
     with nn.intercept_methods(record):
@@ -78,11 +80,6 @@ def blocks(
             "scan=False and its variables unstacked (models.unstack)."
         )
     return found
-
-
-def _block(name, module, variables, rest, kwargs, keeps):
-    own = {kind: tree[name] for kind, tree in variables.items() if name in tree}
-    return BlockFunction(name, lambda x: module.apply(own, x, *rest, **kwargs), keeps)
 
 
 def _block_name(context):

@@ -7,15 +7,13 @@ out of it: XLA runs them 16 to 50 times slower inside a loop.
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from lsgeo.models import skips
-
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 def chain(

@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo.models.skips import Skip
-
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 def branch_names(model: nn.Module, variables: dict[str, PyTree], images: jax.Array) -> list[str]:

@@ -13,7 +13,6 @@ such stream.
 """
 
 import dataclasses
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -22,8 +21,8 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.models.variables import in_dtype_of
+from lsgeo.trees import PyTree
 
-PyTree = Any
 Batch = dict[str, jax.Array]
 
 

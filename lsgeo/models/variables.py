@@ -12,8 +12,8 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.models import depth
+from lsgeo.trees import PyTree
 
-PyTree = Any
 _MOMENTS = ("mean", "var")
 
 

@@ -60,7 +60,8 @@ def spectral_densities(
         ax.set_xticks(_ticks(linear, grid[0], grid[-1]))
         ax.minorticks_off()
     heights = {name: _draw(name, seeds, grid, ax) for name, seeds in arms.items()}
-    ax.set_ylim(min(_one_eigenvalue(seed) for seed in everything) / 3, 3 * max(heights.values()))
+    alone = min(1 / (seed.size * np.sqrt(2 * np.pi) * _bandwidth(seed)) for seed in everything)
+    ax.set_ylim(alone / 3, 3 * max(heights.values()))
     ax.set_xlim(grid[0], grid[-1])
     dress(ax, x=f"eigenvalue of the Hessian ({unit})", y=f"density (per {unit})")
     for rank, (name, seeds) in enumerate(arms.items()):
@@ -136,7 +137,3 @@ def _range(seed):
 def _bandwidth(seed):
     low, high = _range(seed)
     return 0.01 * ((high - low) or abs(high) or 1.0)
-
-
-def _one_eigenvalue(seed):
-    return 1 / (seed.size * np.sqrt(2 * np.pi) * _bandwidth(seed))

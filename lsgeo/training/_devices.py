@@ -1,11 +1,10 @@
 """The batch over all local devices, the parameters on each of them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 def mesh_of(

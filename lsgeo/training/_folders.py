@@ -3,7 +3,6 @@
 import functools
 import pathlib
 import shutil
-from typing import Any
 
 import absl.logging
 import jax
@@ -11,8 +10,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from lsgeo.runs import DamagedFileError
+from lsgeo.trees import PyTree
 
-PyTree = Any
 _NEW, _OLD = ".new", ".old"  # Suffixes of a directory that is being replaced.
 
 

@@ -3,14 +3,12 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import optax
 
 from lsgeo.training.recipes.optimizers import Direction
-
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 @functools.partial(jax.jit, static_argnums=0)

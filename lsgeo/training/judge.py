@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 @dataclasses.dataclass
@@ -90,14 +90,18 @@ class Judge:
 
     def ends(self, state: State, loss: float, is_measured: bool) -> bool:
         """Hears the loss of a step, on all training examples or not, and says whether it is the last."""
-        if not math.isfinite(loss):
-            return self._diverges(state, loss)
+        step, finite = state.step, math.isfinite(loss)
+        if step == 0 and (is_measured or not finite):
+            self._keep("init", state, loss)
+        if not finite:
+            self.observer.on_loss(step, loss)
+            self._end = ("diverged", step, loss, self._end[-1])
+            return True
         if not is_measured:
             return False
-        step = state.step
-        if step == 0:
-            self._keep("init", state, loss)
-        status = self._status(step, loss)
+        status = "trained" if step == self.recipe.max_steps else ""
+        if self.recipe.stop_loss and loss <= self.recipe.stop_loss:
+            status = "stopped"
         if status or step % self.recipe.eval_every == 0:
             self.observer.on_loss(step, loss)
         for names in (self._snapshots, self._epochs):
@@ -122,17 +126,5 @@ class Judge:
         rate = float(self.recipe.rates()[step - 1]) if step else math.nan
         return Fit(state.params, status, step, loss, tuple(self.reached), average, rate)
 
-    def _diverges(self, state, loss):
-        if state.step == 0:
-            self._keep("init", state, loss)
-        self.observer.on_loss(state.step, loss)
-        self._end = ("diverged", state.step, loss, self._end[-1])
-        return True
-
     def _keep(self, name, state, loss):
         self.observer.on_snapshot(name, state.step, loss, state.params)
-
-    def _status(self, step, loss):
-        if self.recipe.stop_loss and loss <= self.recipe.stop_loss:
-            return "stopped"
-        return "trained" if step == self.recipe.max_steps else ""

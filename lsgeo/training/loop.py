@@ -11,7 +11,6 @@ import collections
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +21,8 @@ from lsgeo.training._steps import Plan, epoch_order, init_optimizer, update_func
 from lsgeo.training.judge import Fit, Judge, Observer, State
 from lsgeo.training.recipes.optimizers import direction_of
 from lsgeo.training.recipes.recipe import Recipe
+from lsgeo.trees import PyTree
 
-PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 LAG = 2  # Updates in flight before the oldest one's loss is read.
 STEP_STREAM = np.uint32(2**32 - 1)  # No epoch gets so far: the orders' keys and the steps' differ.

@@ -11,8 +11,8 @@ from lsgeo.training._events import Events
 from lsgeo.training.judge import Fit, Observer
 from lsgeo.training.loop import Loss, fit, start
 from lsgeo.training.recipes.recipe import Recipe
+from lsgeo.trees import PyTree
 
-PyTree = Any
 Progress = Callable[[int, int, str], None]
 
 

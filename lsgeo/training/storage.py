@@ -18,8 +18,7 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.training import _folders
 from lsgeo.training.judge import State
-
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 def save_checkpoint(

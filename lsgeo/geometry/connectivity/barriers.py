@@ -65,7 +65,11 @@ class Barrier:
     @property
     def resolution(self) -> float:
         """How much higher parabolas through three neighbouring points peak than the points themselves."""
-        tops = _parabola_tops(self.losses)
+        # Of those whose top lies between the outer two points.
+        left, right = np.diff(self.losses)[:-1], np.diff(self.losses)[1:]
+        bend, tilt = right - left, left + right
+        inside = (bend < 0) & (np.abs(tilt) <= -2 * bend)
+        tops = self.losses[1:-1][inside] - tilt[inside] ** 2 / (8 * bend[inside])
         return float(np.maximum(np.max(tops, initial=-np.inf) - np.max(self.losses), 0.0))
 
     @property
@@ -157,11 +161,3 @@ def linear_barrier(
       1.0
     """
     return barrier_along(loss, curves.straight(start, end), batch, num_points=num_points, at=at)
-
-
-def _parabola_tops(values):
-    # Tops of the parabolas through three neighbours, where they lie between the outer two.
-    left, right = np.diff(values)[:-1], np.diff(values)[1:]
-    bend, tilt = right - left, left + right
-    inside = (bend < 0) & (np.abs(tilt) <= -2 * bend)
-    return values[1:-1][inside] - tilt[inside] ** 2 / (8 * bend[inside])

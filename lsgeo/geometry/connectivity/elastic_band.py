@@ -162,7 +162,8 @@ def _slope(loss, band, j, batch):
 @functools.partial(jax.jit, static_argnums=0)
 def _step(optimizer, points, gradients, heights, state, shares):
     slopes = jax.tree.map(lambda *leaves: jnp.stack(leaves), *gradients)
-    across = _across(slopes, _tangents(points, heights))
+    tangents = _tangents(points, heights)
+    across = jax.tree.map(jnp.subtract, slopes, _scaled(tangents, _dots(slopes, tangents)))
     moved, state = updated(optimizer, across, state, _inner(points))
     return _spread(_outer(points, moved), shares), state, _norms(across)
 
@@ -174,11 +175,6 @@ def _tangents(points, heights):
     behind = jax.tree.map(lambda leaf: leaf[1:-1] - leaf[:-2], points)
     chosen = jax.tree.map(lambda a, b: jnp.where(_along(up, a), a, b), ahead, behind)
     return _scaled(chosen, 1 / _norms(chosen))
-
-
-def _across(slopes, tangents):
-    along = _scaled(tangents, _dots(slopes, tangents))
-    return jax.tree.map(jnp.subtract, slopes, along)
 
 
 def _spread(points, shares):

@@ -128,6 +128,4 @@ def _look(params, start, loss, batch):
     return loss(params, batch), trees.norm(difference)
 
 
-@jax.jit
-def _look_at_all(params, starts, loss, batch):
-    return jax.vmap(_look, in_axes=(0, 0, None, None))(params, starts, loss, batch)
+_look_at_all = jax.jit(jax.vmap(_look, in_axes=(0, 0, None, None)))

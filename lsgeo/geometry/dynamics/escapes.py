@@ -99,7 +99,7 @@ def escape(
     checks.check_loss(function, first, batch)
     plan = _optimizer_runs.Plan(optimizer, batch_size, bool(noise), every)
     keys = jax.random.split(key, count)
-    apart = _has_convolution(function, first, batch)
+    apart = "conv_general_dilated" in str(jax.make_jaxpr(function)(first, batch))
     kind = _optimizer_runs.Apart if apart else _optimizer_runs.Together
     walk = kind(plan, function, batch, starts, keys, noise)
     return _watch(walk, num_steps, fraction, radius, progress)
@@ -202,7 +202,3 @@ def _watch(walk, num_steps, fraction, radius, progress):
         len(times) * len(steps),
         walk.params,
     )
-
-
-def _has_convolution(loss, params, batch):
-    return "conv_general_dilated" in str(jax.make_jaxpr(loss)(params, batch))

@@ -78,7 +78,10 @@ def follow_flow(
     """
     check_fraction(tol, "tol")
     check_count(max_gradients, "max_gradients")
-    state = start if isinstance(start, FlowState) else _at_rest(start)
+    state = start
+    if not isinstance(start, FlowState):
+        trees.check_finite(start, "start")
+        state = FlowState(0.0, start, start, 0.0, 0)
     if not np.isfinite(until) or until < state.time:
         raise ValueError(
             f"`until` must be finite and not before the flow's time, {state.time:.6g}; got {until!r}."
@@ -89,11 +92,6 @@ def follow_flow(
             break
         state = _advance(loss, state, batch, until, tol)
     return state
-
-
-def _at_rest(params):
-    trees.check_finite(params, "start")
-    return FlowState(0.0, params, params, 0.0, 0)
 
 
 def _advance(loss, state, batch, until, tol):

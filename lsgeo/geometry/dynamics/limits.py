@@ -71,12 +71,5 @@ def ends_below(
     share: float = 1.0,
     count: int | None = None,
 ) -> bool:
-    """Whether training ended, by `mean_at_end`, below a share of where it began and of a bound; NaN is not.
-
-    Args:
-      losses: (steps + 1,) in the order of training, the first at the start.
-      bound: a loss to be below as well.
-      share: of the first loss, or of `bound` where that is lower.
-      count: as `mean_at_end`.
-    """
+    """Whether `mean_at_end` is below a share of the first loss, or of `bound` where it is lower; NaN is not."""
     return bool(mean_at_end(losses, count) < share * min(losses[0], bound))

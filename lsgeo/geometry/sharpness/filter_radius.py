@@ -123,11 +123,8 @@ def filter_radius(
 
 
 def _median_interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Encloses the median of positive independent draws between two of them, whatever their distribution.
-
-    The k-th smallest of n is above the median with the probability that fewer than k of n fair coins fall
-    heads.
-    """
+    # Two of positive independent draws enclose the median, whatever the distribution: the k-th smallest of n
+    # is above it with the probability that fewer than k of n fair coins fall heads.
     ordered, count = np.sort(values), len(values)
     ranks = np.arange(1, count // 2 + 1)
     fit = ranks[stats.binom.cdf(ranks - 1, count, 0.5) <= (1 - confidence) / 2]

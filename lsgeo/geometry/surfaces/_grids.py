@@ -1,14 +1,12 @@
 """What is asked of the arguments of a grid through parameter space, and differences along its axes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
 from lsgeo.checks import check_same
-
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 def check_grid(values: Sequence[float], name: str) -> np.ndarray:

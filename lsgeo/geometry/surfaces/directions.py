@@ -20,7 +20,6 @@ Example:
 
 import functools
 import re
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +27,8 @@ import jax.numpy as jnp
 from lsgeo import trees
 from lsgeo.checks import check_one_of, check_same
 from lsgeo.draws import check_draw, random_direction
+from lsgeo.trees import PyTree
 
-PyTree = Any
 NORMALIZATIONS = ("filter", "layer", "global", "raw")
 SMALL_LEAVES = ("zero", "keep")
 _STACK = re.compile(r"(.*_)?blocks")

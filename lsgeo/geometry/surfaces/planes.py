@@ -13,7 +13,6 @@ Example:
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +24,8 @@ from lsgeo.geometry.surfaces._grids import check_directions
 from lsgeo.operators import evaluation, hessian
 from lsgeo.operators.checks import check_loss
 from lsgeo.spectra import EigenPairs, extreme_eigenpairs
+from lsgeo.trees import PyTree
 
-PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
 

@@ -24,7 +24,6 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +32,8 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.checks import check_count
 from lsgeo.geometry.surfaces._grids import check_axes, check_directions, check_finished
+from lsgeo.trees import PyTree
 
-PyTree = Any
 AHEAD = 8  # calls in the queue; each holds the parameters of `chunk` points per device
 # Parameters; beyond, handing over leaves costs nothing beside the loss, and memory counts.
 PACKED = 2**24

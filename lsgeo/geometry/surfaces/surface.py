@@ -17,7 +17,6 @@ Example:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,8 +30,7 @@ from lsgeo.geometry.surfaces._grids import (
     second_difference,
 )
 from lsgeo.geometry.surfaces.slices import Grid, slice_along
-
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 @trees.frozen

@@ -15,7 +15,6 @@ Example:
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +22,8 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.checks import check_count, check_same
+from lsgeo.trees import PyTree
 
-PyTree = Any
 BLOCK = 2**18  # Columns that are in float64 at a time.
 
 

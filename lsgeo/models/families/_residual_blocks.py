@@ -66,7 +66,9 @@ class Block(nn.Module):
         def normalised(h, k):
             return convolutions.on_images(lambda h: norm[k](h, train), h)
 
-        shared = self._is_shared(x, layers)
+        changes = self.stride != 1 or x.shape[-1] != layers[-1][1]
+        where = {"never": False, "changed": changes, "first": self.first}
+        shared = where[self.shared_activation]
 
         def branch(h):
             for k in range(len(layers)):
@@ -87,10 +89,6 @@ class Block(nn.Module):
             x = activated(x, len(layers) - 1)
         self.sow("intermediates", "stream", x)
         return x
-
-    def _is_shared(self, x, layers):
-        changes = self.stride != 1 or x.shape[-1] != layers[-1][1]
-        return {"never": False, "changed": changes, "first": self.first}[self.shared_activation]
 
     def _kernel(self, role):
         layers = kernels(self.bottleneck, self.channels)

@@ -116,17 +116,13 @@ class ResNet(nn.Module):
             raise ValueError(
                 "`strided_3x3` is an option of bottlenecks, but `bottleneck` is False. Set one of them."
             )
-        self._check_skip()
-        skip = skips.parse(self.skip)
-        initializers.check(self.initializer, self.norm, skip, branch_layers=self._layers())
-
-    def _check_skip(self):
         skip, stages = skips.parse(self.skip), len(self.stages())
         depth.check(self.scan, skip)
         if skip.stages is not None and not set(skip.stages) <= set(range(stages)):
             raise ValueError(
                 f"`skip` is {self.skip!r}, but the stages of this network are 0 to {stages - 1}."
             )
+        initializers.check(self.initializer, self.norm, skip, branch_layers=self._layers())
 
     def _check_depth(self):
         period = 3 * self._layers()

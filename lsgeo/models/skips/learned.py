@@ -6,13 +6,12 @@ A type has one of these in its attribute `learned`, or None where it has no gate
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
 import numpy as np
 
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 @dataclasses.dataclass(frozen=True)

@@ -63,8 +63,11 @@ def gauss_newton(
     )
     if batches is not None:
         data = streaming.Batches.of(batches, batch)
-        apart = weights is not None or len(set(data.counts)) > 2
-        _check_streaming(loss, predict, params, data.first(), apart)
+        first = data.first()
+        checks.check_composed(predict, criterion, params, first)
+        ex.check_mean(loss, params, first, "criterion")
+        if weights is not None or len(set(data.counts)) > 2:
+            _check_outputs(predict, params, first)
         products = [
             Partial(anew, Partial(_linearize, *parts))
             for parts in ((predict, criterion, params), weighted)
@@ -137,13 +140,6 @@ def _prepared(predict, criterion, params):
     criterion = trees.as_pytree(criterion, "criterion")
     trees.check_finite(params, "params")
     return space, Partial(_composed, predict, criterion), predict, criterion
-
-
-def _check_streaming(loss, predict, params, first, apart):
-    checks.check_composed(predict, loss.args[1], params, first)
-    ex.check_mean(loss, params, first, "criterion")
-    if apart:
-        _check_outputs(predict, params, first)
 
 
 def _check_outputs(predict, params, batch):

@@ -139,7 +139,11 @@ def _traced(loss, params, batch, batches, weights, mode):
 
 
 def _streamed(loss, params, space, data, weights, mode):
-    chosen = _checked_streaming(loss, params, data.first(), mode)
+    first = data.first()
+    checks.check_loss(loss, params, first)
+    checks.check_value(evaluate(loss, params, first))
+    ex.check_mean(loss, params, first)
+    chosen = modes.choose(mode, loss, params, first, streamed=True)
 
     def products(mode):
         losses = loss, Partial(ex.weighted_loss, loss)
@@ -152,10 +156,3 @@ def _streamed(loss, params, space, data, weights, mode):
         return op
     plain, weighted = products(chosen.coarse)
     return modes.with_truncation_error(op, dataclasses.replace(op, plain=plain, weighted=weighted))
-
-
-def _checked_streaming(loss, params, first, mode):
-    checks.check_loss(loss, params, first)
-    checks.check_value(evaluate(loss, params, first))
-    ex.check_mean(loss, params, first)
-    return modes.choose(mode, loss, params, first, streamed=True)

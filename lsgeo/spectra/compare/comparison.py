@@ -132,13 +132,11 @@ def _jackknife(value, groups, steps):
     return float(np.sqrt(variance)), float(bias), float(np.sqrt(pointwise) @ steps)
 
 
-def _deviation(nodes, weights):
-    return np.sqrt(np.sum(weights * (nodes - np.sum(weights * nodes)) ** 2))
-
-
 _SCALES = {
     "none": lambda nodes, weights: 1.0,
     "trace": lambda nodes, weights: np.abs(np.sum(weights * nodes)),
     "largest": lambda nodes, weights: np.abs(nodes).max(),
-    "deviation": _deviation,
+    "deviation": lambda nodes, weights: np.sqrt(
+        np.sum(weights * (nodes - np.sum(weights * nodes)) ** 2)
+    ),
 }

@@ -106,11 +106,9 @@ def _tightest(found, x):
 
 
 def _prescribed(found, x):
-    """Weights below x and at x, each [k], of the rule with node x.
-
-    The other nodes lie one between every two nodes of the Gauss rule, where the resolvent's last element is
-    what it is at x, except for one that lies outside: its weight is what the others leave.
-    """
+    # Weights below x and at x, each [k], of the rule with node x. Its other nodes lie one between every two
+    # nodes of the Gauss rule, where the resolvent's last element is what it is at x, except for one that lies
+    # outside: its weight is what the others leave.
     nodes, weights, _ = found
     target = _target(found, x)
     _, mass = _between(found, target)
@@ -127,10 +125,8 @@ def _target(found, x):
 
 
 def _between(found, target):
-    """Nodes and weights [k, m - 1], of the rules given by `target`, between the nodes of `found`.
-
-    A converged node has one so near that only its distance, in logarithms, tells them apart.
-    """
+    # Nodes and weights [k, m - 1], of the rules given by `target`, between the nodes of `found`. A converged
+    # node has one so near that only its distance, in logarithms, tells them apart.
     nodes, weights, _ = found
     last, step = _last_weights(nodes, weights), np.diff(nodes)
     middle = nodes[:-1] + step / 2

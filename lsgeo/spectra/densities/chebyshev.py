@@ -188,7 +188,8 @@ def _interval(op, key):
         entries.append(pair)
     alphas, betas = np.asarray(_join(entries), np.float64).T
     _check_finite(np.concatenate([alphas, betas]))
-    broken = np.flatnonzero(betas <= lanczos.BREAKDOWN * float(op.noise) * _scale(alphas, betas))
+    scale = np.maximum.accumulate(np.abs(alphas) + betas)
+    broken = np.flatnonzero(betas <= lanczos.BREAKDOWN * float(op.noise) * scale)
     count = int(broken[0]) + 1 if len(broken) else steps
     ritz = linalg.eigvalsh_tridiagonal(alphas[:count], betas[: count - 1])
     width = np.ptp(ritz)
@@ -196,10 +197,6 @@ def _interval(op, key):
     missed = 0.0 if complete else _spherical.missed(n, count, width, INTERVAL_FAILURE)
     clearance = missed + CLEARANCE * (width if width > 0 else np.abs(ritz).max() or 1.0)
     return float(ritz[0] - clearance), float(ritz[-1] + clearance), steps
-
-
-def _scale(alphas, betas):
-    return np.maximum.accumulate(np.abs(alphas) + betas)
 
 
 # Without reorthogonalisation: copies of the extreme eigenvalues do not move them.

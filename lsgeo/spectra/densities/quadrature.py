@@ -11,7 +11,8 @@ from lsgeo.checks import check_count, check_key, check_one_of
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
 from lsgeo.spectra.densities.density import SpectralDensity
-from lsgeo.spectra.krylov import _resume, lanczos, planning
+from lsgeo.spectra.krylov import lanczos, planning
+from lsgeo.spectra.krylov._resume import StateFile
 from lsgeo.spectra.krylov.basis import PLACES
 
 
@@ -69,15 +70,15 @@ def spectral_density(
     check_one_of(basis, "basis", PLACES)
     steps = min(num_steps, op.shape[0])
     place = planning.place(op, steps + 1, basis, none=True)
-    saved = _resume.Nothing()
+    saved = None
     if state_file is not None:
-        saved = _resume.StateFile(state_file, op, key, steps, place)
-    rules, state = saved.load()
+        saved = StateFile(state_file, op, key, steps, place)
+    rules, state = saved.load() if saved else ([], None)
     for probe in range(len(rules), num_probes):
         if state is None:
             state = lanczos.start(op, steps, key=jax.random.fold_in(key, probe), place=place)
         while (taken := len(state.alphas)) < steps and (not taken or state.betas[-1]):
-            if taken and taken % save_every == 0:
+            if saved and taken and taken % save_every == 0:
                 saved.save(rules, state)
             lanczos.advance(op, state)
             if progress is not None:
@@ -85,7 +86,8 @@ def spectral_density(
                 progress(probe * steps + taken + 1, num_probes * steps, text)
         rules.append(lanczos.tridiagonal(state, steps))
         state = None
-    saved.delete()
+    if saved:
+        saved.delete()
     return density_of(rules, num_steps, op, int(state_file is not None), place != "none")
 
 

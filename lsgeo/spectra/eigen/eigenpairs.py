@@ -103,7 +103,8 @@ def extreme_eigenpairs(
         )
     n, wanted = op.shape[0], top + bottom
     smallest = max(64, 4 * wanted)
-    size = _default_size(op, smallest) if basis_size is None else basis_size
+    affordable = BASIS_BYTES // (n * op.dtype.itemsize)
+    size = max(smallest, min(affordable, 256, n // 2)) if basis_size is None else basis_size
     check_count(size, "basis_size", min(n, 2 * wanted + 4))
     limit = 40 * (smallest if basis_size is None else size) if max_matvecs is None else max_matvecs
     check_count(limit, "max_matvecs")
@@ -113,11 +114,6 @@ def extreme_eigenpairs(
     place = planning.place(op, size + 1, basis)
     found = Search(op, key, top, bottom, tol, size, limit, place, first)
     return _checked(op, found.run(), tol, found)
-
-
-def _default_size(op, smallest):
-    affordable = BASIS_BYTES // (op.shape[0] * op.dtype.itemsize)
-    return max(smallest, min(affordable, 256, op.shape[0] // 2))
 
 
 def _start_vector(op, start, key):
@@ -169,13 +165,10 @@ def _whole_spectrum(op, top, bottom):
 
 
 def _checked(op, found, tol, search):
-    """Holds the residuals that the recurrence gives against one product with a sum of all vectors.
-
-    Each vector is weighted by the inverse of its residual, so that the sum's residual, squared, is about the
-    number of vectors, whatever their sizes. What it has beyond that is the rounding of the recurrence,
-    which belongs to the residuals that are rounding; where it is too much for that, each vector is
-    multiplied out.
-    """
+    # Holds the residuals that the recurrence gives against one product with a sum of all vectors, each
+    # weighted by the inverse of its residual, so that the sum's residual, squared, is about the number of
+    # vectors, whatever their sizes. What it has beyond that is the rounding of the recurrence, which belongs
+    # to the residuals that are rounding; where it is too much for that, each vector is multiplied out.
     values, residuals, rows, scale = found
     rows = _normalised(rows)
     count, noise = len(values), float(op.noise) * scale

@@ -91,21 +91,15 @@ def index_estimate(
     noise, threshold = density.noise, max(tau or 0.0, density.noise)
     # Beyond a breakdown, where the density ends, Ritz values still interlace the eigenvalues.
     certain = max(int(np.sum(rule.eigh()[0] < -threshold - noise)) for rule in rules)
-    low, high = _fraction_below(density, -threshold, confidence)
+    point = np.array([np.nextafter(-threshold, -np.inf)])
+    sides = np.mean([_brackets.bounds(rule, point, 0.0) for rule in density.rules()], axis=0)
+    ends = _spherical.fraction_bounds(*sides, size=n, num_probes=num_probes, confidence=confidence)
+    low, high = (float(end[0]) for end in ends)
     lower, upper = _spherical.count_bounds(low, high, n, certain)
     value = float(np.clip(n * (low + high) / 2, lower, upper))
     return IndexEstimate(
         value, lower, upper, certain, confidence, threshold, noise, density.num_matvecs
     )
-
-
-def _fraction_below(density, x, confidence):
-    point = np.array([np.nextafter(x, -np.inf)])
-    sides = np.mean([_brackets.bounds(rule, point, 0.0) for rule in density.rules()], axis=0)
-    low, high = _spherical.fraction_bounds(
-        *sides, size=density.size, num_probes=len(density.nodes), confidence=confidence
-    )
-    return float(low[0]), float(high[0])
 
 
 def _exact(op, tau, confidence):

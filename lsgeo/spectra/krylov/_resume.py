@@ -14,19 +14,6 @@ from lsgeo.spectra.krylov import basis as bases
 from lsgeo.spectra.krylov import lanczos
 
 
-class Nothing:
-    """No file: a run that is not saved."""
-
-    def load(self) -> tuple[list[lanczos.Tridiagonal], lanczos.State | None]:
-        return [], None
-
-    def save(self, rules: list[lanczos.Tridiagonal], state: lanczos.State) -> None:
-        pass
-
-    def delete(self) -> None:
-        pass
-
-
 class StateFile:
     """One .npz with the finished probes, the one under way and a fingerprint of the run.
 

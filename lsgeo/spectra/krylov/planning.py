@@ -71,9 +71,10 @@ def memory_plan(op: LinearOperator, *, num_steps: int = 64, basis: str = "auto")
     choice = place(op, rows, basis, none=True)
     row = op.shape[0] * op.dtype.itemsize
     kept = op.keeps()
+    held = {id(array): int(array.nbytes) for array in kept.arrays if hasattr(array, "nbytes")}
     return MemoryPlan(
         basis=0 if choice == "none" else rows * row,
-        linearisation=_bytes(kept.arrays),
+        linearisation=sum(held.values()),
         data=kept.batch_bytes,
         workspace=VECTORS * row + max((_temporaries(*p) for p in kept.programs), default=0),
         device_free=memory.device_free(),
@@ -101,10 +102,6 @@ def place(op: LinearOperator, rows: int, basis: str, none: bool = False) -> str:
         f"`basis_size`: {rows} vectors of {op.shape[0]} take {_size(needed)}, more than the memory that is "
         "free. Ask for fewer vectors or eigenvalues."
     )
-
-
-def _bytes(arrays):
-    return sum({id(a): int(a.nbytes) for a in arrays if hasattr(a, "nbytes")}.values())
 
 
 def _temporaries(program, arguments):

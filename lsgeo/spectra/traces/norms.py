@@ -7,7 +7,7 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
-from lsgeo.spectra.krylov import lanczos, probes
+from lsgeo.spectra.krylov import probes
 from lsgeo.spectra.traces._deflation import KEY_PROBES, Krylov
 
 
@@ -49,7 +49,9 @@ def frobenius_norm(op: LinearOperator, *, key: jax.Array, num_matvecs: int = 64)
     steps = min(num_matvecs // 2, n - 1)
     krylov = Krylov(op, key, steps)
     krylov.extend(steps)
-    inside = _squared(krylov.rule)
+    rule = krylov.rule
+    # ||H Q||_F^2: every beta stands twice in T but the last, which couples to the next vector alone.
+    inside = np.sum(rule.alphas**2) + 2 * np.sum(rule.betas[:-1] ** 2) + rule.betas[-1] ** 2
     count = num_matvecs - steps
     probe_key = jax.random.fold_in(key, KEY_PROBES)
     signs = krylov.project_out(probes.rademacher(probe_key, 0, count, n, op.dtype))
@@ -64,8 +66,3 @@ def frobenius_norm(op: LinearOperator, *, key: jax.Array, num_matvecs: int = 64)
     bias = probes.ROUNDING * float(op.noise) * float(root * unit)
     freedom = probes.degrees_of_freedom(samples)
     return Estimate(float(root * unit), float(error * unit), num_matvecs, freedom, bias)
-
-
-def _squared(rule: lanczos.Tridiagonal) -> float:
-    # ||H Q||_F^2: every beta stands twice in T but the last, which couples to the next vector alone.
-    return float(np.sum(rule.alphas**2) + 2 * np.sum(rule.betas[:-1] ** 2) + rule.betas[-1] ** 2)

@@ -1,13 +1,11 @@
 """Leaves of a pytree chosen by glob patterns over their paths."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 
 from lsgeo import trees
-
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 def selected(tree: PyTree, patterns: Sequence[str], name: str) -> PyTree:

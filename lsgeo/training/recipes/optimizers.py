@@ -12,7 +12,6 @@ import optax
 
 from lsgeo.training.recipes._leaves import selected
 
-PyTree = Any
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "adamw")
 DECAYS = ("loss", "gradient", "decoupled")
 

@@ -7,8 +7,7 @@ import jax
 
 from lsgeo import trees
 from lsgeo.training.recipes._leaves import selected
-
-PyTree = Any
+from lsgeo.trees import PyTree
 
 
 @trees.frozen

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
@@ -11,8 +10,8 @@ import numpy as np
 from lsgeo.training.recipes._schedules import SCHEDULES, rate_factors
 from lsgeo.training.recipes.optimizers import DECAYS, OPTIMIZERS
 from lsgeo.training.recipes.penalty import Penalized
+from lsgeo.trees import PyTree
 
-PyTree = Any
 _LEAST = {"batch_size": 0, "max_steps": 0, "eval_every": 1, "save_every": 0, "warmup_steps": 0}
 _SHARES = ("momentum", "ema")
 _NOT_NEGATIVE = ("stop_loss", "weight_decay", "clip_norm")
