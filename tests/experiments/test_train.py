@@ -16,7 +16,7 @@ from configs.train import get_config
 from experiments.common import trainee
 from experiments.common.losses import evaluate
 from experiments.common.network import choose_checkpoints, load_network
-from experiments.common.options import create_model, model_fields, model_options
+from experiments.common.options import create_model
 from experiments.train import (
     Config,
     load_data,
@@ -232,7 +232,7 @@ def test_a_configuration_reaches_every_option_of_its_model():
     expected = {"depth": 2, "width": 8, "skip": "gated(gate=0.5)", "norm": "none"}
     expected |= {"activation": "tanh", "initializer": "fixup", "block": "two_layer", "remat": True}
     assert expected.items() <= made.items()
-    fields = model_fields("mlp", model_options(config))
+    fields = models.fields_of("mlp", models.options_of(config))
     read = dataclasses.replace(Config(num_train=60), **fields)
     assert create_model(read, load_data(read)) == model
 
