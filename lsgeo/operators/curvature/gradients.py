@@ -15,6 +15,7 @@ from lsgeo import trees
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.curvature.hessian import check_one_source
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
 from lsgeo.operators.products.product import anew, checked, sandwich
@@ -115,7 +116,7 @@ def _prepared(loss, params, batch, batches):
         data = streaming.Batches.of(batches)
         batch = data.first()
     checks.check_loss(loss, params, batch)
-    checks.check_value(ex.value_of(loss, params, batch))
+    checks.check_value(evaluate(loss, params, batch))
     ex.check_mean(loss, params, batch)
     return space, loss, data
 

@@ -11,6 +11,7 @@ from jax.tree_util import Partial
 from lsgeo import trees
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import modes, streaming
 from lsgeo.operators.products.product import checked, unchecked
@@ -161,6 +162,6 @@ def _streamed(loss, params, space, data, weights, mode):
 
 def _checked_streaming(loss, params, first, mode):
     checks.check_loss(loss, params, first)
-    checks.check_value(ex.value_of(loss, params, first))
+    checks.check_value(evaluate(loss, params, first))
     ex.check_mean(loss, params, first)
     return modes.choose(mode, loss, params, first, streamed=True)

@@ -15,6 +15,7 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.checks import is_key
 from lsgeo.operators import checks
+from lsgeo.operators.evaluation import evaluate
 
 
 @trees.register_dataclass
@@ -106,7 +107,7 @@ def check_mean(loss: Callable, params: Any, batch: Any, name: str = "loss") -> N
     cut = num // 2
     head = jax.tree.map(lambda leaf: leaf[:cut], batch)
     tail = jax.tree.map(lambda leaf: leaf[cut:], batch)
-    together, first, second = (np.asarray(value_of(loss, params, b)) for b in (batch, head, tail))
+    together, first, second = (np.asarray(evaluate(loss, params, b)) for b in (batch, head, tail))
     checks.check_value(together, name)
     mean = (cut * first + (num - cut) * second) / num
     tolerance = np.sqrt(float(jnp.finfo(together.dtype).eps)) * max(abs(first), abs(second))
@@ -124,7 +125,7 @@ def check_rowwise(predict: Callable, params: Any, batch: Any) -> None:
     if num == 1:
         return
     head = jax.tree.map(lambda leaf: leaf[: num // 2], batch)
-    together, alone = (np.asarray(value_of(predict, params, b)) for b in (batch, head))
+    together, alone = (np.asarray(evaluate(predict, params, b)) for b in (batch, head))
     gap = np.abs(together[: num // 2] - alone).max()
     if not gap <= np.sqrt(float(jnp.finfo(together.dtype).eps)) * np.abs(together).max():
         raise ValueError(
@@ -162,9 +163,3 @@ def weighted_criterion(criterion: Callable, outputs: Any, examples: Examples) ->
 
     losses = jax.vmap(one)(outputs, examples.batch)
     return jnp.sum(examples.weights.astype(losses.dtype) * losses)
-
-
-@jax.jit
-def value_of(function: Callable, params: Any, batch: Any) -> jax.Array:
-    """Returns function(params, batch), compiled."""
-    return function(params, batch)

@@ -16,7 +16,7 @@ from jax.tree_util import Partial
 
 from lsgeo import memory, trees
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.products import examples as ex
+from lsgeo.operators.evaluation import evaluate
 
 AUTO = "auto"
 # Of the free memory: the rest is for the intermediates of one product and for a Krylov basis.
@@ -41,7 +41,7 @@ class Mode:
         if self.keeps:
             value, _, product = linearize(loss, params, batch)
             return value, product
-        return ex.value_of(loss, params, batch), self.recomputing(loss, params, batch)
+        return evaluate(loss, params, batch), self.recomputing(loss, params, batch)
 
     def recomputing(self, loss: Callable, params: Any, *batch: Any) -> Partial:
         """Returns `product(batch, v)`, or `product(v)` at a given batch, that keeps nothing."""
