@@ -82,11 +82,11 @@ def lanczos_share(name, copies):
         targets=np.tile(problem.targets, copies),
     )
     op = _Timed(lsgeo.hessian(problem.loss, problem.params, problem.batch))
-    lanczos.extend(op, lanczos.start(op, 3, key=jax.random.key(1)), 0, 2)  # compiles
+    lanczos.extend(op, lanczos.start(op, key=jax.random.key(1)), 2)  # compiles
     op.seconds = 0.0
-    state = lanczos.start(op, STEPS, key=jax.random.key(0))
+    state = lanczos.start(op, key=jax.random.key(0))
     begin = time.perf_counter()
-    jax.block_until_ready(lanczos.extend(op, state, 0, STEPS).current)
+    jax.block_until_ready(lanczos.extend(op, state, STEPS).current)
     own = time.perf_counter() - begin - op.seconds
     print(
         f"\n{STEPS} Lanczos steps at n = {op.shape[0]}, {len(problem.targets)} examples: a product "

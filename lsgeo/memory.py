@@ -5,17 +5,13 @@ import pathlib
 import jax
 
 _ROOT = pathlib.Path("/")
-# Of a control group, version 2 and version 1: its folder, limit, use, and the part of the use that is
-# files which the kernel drops when memory runs short.
-_GROUPS = (
-    ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-    (
-        "sys/fs/cgroup/memory",
-        "memory.limit_in_bytes",
-        "memory.usage_in_bytes",
-        "total_inactive_file",
-    ),
-)
+# Of control groups, version 2 and 1: the limit, the use, and the part of it that are files, which the kernel
+# drops when memory runs short.
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_GROUPS = {
+    "sys/fs/cgroup": ("memory.max", "memory.current", "inactive_file"),
+    "sys/fs/cgroup/memory": _V1,
+}
 
 
 def device_free() -> int | None:
@@ -32,7 +28,7 @@ def device_free() -> int | None:
 def host_free() -> int | None:
     """Bytes that are free in the host's memory, within the limit of a container; None where unknown."""
     free = [1024 * size for size in _entries("proc/meminfo", "MemAvailable:")]
-    for folder, limit, used, dropped in _GROUPS:
+    for folder, (limit, used, dropped) in _GROUPS.items():
         sizes = _text(f"{folder}/{limit}").split() + _text(f"{folder}/{used}").split()
         if len(sizes) == 2 and all(size.isdigit() for size in sizes):  # "max" is no limit
             files = sum(_entries(f"{folder}/memory.stat", dropped))

@@ -8,7 +8,7 @@ import jax
 
 @jax.jit
 def evaluate(loss: Callable, params: Any, batch: Any) -> jax.Array:
-    """Evaluates a loss that is a pytree, compiled once for all networks of one structure."""
+    """Evaluates a loss, or a prediction, that is a pytree: compiled once for all networks of one structure."""
     return loss(params, batch)
 
 

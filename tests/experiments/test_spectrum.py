@@ -17,7 +17,7 @@ SMALL = {"num_probes": 3, "num_steps": 10, "tol": 1e-5}
 
 def dense_eigenvalues(name):
     loss, params, data = getattr(__import__("tests.problems", fromlist=[name]), name)()
-    params = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)
+    params, data = jax.tree.map(lambda leaf: leaf.astype(np.float64), (params, data))
     flat, unravel = jax.flatten_util.ravel_pytree(params)
     parts = data if isinstance(data, list) else [data]
     counts = np.array([len(part["y"]) for part in parts])

@@ -162,7 +162,9 @@ def test_the_plane_of_a_trajectory_of_three_holds_all_of_them_at_their_points(co
     np.testing.assert_allclose(np.linalg.norm(layout.points, axis=1).max(), 1)
     for (x, y), params in zip(layout.points[1:], found, strict=True):
         moved = jax.tree.map(
-            lambda w, a, b, x=x, y=y: w + x * a + y * b, loaded.params, *layout.directions
+            lambda w, a, b, x=x, y=y: w + float(x) * a + float(y) * b,
+            loaded.params,
+            *layout.directions,
         )
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), moved, params)
 

@@ -30,7 +30,7 @@ def _params(seed):
 
 def test_compiled_coefficients_equal_those_of_the_host_driven_process():
     op = lsgeo.dense(oracles.prescribed(np.linspace(-1, 2, 80)))
-    state = lanczos.extend(op, lanczos.start(op, 20, key=KEY), 0, 20)
+    state = lanczos.extend(op, lanczos.start(op, key=KEY), 20)
     first = lanczos.random_unit(jax.random.fold_in(KEY, 0), 80, op.dtype)
     alphas, betas = jax.jit(batched.coefficients, static_argnums=2)(op, first, 20)
     np.testing.assert_allclose(alphas, state.alphas, atol=1e-12)

@@ -30,13 +30,13 @@ def op():
 
 @pytest.mark.parametrize("place", ["device", "host"])
 def test_basis_of_a_hundred_steps_is_orthonormal_to_rounding(op, small_blocks, place):
-    state = lanczos.extend(op, lanczos.start(op, 100, key=KEY, place=place), 0, 100)
+    state = lanczos.extend(op, lanczos.start(op, key=KEY, place=place), 100)
     rows = np.asarray(state.basis, np.float64)[:101]
     assert np.abs(rows @ rows.T - np.eye(101)).max() < 10 * np.finfo(np.float32).eps
 
 
 def test_what_is_left_of_a_product_that_lies_almost_in_the_basis_is_orthogonal_to_it(op):
-    state = lanczos.extend(op, lanczos.start(op, 20, key=KEY), 0, 20)
+    state = lanczos.extend(op, lanczos.start(op, key=KEY), 20)
     rows = state.basis[:21]
     rest = np.float32(1e-5) * lanczos.random_unit(KEY, 250, np.float32)
     product = jnp.sum(rows, axis=0) + rest
@@ -46,9 +46,9 @@ def test_what_is_left_of_a_product_that_lies_almost_in_the_basis_is_orthogonal_t
 
 
 def test_coefficients_are_the_projection_of_the_matrix_on_the_basis(op):
-    state = lanczos.extend(op, lanczos.start(op, 60, key=KEY), 0, 60)
+    state = lanczos.extend(op, lanczos.start(op, key=KEY), 60)
     rows = np.asarray(state.basis, np.float64)[:60]
-    rule = lanczos.tridiagonal(state, 60)
+    rule = state.rule
     projected = np.diag(rule.alphas) + np.diag(rule.betas[:-1], 1) + np.diag(rule.betas[:-1], -1)
     np.testing.assert_allclose(rows @ MATRIX @ rows.T, projected, atol=50 * 1e-5)
 
@@ -56,8 +56,8 @@ def test_coefficients_are_the_projection_of_the_matrix_on_the_basis(op):
 def test_host_and_device_give_the_same_coefficients_to_the_bit(op, small_blocks):
     rules = []
     for place in ("device", "host"):
-        state = lanczos.extend(op, lanczos.start(op, 30, key=KEY, place=place), 0, 30)
-        rules.append(lanczos.tridiagonal(state, 30))
+        state = lanczos.extend(op, lanczos.start(op, key=KEY, place=place), 30)
+        rules.append(state.rule)
     np.testing.assert_array_equal(rules[0], rules[1])
 
 

@@ -39,7 +39,7 @@ def test_prediction_is_within_a_fifth_of_what_lives(streamed):
     op = lsgeo.hessian(_loss, params, **data)
     held = _live() - before
     plan = lsgeo.memory_plan(op, num_steps=63)
-    state = lanczos.extend(op, lanczos.start(op, 63, key=KEY), 0, 63)
+    state = lanczos.extend(op, lanczos.start(op, key=KEY), 63)
     basis = _live() - before - held - state.current.nbytes - state.previous.nbytes
     assert abs(plan.basis - basis) < 0.2 * basis
     if streamed:

@@ -196,7 +196,7 @@ def test_deflated_quadratic_forms_are_those_of_the_complement_also_after_a_break
     ):  # the second breaks down after four steps
         matrix = oracles.prescribed(values)
         op = lsgeo.dense(matrix)
-        krylov, signs = Krylov(op, jax.random.key(0), 64), DeflatedProbes(op, jax.random.key(0))
+        krylov, signs = Krylov(op, jax.random.key(0)), DeflatedProbes(op, jax.random.key(0))
         krylov.extend(8)
         signs.extend(8)
         z = np.concatenate([np.asarray(chunk) for chunk in signs._chunks(0, 8)])
@@ -208,7 +208,7 @@ def test_deflated_quadratic_forms_are_those_of_the_complement_also_after_a_break
 
 def test_overlaps_that_are_kept_while_basis_and_probes_grow_are_those_made_at_once():
     op = lsgeo.dense(oracles.prescribed(np.linspace(-1, 2, 120)))
-    krylov, signs = Krylov(op, jax.random.key(0), 80), DeflatedProbes(op, jax.random.key(0))
+    krylov, signs = Krylov(op, jax.random.key(0)), DeflatedProbes(op, jax.random.key(0))
     # Past the end of a block of 64 rows, and in steps that divide neither blocks nor chunks.
     for steps, probes in ((3, 5), (0, 9), (50, 0), (20, 4), (2, 1)):
         krylov.extend(steps)

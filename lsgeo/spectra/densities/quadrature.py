@@ -76,7 +76,7 @@ def spectral_density(
     rules, state = saved.load() if saved else ([], None)
     for probe in range(len(rules), num_probes):
         if state is None:
-            state = lanczos.start(op, steps, key=jax.random.fold_in(key, probe), place=place)
+            state = lanczos.start(op, key=jax.random.fold_in(key, probe), place=place)
         while (taken := len(state.alphas)) < steps and (not taken or state.betas[-1]):
             if saved and taken and taken % save_every == 0:
                 saved.save(rules, state)
@@ -84,7 +84,7 @@ def spectral_density(
             if progress is not None:
                 text = f"probe {probe + 1} of {num_probes}, step {taken + 1} of {steps}"
                 progress(probe * steps + taken + 1, num_probes * steps, text)
-        rules.append(lanczos.tridiagonal(state, steps))
+        rules.append(state.rule)
         state = None
     if saved:
         saved.delete()

@@ -59,10 +59,7 @@ def spectral_sum(
     check_count(num_steps, "num_steps")
     n = op.shape[0]
     steps = min(num_steps, n)
-    rules = []
-    for probe in range(num_probes):
-        state = lanczos.start(op, steps, key=jax.random.fold_in(key, probe))
-        rules.append(lanczos.tridiagonal(lanczos.extend(op, state, 0, steps), steps))
+    rules = lanczos.rules(op, key, num_probes, steps)
     own, other = n * np.array([_two_rules(rule, function, lowest) for rule in rules]).T
     enclosed = lowest is not None and np.isfinite(other).all()
     value, error = probes.mean_and_error(samples := (own + other) / 2 if enclosed else own)

@@ -81,8 +81,8 @@ def negative_curvature(
     n = op.shape[0]
     if n <= num_steps:
         return _exact(op, key, failure_probability)
-    state = lanczos.extend(op, lanczos.start(op, num_steps, key=key), 0, num_steps)
-    rule = lanczos.tridiagonal(state, num_steps)
+    state = lanczos.extend(op, lanczos.start(op, key=key), num_steps)
+    rule = state.rule
     connected = lanczos.Tridiagonal(*(part[: rule.num_connected] for part in rule))
     values, vectors = connected.eigh()
     coefficients = np.zeros(len(state.basis))

@@ -83,10 +83,7 @@ def index_estimate(
     n = op.shape[0]
     if n <= num_probes * num_steps:
         return _exact(op, tau, confidence)
-    rules = []
-    for probe in range(num_probes):
-        state = lanczos.start(op, num_steps, key=jax.random.fold_in(key, probe))
-        rules.append(lanczos.tridiagonal(lanczos.extend(op, state, 0, num_steps), num_steps))
+    rules = lanczos.rules(op, key, num_probes, num_steps)
     density = density_of(rules, num_steps, op)
     noise, threshold = density.noise, max(tau or 0.0, density.noise)
     # Beyond a breakdown, where the density ends, Ritz values still interlace the eigenvalues.

@@ -45,6 +45,11 @@ class State:
         blocks = self.vectors.blocks
         return blocks[0] if len(blocks) == 1 else jnp.concatenate(blocks)
 
+    @property
+    def rule(self) -> "Tridiagonal":
+        """The coefficients of all steps so far."""
+        return Tridiagonal(np.array(self.alphas), np.array(self.betas))
+
 
 class Tridiagonal(NamedTuple):
     """T on the host in float64; `betas[-1]` couples to the vector after the last."""
@@ -74,20 +79,25 @@ def _random_unit(key, n, dtype):
     return v / jnp.linalg.norm(v)
 
 
-def start(op: LinearOperator, num_steps: int, *, key: jax.Array, place: str = "device") -> State:
-    """Begins a process at a random unit vector; `num_steps` is what it will be extended to."""
-    del num_steps  # the basis grows as it is needed
+def start(op: LinearOperator, *, key: jax.Array, place: str = "device") -> State:
+    """Begins a process at a random unit vector."""
     first = random_unit(jax.random.fold_in(key, 0), op.shape[0], op.dtype)
     vectors = bases.make(place, op.shape[0], op.dtype)
     vectors.append(first)
     return State(key, vectors, first, None)
 
 
-def extend(op: LinearOperator, state: State, begin: int, end: int) -> State:
-    """Runs the steps `begin` to `end` - 1; costs one product each."""
-    for _ in range(begin, end):
+def extend(op: LinearOperator, state: State, count: int) -> State:
+    """Runs `count` steps; costs one product each."""
+    for _ in range(count):
         advance(op, state)
     return state
+
+
+def rules(op: LinearOperator, key: jax.Array, num_probes: int, num_steps: int) -> list[Tridiagonal]:
+    """Runs processes of `num_steps` steps from independent random starts."""
+    keys = (jax.random.fold_in(key, probe) for probe in range(num_probes))
+    return [extend(op, start(op, key=one), num_steps).rule for one in keys]
 
 
 def advance(op: LinearOperator, state: State) -> None:
@@ -109,11 +119,6 @@ def advance(op: LinearOperator, state: State) -> None:
     state.betas.append(0.0 if broken else rest.norm)
     state.previous, state.current = (None if broken else state.current), following
     state.vectors.append(following)
-
-
-def tridiagonal(state: State, num_steps: int) -> Tridiagonal:
-    """Returns the first `num_steps` coefficients."""
-    return Tridiagonal(np.array(state.alphas[:num_steps]), np.array(state.betas[:num_steps]))
 
 
 class _Rest(NamedTuple):

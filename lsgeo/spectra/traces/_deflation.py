@@ -20,16 +20,15 @@ class Krylov:
     So (I - P) H P is known, P = Q'Q, and no product is due for H on the span of Q.
     """
 
-    def __init__(self, op: LinearOperator, key: jax.Array, capacity: int):
+    def __init__(self, op: LinearOperator, key: jax.Array):
         self.op = op
         self.num_steps = 0
         key = jax.random.fold_in(key, KEY_KRYLOV)
-        self._state = lanczos.start(op, capacity, key=key)
+        self._state = lanczos.start(op, key=key)
 
     def extend(self, count: int) -> None:
-        end = self.num_steps + count
-        self._state = lanczos.extend(self.op, self._state, self.num_steps, end)
-        self.num_steps = end
+        lanczos.extend(self.op, self._state, count)
+        self.num_steps += count
 
     @property
     def blocks(self) -> list[jax.Array]:
@@ -43,11 +42,11 @@ class Krylov:
 
     @property
     def rule(self) -> lanczos.Tridiagonal:
-        return lanczos.tridiagonal(self._state, self.num_steps)
+        return self._state.rule
 
     def project_out(self, vs: jax.Array) -> jax.Array:
         """Takes the span of Q out of each row of `vs` [m, n]."""
-        return _project_out(self.rows, self.num_steps, vs)
+        return project_out(self.rows, self.num_steps, vs)
 
 
 class DeflatedProbes:
@@ -119,7 +118,8 @@ def _overlaps(block, vs, offset, count):
 
 
 @jax.jit
-def _project_out(basis, num_steps, vs):
+def project_out(basis: jax.Array, num_steps: int, vs: jax.Array) -> jax.Array:
+    """Takes the first `num_steps` rows of an orthonormal basis out of each row of `vs`."""
     inside = (jnp.arange(len(basis)) < num_steps)[None]
     for _ in range(2):
         overlaps = jnp.where(inside, jnp.matmul(vs, basis.T, precision=trees.HIGHEST), 0)

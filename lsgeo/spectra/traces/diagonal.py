@@ -73,7 +73,7 @@ def diagonal(
         )
     krylov, inside = None, jnp.zeros(n, op.dtype)
     if num_deflated:
-        krylov = Krylov(op, key, num_deflated)
+        krylov = Krylov(op, key)
         krylov.extend(num_deflated)
         inside = _known_diagonal(krylov)
     count = num_matvecs - num_deflated

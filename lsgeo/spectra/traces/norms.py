@@ -47,7 +47,7 @@ def frobenius_norm(op: LinearOperator, *, key: jax.Array, num_matvecs: int = 64)
         probes.check_products(np.asarray(value))
         return Estimate(value, 0.0, n, bias=probes.ROUNDING * float(op.noise) * value)
     steps = min(num_matvecs // 2, n - 1)
-    krylov = Krylov(op, key, steps)
+    krylov = Krylov(op, key)
     krylov.extend(steps)
     rule = krylov.rule
     # ||H Q||_F^2: every beta stands twice in T but the last, which couples to the next vector alone.

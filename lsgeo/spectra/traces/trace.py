@@ -3,17 +3,15 @@
 import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from lsgeo import trees
 from lsgeo.checks import check_count, check_fraction, check_key, check_one_of
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
 from lsgeo.spectra.krylov import lanczos, probes
-from lsgeo.spectra.traces._deflation import DeflatedProbes, Krylov
+from lsgeo.spectra.traces._deflation import DeflatedProbes, Krylov, project_out
 from lsgeo.spectra.traces._xtrace import orthonormal_rows, xtrace
 
 MAX_MATVECS = 4096  # where a tolerance is out of reach
@@ -108,7 +106,7 @@ def _krylov(op, key, budget, rel_tol=None):
     # The basis is held in memory: no larger than that of Hutch++, or of the other spectral functions.
     most = MAX_KRYLOV if rel_tol is not None else max(MAX_KRYLOV, budget // 3)
     most = min(most, op.shape[0] - 1)
-    krylov, signs = Krylov(op, key, most), DeflatedProbes(op, key)
+    krylov, signs = Krylov(op, key), DeflatedProbes(op, key)
     signs.extend(min(ROUND if rel_tol is None else MIN_PROBES, budget // 2))
     krylov.extend(min(ROUND, budget // 2, most))
     while True:
@@ -162,7 +160,8 @@ def _hutch_plus_plus(op, key, count):
     probes.check_products(np.asarray(sketch.sum()))
     basis, _ = orthonormal_rows(sketch)
     inside = np.asarray(probes.rowwise_dot(basis, op.block_product(basis)), np.float64)
-    signs = _project_out(basis, probes.rademacher(probe_key, 0, count - 2 * third, n, dtype))
+    signs = probes.rademacher(probe_key, 0, count - 2 * third, n, dtype)
+    signs = project_out(basis, third, signs)
     images = op.block_product(signs)
     samples = np.asarray(probes.rowwise_dot(signs, images), np.float64)
     probes.check_products(samples)
@@ -170,14 +169,6 @@ def _hutch_plus_plus(op, key, count):
     bias = probes.rounding(op, np.asarray(probes.row_norms(images)), inside)
     freedom = probes.degrees_of_freedom(samples)
     return Estimate(float(inside.sum() + rest), float(error), count, freedom, bias)
-
-
-@jax.jit
-def _project_out(basis, vs):
-    for _ in range(2):
-        overlaps = jnp.matmul(vs, basis.T, precision=trees.HIGHEST)
-        vs = vs - jnp.matmul(overlaps, basis, precision=trees.HIGHEST)
-    return vs
 
 
 _METHODS = {
