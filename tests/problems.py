@@ -48,7 +48,9 @@ def flax_nnx():
 
 
 def equinox():
-    network = eqx.nn.MLP(4, "scalar", 8, 1, activation=jnp.tanh, key=jax.random.key(0))
+    network = eqx.nn.MLP(
+        4, "scalar", 8, 1, activation=jnp.tanh, dtype=jnp.float32, key=jax.random.key(0)
+    )
     params, static = eqx.partition(network, eqx.is_inexact_array)
     loss = mean_squared_error(lambda p, x: jax.vmap(eqx.combine(p, static))(x))
     return loss, params, BATCH

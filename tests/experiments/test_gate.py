@@ -43,7 +43,7 @@ def test_the_ends_of_the_sweep_are_the_plain_and_the_residual_network_of_the_sam
     assert entry["gate"] == (0 if skip == "none" else 1) and entry["converged"]
     np.testing.assert_allclose(entry["loss"], loss(network.params, network.batch), rtol=1e-5)
     logits = models.Logits(twin, stats)(network.params, network.batch)
-    right = np.mean(np.argmax(logits, -1) == network.batch["label"])
+    right = np.mean(np.argmax(np.asarray(logits), -1) == np.asarray(network.batch["label"]))
     np.testing.assert_allclose(entry["accuracy"], right)
     values = np.linalg.eigvalsh(hessian(loss, network.params, network.batch).to_dense())
     ends = [entry["lambda_min"], entry["lambda_max"]]

@@ -98,7 +98,7 @@ def test_decay_in_the_loss_is_in_every_measured_loss_and_in_the_landscape(fields
             if kernels in jax.tree_util.keystr(path)
         )
         bare = network.loss.loss(network.params, network.batch)
-        np.testing.assert_allclose(network.value(), bare + 0.05 * squares, rtol=1e-5)
+        np.testing.assert_allclose(network.value(), float(bare) + 0.05 * squares, rtol=1e-5)
         if name in ("end", "average"):
             prefix = "average_" if name == "average" else ""
             np.testing.assert_allclose(summary[f"{prefix}train_loss"], stored["loss"], rtol=1e-5)
