@@ -9,8 +9,7 @@ from lsgeo import trees
 from lsgeo.checks import check_fraction
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Estimate:
     """A number that lies in [lower, upper] with probability `confidence` or more, and products used.
 

@@ -59,6 +59,7 @@ def static(**options: Any) -> Any:
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
+@dataclass_transform(frozen_default=True)
 def frozen(cls: type) -> type:
     """Makes a class a frozen dataclass that is a pytree, see `register_dataclass`: what results are."""
     return register_dataclass(dataclasses.dataclass(frozen=True)(cls))

@@ -27,8 +27,7 @@ Permutations = tuple[np.ndarray, ...]
 _ROUNDINGS = 100  # how many times the effect of rounding each weight a permutation may have
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class PermutationGroups:
     """Groups of units that can be permuted; see `permutation_groups`.
 

@@ -14,8 +14,7 @@ from lsgeo.matching._quadratic_assignment import best_assignment, relaxed_assign
 from lsgeo.matching.permutation_groups import PermutationGroups, Permutations
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class Matching:
     """A network whose units have been permuted to match another's.
 

@@ -1,6 +1,5 @@
 """How much of the gradient comes through each branch? Branches cut in the backward pass alone."""
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -9,8 +8,7 @@ import numpy as np
 from lsgeo import trees
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class BackwardLesions:
     """Gradients at N examples, whole and with each of L branches cut; see `backward_lesions`."""
 

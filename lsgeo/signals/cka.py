@@ -1,6 +1,5 @@
 """How alike are two layers' representations of the same examples? Centred kernel alignment."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +9,7 @@ from lsgeo import trees
 _FEWEST = 5  # The unbiased estimate needs four examples, the jackknife one to leave out.
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class CKA:
     """Alignment of each layer of one network with each of another; see `linear_cka`."""
 

@@ -1,6 +1,5 @@
 """Gradient confusion: do examples pull the parameters in opposite directions?"""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,7 @@ from lsgeo import trees
 from lsgeo.checks import check_fraction, check_key
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class GradientConfusion:
     """Cosines between the gradients of single examples; see `gradient_confusion`."""
 

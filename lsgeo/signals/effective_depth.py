@@ -1,6 +1,5 @@
 """How many blocks deep is a residual network? Counted by what each branch adds to the stream."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,8 +7,7 @@ import numpy as np
 from lsgeo import trees
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class EffectiveDepth:
     """Share of each of L branches in the stream above it, at N examples; see `effective_depth`."""
 

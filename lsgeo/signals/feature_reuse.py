@@ -17,8 +17,7 @@ from lsgeo.operators.evaluation import evaluate
 FIXED = "fixed"
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class FeatureReuse:
     """Strength of every connection from S sources to T targets; see `feature_reuse`. NaN: not connected."""
 

@@ -10,8 +10,7 @@ import numpy as np
 from lsgeo import trees
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class GradientNorms:
     """Norm of the gradient of each leaf for each network; see `gradient_norms`."""
 

@@ -1,6 +1,5 @@
 """Singular values of a network's input-output Jacobian: dynamical isometry, or its lack."""
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -11,8 +10,7 @@ from lsgeo import trees
 _LARGEST = 4096
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class JacobianSpectrum:
     """Singular values of a Jacobian; see `jacobian_spectrum`."""
 

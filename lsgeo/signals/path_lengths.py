@@ -6,7 +6,6 @@ number of branches on the path, it is a sum of n + 1 parts that are computed exa
 them side by side through the backward pass: n (n + 1) / 2 products with a branch's Jacobian.
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,8 +16,7 @@ import numpy as np
 from lsgeo import trees
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class PathEnergies:
     """Share of the gradient's energy by path length; see `gradient_path_energies`."""
 

@@ -1,6 +1,5 @@
 """Do the blocks of a network push an input along one line, step by step in the same direction?"""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 import jax
@@ -12,8 +11,7 @@ from lsgeo.checks import check_key
 from lsgeo.draws import generator
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class ResidualAlignment:
     """Lines, singular vectors and values of L branches at N examples; see `residual_alignment`.
 

@@ -1,6 +1,5 @@
 """Do the gradients at neighbouring inputs have anything to do with each other?"""
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -10,8 +9,7 @@ import numpy as np
 from lsgeo import trees
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class InputGradients:
     """Gradients of an output with respect to N inputs and how they correlate; see `input_gradients`."""
 

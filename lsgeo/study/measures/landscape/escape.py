@@ -1,6 +1,5 @@
 """Escape: how often training leaves a bad minimum and a plateau that are built into the network (claim C7)."""
 
-import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -98,8 +97,7 @@ class _Trap:
         )
 
 
-@trees.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@trees.frozen
 class _Sped:
     # A loss times the learning rate: an optimiser with the rate 1 then serves all rates, compiled once.
     loss: Any
