@@ -15,7 +15,7 @@ from experiments.common.data import load_data
 from experiments.common.fields import check_choice
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints, load_network
-from experiments.common.steps import Steps
+from experiments.common.steps import Progress, Steps
 from lsgeo import draws, runs, study, training
 from lsgeo.results import entries
 
@@ -42,7 +42,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures each checkpoint into arrays/CHECKPOINT.npz.
 
     Returns:

@@ -12,7 +12,7 @@ import jax
 import lsgeo
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints, load_network
-from experiments.common.steps import Steps
+from experiments.common.steps import Progress, Steps
 from lsgeo import runs
 from lsgeo.results import entries
 
@@ -48,7 +48,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Classifies each checkpoint into arrays/CHECKPOINT.npz.
 
     Returns:

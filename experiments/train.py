@@ -12,6 +12,7 @@ import numpy as np
 from experiments.common.data import load_data as load_data
 from experiments.common.launch import launch
 from experiments.common.losses import create_loss as create_loss
+from experiments.common.steps import Progress
 from experiments.common.trainee import Trainee
 from lsgeo import models, runs, training
 from lsgeo.results import entries
@@ -22,7 +23,7 @@ Config = Description
 make_recipe = Description.recipe
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Trains into `workdir`, or continues there; it gets checkpoints/ and metrics.jsonl.
 
     Returns:

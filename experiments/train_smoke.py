@@ -11,7 +11,7 @@ from typing import Any
 from experiments import train
 from experiments.common.data import TOKENS
 from experiments.common.launch import launch
-from experiments.common.steps import Steps
+from experiments.common.steps import Progress, Steps
 from lsgeo import runs
 
 COLUMNS = ("num_parameters", "step", "seconds", "train_accuracy")
@@ -65,7 +65,7 @@ class Config:
     least: float = 0.95
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Trains each family into WORKDIR/FAMILY and prints a table; what has been trained is left alone.
 
     Returns:

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import os
 
-from experiments.common.steps import Steps
+from experiments.common.steps import Progress, Steps
 from experiments.connectivity._pair import Pair
 from experiments.connectivity._paths import PATHS, draw
 from lsgeo import runs
@@ -60,7 +60,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures every path into arrays/NAME.npz and draws figures/connectivity.svg.
 
     Returns:

@@ -9,7 +9,7 @@ import functools
 import os
 
 from experiments.common.network import load_network
-from experiments.common.steps import report
+from experiments.common.steps import Progress, report
 from experiments.common.twins import given
 from experiments.curvature_map import _map
 from lsgeo import runs
@@ -49,7 +49,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Maps each network into arrays/SIDE.npz, row by row, and draws figures/curvature_map.svg.
 
     Returns:

@@ -13,7 +13,7 @@ import os
 
 from experiments.common.fields import check_least
 from experiments.common.network import ARMS
-from experiments.common.steps import Steps
+from experiments.common.steps import Progress, Steps
 from experiments.signals._measure import PANELS as PANELS
 from experiments.signals._measure import draw, measure
 from lsgeo import data, models, plotting, runs
@@ -47,7 +47,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures every network into arrays/SKIP_DEPTH.npz and draws figures/signals.svg.
 
     Returns:

@@ -12,7 +12,7 @@ import os
 from experiments.common.fields import check_names
 from experiments.common.network import choose_checkpoints
 from experiments.common.problem import load_problem
-from experiments.common.steps import Steps, report
+from experiments.common.steps import Progress, Steps, report
 from experiments.spectrum import _point
 from experiments.spectrum._instruments import INSTRUMENTS as INSTRUMENTS
 from experiments.spectrum._point import load_density as load_density
@@ -60,7 +60,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Measures each checkpoint into arrays/CHECKPOINT.npz.
 
     Returns:

@@ -15,6 +15,7 @@ import pathlib
 import time
 
 from experiments import train
+from experiments.common.steps import Progress
 from experiments.study._instruments import INSTRUMENTS
 from lsgeo import runs
 from lsgeo.study.config import Config, check
@@ -27,7 +28,7 @@ from lsgeo.study.plan import make_plan
 
 
 def run(
-    config: Config, workdir: str | os.PathLike, progress=None, command: str = ""
+    config: Config, workdir: str | os.PathLike, progress: Progress | None = None, command: str = ""
 ) -> runs.Run | None:
     """Fills the run directories that are missing, then writes the table, the verdicts and the page.
 

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import os
 
+from experiments.common.steps import Progress
 from experiments.surface._layouts import UNITS as UNITS
 from experiments.surface._layouts import check, check_arms, num_planes
 from experiments.surface._side import Side, draw
@@ -74,7 +75,7 @@ class Config:
     seed: int = 0
 
 
-def run(config: Config, workdir: str | os.PathLike, progress=None) -> runs.Run:
+def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = None) -> runs.Run:
     """Evaluates every plane into `workdir`, row by row, and continues there after a kill.
 
     Returns:

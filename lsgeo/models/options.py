@@ -7,7 +7,7 @@ from lsgeo.models import spelling
 FIELDS = ("depth", "width", "skip", "norm", "activation", "initializer")
 
 
-def options_of(config, **fields) -> dict[str, Any]:
+def options_of(config: Any, **fields: Any) -> dict[str, Any]:
     """Reads the model's options out of a configuration: its fields, `options`, and further `fields`.
 
     Raises:

@@ -13,6 +13,6 @@ def evaluate(loss: Callable, params: Any, batch: Any) -> jax.Array:
 
 
 @jax.jit
-def gradient(loss, params, batch):
+def gradient(loss: Any, params: Any, batch: Any) -> Any:
     """Returns the gradient of a loss in the parameters, compiled likewise."""
     return jax.grad(loss)(params, batch)

@@ -59,7 +59,7 @@ def first_examples(batch: Mapping[str, jax.Array], count: int) -> dict[str, jax.
     return {name: array[:count] for name, array in batch.items()}
 
 
-def finite_mean(values) -> float:
+def finite_mean(values: Any) -> float:
     """The mean of what is finite, NaN without any: where all units are dead there is no Jacobian."""
     values = np.asarray(values, np.float64)
     there = values[np.isfinite(values)]

@@ -6,6 +6,7 @@ of J's entries, and what is below the square of 30 such roundings, 1e-11 of the 
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ def _measure(subject: Subject) -> dict[str, float]:
     return kernel_condition(jacobian)
 
 
-def output_jacobian(predict, params, images) -> np.ndarray:
+def output_jacobian(predict: Any, params: Any, images: jax.Array) -> np.ndarray:
     """Jacobian of the logits in the parameters, [N K, P], example by example, in the parameters' precision.
 
     Args:

@@ -1,6 +1,7 @@
 """Gradients on their way back: how large, in which direction, through which Jacobian (claim C5)."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +44,7 @@ def _measure(subject: Subject) -> dict[str, float]:
     }
 
 
-def block_names(params) -> list[str]:
+def block_names(params: Any) -> list[str]:
     """The names of a network's blocks, from the bottom up."""
     return sorted((name for name in params if "block_" in name), key=models.block_place)
 
