@@ -10,7 +10,7 @@ import pathlib
 
 from experiments import surface
 from experiments.common.launch import launch
-from experiments.common.steps import Steps
+from experiments.common.steps import Progress, Steps
 from lsgeo import exports, runs
 
 
@@ -33,7 +33,9 @@ class Config:
 
 
 def run(
-    config: Config, workdir: str | os.PathLike | None = None, progress=None
+    config: Config,
+    workdir: str | os.PathLike | None = None,
+    progress: Progress | None = None,
 ) -> list[pathlib.Path]:
     """Writes plane_K.csv, plane_K.h5, plane_K.vtp, twin_plane_K.... and surfaces.html.
 
