@@ -210,7 +210,8 @@ def test_a_token_sees_those_before_it_alone():
 def test_attention_without_positions_permutes_with_its_tokens_unless_it_is_causal(causal):
     layer = tokens.Attention(2, lambda role: jax.nn.initializers.ones, causal=causal)
     x = jnp.asarray(np.random.default_rng(3).normal(size=(2, 5, 8)))
-    variables = filled_like(jax.eval_shape(layer.init, jax.random.key(0), x))
+    shapes = jax.eval_shape(layer.init, jax.random.key(0), x.astype(jnp.float32))
+    variables = jax.tree.map(jnp.float64, filled_like(shapes))
     order = np.array([3, 1, 4, 0, 2])
     apply = compiled(layer.apply)
     gap = np.abs(apply(variables, x[:, order]) - apply(variables, x)[:, order]).max()

@@ -18,7 +18,7 @@ TINY = {"depth": 2, "width": 4, "heads": 1, "mlp_ratio": 1, "num_classes": 3}
 @functools.cache
 def created(skip, **options):
     model = models.create("vit", skip=skip, **TINY, **options)
-    return model, compiled(model.init)(jax.random.key(0), IMAGES)
+    return model, models.init(model, IMAGES, key=jax.random.key(0))
 
 
 def paths(variables):
