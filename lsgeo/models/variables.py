@@ -47,7 +47,7 @@ def init(
     dtype = np.dtype(dtype or (jnp.float32 if tokens else images.dtype))
     # Not under jit: XLA takes seconds for the samplers of each model in one program, but one by one
     # they are compiled once for each shape, for all models.
-    example = jnp.zeros((1, *images.shape[1:]), _drawn_for(images))
+    example = jnp.zeros((1, *images.shape[1:]), images.dtype if tokens else jnp.float32)
     single = model.clone(scan=False) if getattr(model, "scan", False) else model
     variables = dict(single.init(key, example))
     if single is not model:

@@ -90,7 +90,8 @@ def test_the_hessian_of_least_squares_over_a_stream_is_the_covariance_of_all_exa
     batches = stream(ARRAYS, batch_size=10, seed=0, statistics=statistics, num_threads=0)
 
     def loss(params, batch):
-        errors = batch["image"].reshape(-1, 12) @ params - batch["label"]
+        errors = batch["image"].reshape(-1, 12).astype(params.dtype) @ params
+        errors = errors - batch["label"].astype(params.dtype)
         return jnp.mean(errors**2) / 2
 
     v = np.arange(12.0)

@@ -13,8 +13,8 @@ USE = """
 import jax, numpy as np
 from lsgeo import models, training
 from lsgeo.models import skips
-from lsgeo.study import metrics
-from lsgeo.study.metrics.gates import GATES
+from lsgeo.study import measures
+from lsgeo.study.measures.signals.gates import GATES
 
 assert "averaged" in skips.SKIPS
 images = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
@@ -25,7 +25,7 @@ loss = models.CrossEntropy(model)
 
 def gates(params):
     rest = 2, "end", jax.random.key(0), lambda k: None
-    subject = metrics.Subject(model, {}, params, loss, batch, batch, *rest)
+    subject = measures.Subject(model, {}, params, loss, batch, batch, *rest)
     return GATES.measure(subject)["gate_mean"]
 
 assert gates(params) == 0.5  # 2 / L

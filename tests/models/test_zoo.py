@@ -259,7 +259,7 @@ def test_scanned_transformer_has_the_function_and_the_hessian_products_of_the_un
 def test_a_transformer_with_zero_branches_is_the_read_out_of_its_stem_at_first():
     model = models.create("vit", depth=1, width=16, initializer="zero_branch", epsilon=1e-6)
     images = batch("vit")["image"]
-    variables = compiled(model.init)(jax.random.key(0), images)
+    variables = models.init(model, images, key=jax.random.key(0))
     params = jax.tree.map(np.asarray, variables["params"])
     x = normalised(
         params["norm_head"]["layer"], params["class_token"] + params["positions"][0], epsilon=1e-6

@@ -144,6 +144,7 @@ def _streamed(loss, params, space, data, weights, mode):
     checks.check_value(evaluate(loss, params, first))
     ex.check_mean(loss, params, first)
     chosen = modes.choose(mode, loss, params, first, streamed=True)
+    del first  # A pass has two batches on the device, not three.
 
     def products(mode):
         losses = loss, Partial(ex.weighted_loss, loss)

@@ -38,7 +38,7 @@ def test_a_copy_with_permuted_units_lies_behind_a_barrier_until_they_are_matched
         return groups.permute(params, groups.random(key=KEY)), {}
 
     found = connectivity.CONNECTIVITY.measure(subject(permuted, skip=skip))
-    assert set(found) == set(connectivity.CONNECTIVITY.columns)
+    assert set(found) == set(connectivity.CONNECTIVITY.names)
     assert found["linear_barrier"] > max(0.05, found["curve_barrier"])
     assert abs(found["matched_barrier"]) < 1e-4 and found["weight_distance"] < 1e-5
 

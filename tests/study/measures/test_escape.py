@@ -35,7 +35,7 @@ def test_nothing_leads_down_from_the_minimum_and_tries_that_stay_count_all_their
     monkeypatch.setattr(escape, "NUM_STEPS", {0.0: 100, 0.9: 50})
     monkeypatch.setattr(escape, "FRACTION", 1e-3)
     found = escape.ESCAPE.measure(subject("identity"))
-    assert set(found) == set(escape.ESCAPE.columns)
+    assert set(found) == set(escape.ESCAPE.names)
     assert abs(found["trap_lambda_min"]) < 1e-4
     assert found["escape_rate"] == found["escape_rate_momentum"] == 0
     assert (found["escape_steps"], found["escape_steps_bound"]) == (100, 1)

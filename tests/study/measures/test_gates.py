@@ -26,7 +26,7 @@ def measured(skip, change, depth=3):
     loss = models.CrossEntropy(model)
     network = measures.Subject(model, {}, params, loss, BATCH, BATCH, *rest)
     found = gates.GATES.measure(network)
-    assert set(found) == set(gates.GATES.columns)
+    assert set(found) == set(gates.GATES.names)
     return found, network
 
 

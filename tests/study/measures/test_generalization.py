@@ -13,9 +13,7 @@ from tests.study.measures import subjects
 
 C9 = next(claim for claim in study.CLAIMS if claim.name == "C9")
 METRIC = METRICS["generalization"]
-DESIGN = study.Design(
-    "mlp", "mlp", "layer", (16,), ("plain", "residual"), frozenset(METRIC.columns)
-)
+DESIGN = study.Design("mlp", "mlp", "layer", (16,), ("plain", "residual"), frozenset(METRIC.names))
 
 
 def test_errors_and_gaps_are_those_of_a_network_that_names_one_class():

@@ -14,7 +14,7 @@ def test_rotations_keep_every_norm_every_angle_and_every_singular_value():
     weights = rotations(5, 4)
     images = np.random.default_rng(1).normal(size=(6, 4))
     found = FLOW.measure(subject(weights[:4], weights[4], images, [0, 1, 2, 3, 0, 1]))
-    for name in FLOW.columns[:4]:
+    for name in FLOW.names[:4]:
         assert found[name] == pytest.approx(0, abs=1e-12)
     assert found["input_gradient_correlation"] == pytest.approx(1)
     assert found["jacobian_moment_ratio"] == pytest.approx(1)
@@ -60,7 +60,7 @@ def test_a_network_whose_units_are_all_dead_has_no_numbers():
     found = FLOW.measure(
         subject([np.eye(2)] * 2, np.eye(2), [[-1.0, -1], [-2, -1]], [0, 1], activation="relu")
     )
-    assert np.isnan([found[name] for name in FLOW.columns]).all()
+    assert np.isnan([found[name] for name in FLOW.names]).all()
 
 
 def test_gradient_flow_suits_no_scanned_network():

@@ -49,7 +49,7 @@ def test_paths_of_one_direction_diverge_from_a_binomial_law_as_computed_by_hand(
 @pytest.mark.parametrize(("skip", "depth"), [("none", 4), ("identity", 2)])
 def test_there_is_no_law_of_lengths_without_a_sum_or_with_two_blocks(skip, depth):
     found = PATHS.measure(subject([[[0.5]]] * depth, HEAD, *SIGNS, skip=skip))
-    assert np.isnan([found[name] for name in PATHS.columns]).all()
+    assert np.isnan([found[name] for name in PATHS.names]).all()
 
 
 def test_deleting_blocks_whose_branch_is_zero_changes_nothing():
@@ -83,7 +83,7 @@ def test_errors_that_rise_step_by_step_have_a_small_jump():
 
 def test_blocks_that_change_the_shape_are_not_deleted():
     model = models.ResNet(14, width=2, norm="none")
-    images = jnp.zeros((1, 8, 8, 1))
+    images = jnp.zeros((1, 8, 8, 1), jnp.float32)
     params = models.shapes(model, images)["params"]
     network = dataclasses.replace(subject([[[1.0]]], HEAD, *SIGNS), model=model, params=params)
     assert deletable(network, images) == [

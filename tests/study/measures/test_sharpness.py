@@ -40,7 +40,7 @@ def subject(model, params, loss):
 def measured(model, params, loss):
     metric = measures.METRICS["sharpness"]
     found = metric.measure(subject(model, params, loss))
-    assert set(found) == set(metric.columns)
+    assert set(found) == set(metric.names)
     return found
 
 

@@ -21,7 +21,7 @@ def measured(loss, params):
             model, {}, params, loss, BATCH, BATCH, 2, "matched", KEY, lambda number: None
         )
     )
-    assert set(found) == set(metric.columns)
+    assert set(found) == set(metric.names)
     return found
 
 

@@ -27,7 +27,7 @@ def test_on_a_parabola_it_is_found_within_the_last_bisection():
     width = (1 / 0.3) ** (1 / 2**stable_rate.NUM_BISECTIONS)
     assert 0.4 / width <= found["stable_rate"] <= 0.4
     assert found["stable_rate_bound"] == found["stable_rate_holes"] == 0
-    assert set(found) == set(stable_rate.STABLE_RATE.columns)
+    assert set(found) == set(stable_rate.STABLE_RATE.names)
 
 
 @pytest.mark.parametrize(("curvature", "rate"), [(0.1, 10.0), (1000.0, 0.003)])
