@@ -62,7 +62,11 @@ STORED = {
 
 def test_a_directory_of_an_earlier_training_opens(tmp_path):
     runs.write_json(tmp_path / "config.json", STORED)
-    runs.open_run(tmp_path, train.Config())
+    before = (tmp_path / "config.json").read_bytes()
+    assert runs.open_run(tmp_path, train.Config()).path == tmp_path
+    assert (tmp_path / "config.json").read_bytes() == before
+    with pytest.raises(ValueError, match="`width` is 0 there and 9 here"):
+        runs.open_run(tmp_path, train.Config(width=9))
 
 
 def test_every_field_of_a_recipe_is_one_of_the_description_and_comes_back_in_its_recipe():

@@ -4,6 +4,7 @@ Every contrast is oriented so that a hypothesis predicts a positive number; 0 is
 COLUMN_bound is true, its column is only a bound, such as the steps to a loss that was never reached.
 """
 
+import abc
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ class Sample:
         return int(np.sum(~np.isfinite(self.values)))
 
 
-class Contrast:
+class Contrast(abc.ABC):
     """What a hypothesis needs of its contrast.
 
     Attributes:
@@ -83,9 +84,9 @@ class Contrast:
         """Where it reads them: at the condition, and where else."""
         return (condition,)
 
+    @abc.abstractmethod
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """One number for each seed, from rows of any family, depth, norm, arm, seed and reading."""
-        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ import math
 import flax.linen as nn
 import numpy as np
 
+from lsgeo import models
 from lsgeo.models import skips
 from lsgeo.study.measures.records import Measure, columns
 from lsgeo.study.measures.subject import Subject
@@ -58,7 +59,8 @@ def _sums(product):
 
 
 def _suits(model: nn.Module) -> bool:
-    return isinstance(getattr(model, "skip", None), str) and not getattr(model, "scan", False)
+    one_by_one = isinstance(getattr(model, "skip", None), str) and not getattr(model, "scan", False)
+    return one_by_one and not isinstance(model, models.DenseNet)  # Concatenation has no gate.
 
 
 GATES = Measure(
