@@ -120,3 +120,8 @@ def test_every_parameter_of_a_skip_type_is_its_gate_or_declared_to_be_none():
 def test_where_nothing_is_learned_or_it_depends_on_the_input_there_is_no_number(skip):
     found, _ = measured(skip, lambda block, own: {}, depth=1)
     assert np.all(np.isnan(list(found.values())))
+
+
+def test_concatenation_has_no_gate_that_could_be_asked_for():
+    assert not gates.GATES.suits(models.create("densenet", num_classes=2))
+    assert gates.GATES.suits(models.MLP(depth=1, width=4, skip="rezero"))
