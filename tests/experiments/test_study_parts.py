@@ -8,9 +8,12 @@ import shlex
 import pytest
 
 from configs import study_tiny
+from experiments.study import INSTRUMENTS
+from lsgeo.study import plan
 from lsgeo.study.config import Config, Family, check
 from lsgeo.study.engine import pool, record
-from lsgeo.study.plan import Plan
+from lsgeo.study.engine.jobs import States
+from lsgeo.study.plan import Plan, networks
 
 
 def test_the_command_can_be_pasted_into_a_shell():
@@ -19,9 +22,9 @@ def test_the_command_can_be_pasted_into_a_shell():
         "--config.vit.options=heads=3, patch=4",
     ]
     config = Config(only="C2 C5", mlp=Family(depths=(2,)))
-    plan = Plan(config, pathlib.Path("/x/full"), (), (), (), (), (), ())
+    study = Plan(config, pathlib.Path("/x/full"), (), (), (), (), (), ())
     more = ["--config.workers=3", "--config.only=C2 C5", "--config.dry_run=True"]
-    found = shlex.split(record.command(plan, shlex.join([*said, *more])))
+    found = shlex.split(record.command(study, shlex.join([*said, *more])))
     assert found == [*said, "--workdir=runs/full", "--only=C2,C5"]
 
 
@@ -59,3 +62,26 @@ def test_a_family_that_cannot_be_compared_is_refused(changes, text):
     config = dataclasses.replace(config, mlp=dataclasses.replace(config.mlp, **changes))
     with pytest.raises(ValueError, match=text):
         check(config)
+
+
+def test_a_measure_that_does_not_suit_a_network_is_not_planned_for_it():
+    config = dataclasses.replace(study_tiny.get_config(), num_seeds=1)
+    cell = networks(config.blocks(), 1, pathlib.Path("nowhere"))[0]
+    columns = {
+        ("MLP", "layer", "plain"): {"rank_one_residual", "gate_mean"}
+    }  # A rank is of a ViT alone.
+    model = cell.twins.create("plain", 2)
+    found = plan._jobs(cell, model, config, INSTRUMENTS, columns)
+    assert [job.name for job in found] == ["train", "metric-gates"]
+
+
+def test_a_page_is_not_current_once_the_code_has_changed(tmp_path, monkeypatch):
+    (tmp_path / "lsgeo").mkdir()
+    code = tmp_path / "lsgeo" / "statistics.py"
+    monkeypatch.setattr(record.runs, "__file__", str(tmp_path / "lsgeo" / "runs.py"))
+    study = Plan(Config(), tmp_path, (), (), (), (), (), ())
+    found = []
+    for text in ("confidence = 0.95", "confidence = 0.95", "confidence = 0.99"):
+        code.write_text(text)
+        found.append(record.digest(study, States()))
+    assert found[0] == found[1] != found[2]
