@@ -14,16 +14,8 @@ from experiments.common.losses import create_loss
 from experiments.common.options import create_model
 from experiments.common.problem import fingerprint
 from lsgeo import models, runs, study, training, trees
-from lsgeo.models.skips import registry
 from lsgeo.operators.evaluation import evaluate
 from lsgeo.training import Description
-
-# How plots call a network by its skip type, where its weights start as usual.
-ARMS = {
-    arm.skip: arm.label
-    for arm in study.ARMS.values()
-    if arm.skip in registry.SKIPS and not arm.initializer
-}
 
 
 @dataclasses.dataclass(frozen=True)

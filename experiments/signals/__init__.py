@@ -12,11 +12,10 @@ import functools
 import os
 
 from experiments.common.fields import check_least
-from experiments.common.network import ARMS
 from experiments.common.steps import Progress, Steps
 from experiments.signals._measure import PANELS as PANELS
 from experiments.signals._measure import draw, measure
-from lsgeo import data, models, plotting, runs
+from lsgeo import data, models, runs
 from lsgeo.results import entries
 
 
@@ -85,7 +84,5 @@ def _check(config):
         raise ValueError(
             f"`depths` must be at least 2: a ratio needs two blocks; got {config.depths}."
         )
-    drawn = [skip for skip, arm in ARMS.items() if arm in plotting.ARMS]
     for skip in config.skips:
-        if skip not in drawn:
-            raise ValueError(f"`skips` may hold {', '.join(drawn)}; got {skip!r}.")
+        models.skips.parse(skip)

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.figures import save_figure
-from experiments.common.network import ARMS
-from lsgeo import data, models, plotting, results, runs
+from lsgeo import data, models, plotting, results, runs, study
 from lsgeo.geometry import input_gradients, jacobian_spectrum
 from lsgeo.signals import gradient_norms
 
@@ -71,12 +70,18 @@ def _apply(logits, params, images):
     return logits(params, {"image": images})
 
 
+def _label(skip):
+    # A skip type that no arm has goes by its own name.
+    arm = study.arm_of(skip, "")
+    return arm.label if arm else skip
+
+
 def draw(config: Any, opened: runs.Run) -> None:
     """Draws figures/signals.svg, one panel for each quantity of `PANELS`."""
     figure, axes = plotting.new_figure(width=9.6, height=6.6, columns=2, rows=2)
     for ax, (metric, (label, unit)) in zip(axes.ravel(), PANELS.items(), strict=True):
         values = {
-            ARMS[skip]: {depth: opened.load(f"{skip}_{depth}")[metric] for depth in config.depths}
+            _label(skip): {d: opened.load(f"{skip}_{d}")[metric] for d in config.depths}
             for skip in config.skips
         }
         plotting.metric_by_depth(values, ax, label=label, unit=unit)

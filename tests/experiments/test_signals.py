@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from experiments import signals
-from experiments.common import network
 from lsgeo import runs
 
 
@@ -41,7 +40,7 @@ def test_a_second_run_measures_nothing_again(finished):
     [
         ("depths", (), "`depths` must not be empty"),
         ("depths", (1, 2), "`depths` must be at least 2"),
-        ("skips", ("gated",), "`skips` may hold none, identity, scaled, .*; got 'gated'"),
+        ("skips", ("none", "identitty"), "Unknown skip: 'identitty'. Choose one of: constant"),
         ("num_seeds", 0, "`num_seeds` must be at least 1"),
     ],
 )
@@ -53,12 +52,11 @@ def test_bad_fields_are_refused_before_anything_is_written(field, value, text, t
     assert not (tmp_path / "run").exists()
 
 
-def test_a_skip_type_that_no_figure_can_draw_is_refused_before_anything_is_measured(
-    tmp_path, monkeypatch
-):
-    # A skip type of the models with a name of its own, but without a colour yet.
-    monkeypatch.setitem(network.ARMS, "gated", "gated skip")
-    config = signals.Config(skips=("none", "gated"), depths=(2,), num_seeds=1, num_examples=2)
-    with pytest.raises(ValueError, match="`skips` may hold none, .*; got 'gated'"):
-        signals.run(config, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+def test_a_skip_type_that_no_arm_has_is_measured_and_drawn_under_its_own_name(tmp_path):
+    config = signals.Config(
+        depths=(2,), width=8, skips=("none", "gated(gate=0.5)"), num_seeds=1, num_examples=8
+    )
+    opened = signals.run(config, tmp_path)
+    assert opened.has("gated(gate=0.5)_2")
+    drawn = (tmp_path / "figures/signals.svg").read_text(encoding="utf-8")
+    assert "no skip" in drawn and "gated(gate=0.5)" in drawn
