@@ -22,7 +22,8 @@ class Instrument:
 
     Attributes:
       run: `run(config, workdir)` of the experiment; does nothing where its results are there.
-      configs: `configs(cell, config, measure)` -> configurations of its runs, by the name of their directory.
+      configs: `configs(cell, config, other)` -> configurations of its runs, by the name of their directory;
+        `other` is the measure, and for a comparison the network that the cell is compared with.
       reads: `reads(config)` -> the checkpoints, one of which a run needs; none for a training.
     """
 
@@ -219,22 +220,23 @@ def designs_of(blocks: Sequence[Block]) -> tuple[Design, ...]:
 
 
 def _wanted(claims, designs):
-    # Columns that some claims need of a network, by family, norm and arm.
-    found: dict[tuple[str, str, str], set[str]] = {}
+    # Columns, each with its reading, that some claims need of a network, by family, norm and arm.
+    found: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
     for hypothesis in (hypothesis for claim in claims for hypothesis in claim.hypotheses):
         contrast = hypothesis.contrast
         for condition in conditions(hypothesis, designs):
             for side in contrast.sides(condition):
                 for arm in (*condition.arms, *contrast.arms):
-                    place = side.family, side.norm, arm
-                    found.setdefault(place, set()).update(contrast.columns)
+                    columns = found.setdefault((side.family, side.norm, arm), set())
+                    columns |= {(column, side.reading) for column in contrast.columns}
     return found
 
 
 def _jobs(cell, model, config, instruments, wanted):
     columns = wanted.get((cell.family, cell.norm, cell.arm.name), set())
     for measure in MEASURES.values():
-        needed = measure.name not in cell.settings.without and columns & set(measure.names)
+        filled = {(name, reading) for reading in measure.readings for name in measure.at(reading)}
+        needed = measure.name not in cell.settings.without and columns & filled
         if measure.name == "train" or (needed and measure.suits(model)):
             instrument = instruments.get(measure.name, instruments["metric"])
             cost = measure.cost * cell.settings.cost

@@ -89,7 +89,7 @@ def test_the_other_family_of_an_interaction_is_measured_for_it_alone():
     across = [h for h in claim.hypotheses if getattr(h.contrast, "family", "")]
     alone = dataclasses.replace(claim, hypotheses=tuple(across))
     wanted = plan._wanted([alone], plan.designs_of(CONFIG.blocks()))
-    assert "lambda_max" in wanted["ViT", "layer", "plain"]
+    assert {("lambda_max", "init"), ("lambda_max", "matched")} == wanted["ViT", "layer", "plain"]
     assert {family for family, *_ in wanted} == {
         "MLP",
         "Synthetic",

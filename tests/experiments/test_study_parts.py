@@ -68,7 +68,7 @@ def test_a_measure_that_does_not_suit_a_network_is_not_planned_for_it():
     config = dataclasses.replace(study_tiny.get_config(), num_seeds=1)
     cell = networks(config.blocks(), 1, pathlib.Path("nowhere"))[0]
     columns = {
-        ("MLP", "layer", "plain"): {"rank_one_residual", "gate_mean"}
+        ("MLP", "layer", "plain"): {("rank_one_residual", "init"), ("gate_mean", "end")}
     }  # A rank is of a ViT alone.
     model = cell.twins.create("plain", 2)
     found = plan._jobs(cell, model, config, INSTRUMENTS, columns)

@@ -1,6 +1,7 @@
 """Measures, arms and claims are declared once: what one declares is found, and what clashes is refused."""
 
 import dataclasses
+import pathlib
 
 import pytest
 
@@ -11,7 +12,13 @@ from lsgeo.study.claims import check_claims
 from lsgeo.study.contrasts.paired import Difference
 from lsgeo.study.measures.records import Column, Measure, registry
 
-DESIGNS = plan.designs_of(study_standard.get_config().blocks())
+CONFIG = study_standard.get_config()
+DESIGNS = plan.designs_of(CONFIG.blocks())
+CELLS = plan.networks(CONFIG.blocks(), 1, pathlib.Path("nowhere"))
+# Every measure by one instrument, whose run is told its name.
+INSTRUMENTS = {
+    "metric": plan.Instrument(print, lambda cell, config, it: {it.name: it.name}, lambda _: ())
+}
 COLUMNS = [(m, column) for m in MEASURES.values() for column in m.columns]
 
 
@@ -25,11 +32,17 @@ def about(column, reading, **changes):
 
 
 @pytest.mark.parametrize(("measure", "column"), COLUMNS, ids=lambda x: x.name)
-def test_a_claim_on_any_column_that_is_measured_has_the_measure_scheduled(measure, column):
-    claim = about(column.name, column.readings[0])
-    check_claims([claim])
-    wanted = plan._wanted([claim], DESIGNS)
-    assert any(columns & set(measure.names) for columns in wanted.values())
+def test_a_claim_on_any_column_that_is_measured_has_its_measure_planned_and_no_other(
+    measure, column, monkeypatch
+):
+    # Whether a measure suits a network is another question.
+    monkeypatch.setitem(MEASURES, measure.name, dataclasses.replace(measure, suits=lambda _: True))
+    cell = next(cell for cell in CELLS if (cell.family, cell.norm) == ("MLP", "layer"))
+    for reading in column.readings:
+        claim = about(column.name, reading)
+        check_claims([claim])
+        jobs = plan._jobs(cell, None, CONFIG, INSTRUMENTS, plan._wanted([claim], DESIGNS))
+        assert {"train", measure.name} == {job.config for job in jobs}
 
 
 @pytest.mark.parametrize(

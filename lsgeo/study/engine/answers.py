@@ -2,6 +2,7 @@
 
 from lsgeo import runs
 from lsgeo.study import _pairs
+from lsgeo.study.contrasts import Interaction
 from lsgeo.study.decisions import _interplay, _plain
 from lsgeo.study.decisions.verdicts import decide
 from lsgeo.study.engine import record
@@ -10,8 +11,6 @@ from lsgeo.study.engine.jobs import REPAIRED
 from lsgeo.study.page import _write
 from lsgeo.study.plan import Plan
 from lsgeo.study.table import collect, write_csv
-
-INTERPLAY = "C13"  # The claim that analyses of variance belong to.
 
 
 def answer(plan: Plan, filler: Filler, command: str) -> str:
@@ -34,8 +33,9 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
     filler.fill(plan.comparisons)
     costs = record.costs(plan, filler.states)
     found = _pairs.load(plan.cells)
-    names = [verdict.claim.name for verdict in verdicts]
-    analyses = _interplay.analyses(rows, plan.designs) if INTERPLAY in names else []
+    # Analyses of variance belong to claims about interactions.
+    interplay = [v.claim.name for v in verdicts if isinstance(v.hypothesis.contrast, Interaction)]
+    analyses = _interplay.analyses(rows, plan.designs) if interplay else []
     write_csv(plan.root / "results.csv", rows)
     runs.write_json(plan.root / "anova.json", analyses)
     values = _plain.plain(verdicts, plan.config.num_seeds, command)
@@ -46,7 +46,7 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
         rows=rows,
         pairs=found,
         verdicts=verdicts,
-        notes={INTERPLAY: [one["text"] for one in analyses]},
+        notes={name: [one["text"] for one in analyses] for name in interplay},
         provenance=runs.load_provenance(plan.root) | costs,
         problems=filler.problems,
         command=command,
