@@ -10,7 +10,7 @@ from configs import study_tiny
 from experiments import study
 from experiments.common.data import load_data
 from lsgeo import runs
-from lsgeo.study import table
+from lsgeo.study import MEASURES, table
 from lsgeo.study.engine.estimate import estimate
 from lsgeo.study.engine.jobs import MARKER, States
 from lsgeo.study.plan import make_plan, networks
@@ -133,3 +133,12 @@ def test_what_is_left_is_estimated_by_what_the_finished_runs_have_taken(tmp_path
     others = [job for job in jobs if job.name == "train" and job not in done]
     np.testing.assert_allclose(found.seconds, 0.2 * sum(job.cost for job in others))
     assert (found.done, found.left) == (2, len(others))
+
+
+def test_figures_that_a_measure_has_not_named_are_an_error_of_the_measure(tmp_path, monkeypatch):
+    (cell, *_) = plain(tmp_path)
+    training(cell)
+    odd = dataclasses.replace(MEASURES["speed"], figures=lambda files, cell, reading: {"stepps": 1})
+    monkeypatch.setitem(MEASURES, "speed", odd)
+    with pytest.raises(RuntimeError, match=r"speed gave \['stepps'\], not \('best_learning_rate'"):
+        table.collect([cell], CONFIG.matched_loss)

@@ -70,6 +70,9 @@ def test_divergence_and_a_network_that_died_are_not_stable():
     found = run(1.0, loss=dead, max_steps=30)
     assert found.stable and not run(1.0, loss=dead, max_steps=30, bound=0.2).stable
     assert found.last == pytest.approx(0.2)
+    # Below 0.99 of the bound, not below the bound itself.
+    assert not run(1.0, loss=dead, max_steps=30, bound=0.2 / 0.991).stable
+    assert run(1.0, loss=dead, max_steps=30, bound=0.2 / 0.989).stable
 
 
 def test_holes_and_edges_of_the_grid_are_told():

@@ -58,18 +58,11 @@ def stability_limit(
     return numerator[optimizer] / learning_rate
 
 
-def mean_at_end(losses: Sequence[float], count: int | None = None) -> float:
-    """Returns the mean of the last tenth of the losses, or of the last `count` // 10; of one at least."""
-    count = len(losses) if count is None else count
-    return float(np.mean(losses[-max(1, count // 10) :]))
+def mean_at_end(losses: Sequence[float]) -> float:
+    """Returns the mean of the last tenth of the losses, of one at least."""
+    return float(np.mean(losses[-max(1, len(losses) // 10) :]))
 
 
-def ends_below(
-    losses: Sequence[float],
-    *,
-    bound: float = math.inf,
-    share: float = 1.0,
-    count: int | None = None,
-) -> bool:
+def ends_below(losses: Sequence[float], *, bound: float = math.inf, share: float = 1.0) -> bool:
     """Whether `mean_at_end` is below a share of the first loss, or of `bound` where it is lower; NaN is not."""
-    return bool(mean_at_end(losses, count) < share * min(losses[0], bound))
+    return bool(mean_at_end(losses) < share * min(losses[0], bound))

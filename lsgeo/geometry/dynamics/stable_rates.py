@@ -133,7 +133,7 @@ class _Trial:
             self.num_gradients += 1
             if step % 20 == 0 and not np.isfinite(float(value)):
                 return False
-        return ends_below(np.asarray(losses, np.float64), count=self._num_steps)
+        return ends_below(np.asarray(losses, np.float64))
 
 
 def _bracket(trial, rate):
