@@ -13,5 +13,5 @@ Returns:
 
 Raises:
   ValueError: for a bad field, a run or a checkpoint that is not there, or the directory of another
-    configuration or of other weights.
+    configuration; where a file says which weights it was measured of, for other weights too.
 """

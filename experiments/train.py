@@ -30,8 +30,8 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       The Run; its "summary" has status ("trained", "stopped", or "diverged": it failed to train), message,
       step, reached (one step per level, -1 where the level was never met), levels, train_loss,
       train_accuracy, test_loss, test_accuracy, penalty (of weight decay in the loss, a part of both
-      losses), with `ema` the same of the average as average_train_loss and so on, num_parameters, seconds
-      (of this process), data_sha256.
+      losses), with `ema` the same of the average as average_train_loss and so on, fit_loss (the last that was
+      heard), num_parameters, num_classes (0 in a regression), seconds (of this process), data_sha256.
     """
     trainee = Trainee(config)
     trainee.check()

@@ -124,8 +124,8 @@ class Run:
         stored = self.load(name)
         if fingerprint and stored.get(FINGERPRINT) != fingerprint:
             raise ValueError(
-                f"`workdir` {self.path} holds {name} of other weights: the training run was repeated since. "
-                "Use another --workdir, or delete that directory."
+                f"`workdir` {self.path} holds {name} of other weights, or does not say of which: a network "
+                "was trained anew, or the file is an earlier version's. Use another --workdir, or delete it."
             )
         return stored
 

@@ -24,7 +24,7 @@ class Rows:
         entry: str = "values",
         single: bool = False,
     ):
-        self._save = lambda rows: opened.save(name, {**self._facts, entry: rows})
+        self._run, self._name, self._entry = opened, name, entry
         mark = {runs.FINGERPRINT: fingerprint} if fingerprint else {}
         self._facts, self._single = {**facts, **mark}, single
         self._rows = []
@@ -41,4 +41,5 @@ class Rows:
         """Stores a row; they come in order."""
         del row
         self._rows.append(values)
-        self._save(values if self._single else np.stack(self._rows))
+        rows = values if self._single else np.stack(self._rows)
+        self._run.save(self._name, {**self._facts, self._entry: rows})

@@ -28,6 +28,11 @@ class Steps:
 
         return tell
 
+    def during(self, say: Callable[..., str]) -> Progress | None:
+        """Who listens to a step while it lasts: the count stays, the text is say(done, total)."""
+        told, done = self.progress, self.done
+        return told and (lambda *at: told(done, self.total, say(*at)))
+
     def within(self, text: str) -> Progress | None:
         """Who listens to the progress within a step; `text` says of what it is."""
         told = self.progress

@@ -77,10 +77,9 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
     opened = runs.open_run(workdir, config)
     stages = ("matching", *PATHS, "curvature")
     step = Steps(progress, len(stages))
-    for done, name in enumerate(stages):
-        text = f"{name}: step {{}} of {{}}".format
-        report = progress and (lambda *at, t=text, d=done: progress(d, len(stages), t(*at)))
-        measure = functools.partial(pair.measure, name, opened, report)
+    for name in stages:
+        told = step.during(f"{name}: step {{}} of {{}}".format)
+        measure = functools.partial(pair.measure, name, opened, told)
         found = opened.stage(name, pair.sha256, measure)
         step(found["message"])
     draw(opened, pair.one.arm)

@@ -210,6 +210,6 @@ def _text(stored):
         error = stored["flow_error"][last] / stored["travelled"][last]
         text += (
             f", distance from the gradient flow {way[last]:.3g} ± {error:.1g} of its way at step "
+            f"{stored['steps'][last]}"
         )
-        text += str(stored["steps"][last])
     return f"{text} ({np.sum(stored['num_matvecs'])} products, {stored['seconds']:.0f} s)"

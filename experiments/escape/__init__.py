@@ -86,7 +86,7 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
     for kind in kinds:
         describe = functools.partial(_starts.describe, config, problem, kind.start, kind.arm)
         opened.stage(kind.card, "", describe)
-        told = step.within(str(kind))
+        told = step.during(f"{kind}, step {{}} of {{}}".format)
         measure = functools.partial(_runs.measure, config, problem, opened, kind, arms[0], told)
         step(f"{kind}: {opened.stage(str(kind), '', measure)['text']}")
     for batch_size in config.batch_sizes:

@@ -54,7 +54,7 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       ValueError: for a network whose blocks cannot be taken apart.
     """
     check_least(config, draws=1)
-    sources = twins.given(config) or {"run": ""}
+    sources = {"run": config.run} | twins.given(config)
     for source in sources.values():
         choose_checkpoints(source, (config.checkpoint,))
     opened = runs.open_run(workdir, config)

@@ -57,7 +57,7 @@ def take_apart(config: Any, network: Network, source: Any) -> dict[str, Any]:
 def _paths(network, blocks, variables):
     chain = top_chain(blocks)
     if network.model.skip == "none" or not chain:
-        return {}  # A stream that is no sum has one path.
+        return {}  # No sum has one path; a chain needs a block above the last change of shape.
     below = jax.jit(models.block_inputs, static_argnums=0)
     inputs = below(network.model, variables, network.batch["image"])
     top = models.stream_gradient(*network.problem, blocks[-1].name)

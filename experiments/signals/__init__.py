@@ -28,7 +28,7 @@ class Config:
       model: name of the model family, whose blocks keep one width.
       depths: numbers of blocks (6 n + 2 for a resnet).
       width: units, or channels of the first stage.
-      skips: skip types that figures have a name for: "none", "identity", "scaled", "rezero".
+      skips: skip types, with their options; one that no arm has goes by its own name in figures.
       norm: normalisation, the same in all arms; batch norm has the statistics of the examples.
       num_seeds: networks for each depth and skip type.
       num_examples: training examples that are looked at.

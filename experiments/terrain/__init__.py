@@ -102,5 +102,6 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
     write_csv(opened.path / "table.csv", rows)
     save_figure(opened, "terrain", _figures.scalars(arms, rows, config.windows))
     save_figure(opened, "minima", _figures.minima(arms))
-    report(progress, opened, map(_table.line, rows))
+    table = f"table in {opened.path / 'table.csv'}"
+    report(progress, opened, [*map(_table.line, rows), table])
     return opened

@@ -10,7 +10,7 @@ class _Task:
     """What is trained on what.
 
     Attributes:
-      dataset: name of the data, see `lsgeo.data`; or "digits-tokens", for a decoder.
+      dataset: name of the data, see `lsgeo.data`; or, in experiments, "digits-tokens" for a decoder.
       root: folder of the data's files; "" where they are bundled or synthetic.
       data_options: what only one dataset has, "option=value, ...".
       subset: "balanced" over the classes, or the "first" examples.

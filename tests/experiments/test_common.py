@@ -36,11 +36,17 @@ def test_steps_are_counted_and_told_to_who_listens(capsys):
     step = steps.Steps(lambda *said: told.append(said), 5)
     step("first")
     step.within("second")(3, 9, "almost")
+    step.during("second, step {} of {}".format)(10, 2000)
     step.after(2)(2, "fourth")
-    assert told == [(1, 5, "first"), (3, 9, "second: almost"), (4, 5, "fourth")]
+    assert told == [
+        (1, 5, "first"),
+        (3, 9, "second: almost"),
+        (1, 5, "second, step 10 of 2000"),
+        (4, 5, "fourth"),
+    ]
     silent = steps.Steps(None, 5)
     silent("first")
-    assert silent.within("second") is None
+    assert silent.within("second") is None and silent.during("second".format) is None
     steps.report(None, runs.Run("nowhere"), iter(["never said"]))
     assert capsys.readouterr().out == ""
 

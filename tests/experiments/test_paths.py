@@ -58,4 +58,7 @@ def test_bad_fields_are_refused(tmp_path, trained):
         paths.run(paths.Config(run=str(trained / "none"), draws=0), tmp_path / "x")
     with pytest.raises(ValueError, match="`run` must be the directory of a training run"):
         paths.run(paths.Config(), tmp_path / "x")
+    # A twin alone, also one that could be taken apart.
+    with pytest.raises(ValueError, match="`run` must be the directory of a training run"):
+        paths.run(paths.Config(twin=str(trained / "none")), tmp_path / "x")
     assert not (tmp_path / "x").exists()
