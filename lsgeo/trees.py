@@ -59,7 +59,6 @@ def static(**options: Any) -> Any:
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
-@dataclass_transform(frozen_default=True)
 def frozen(cls: type) -> type:
     """Makes a class a frozen dataclass that is a pytree, see `register_dataclass`: what results are."""
     return register_dataclass(dataclasses.dataclass(frozen=True)(cls))
@@ -202,13 +201,12 @@ def unravel(space: Space, flat: jax.Array) -> Any:
 
 def vdot(a: Any, b: Any) -> jax.Array:
     """Inner product of two pytrees at the highest matrix precision."""
-    pairs = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
-    products = [
-        jnp.vdot(
-            *(side.reshape(-1).astype(common_dtype(x, y)) for side in (x, y)), precision=HIGHEST
-        )
-        for x, y in pairs
-    ]
+
+    def product(x, y):
+        sides = (side.reshape(-1).astype(common_dtype(x, y)) for side in (x, y))
+        return jnp.vdot(*sides, precision=HIGHEST)
+
+    products = jax.tree.leaves(jax.tree.map(product, a, b))
     dtype = common_dtype(*products)
     return sum(product.astype(dtype) for product in products)
 
@@ -219,8 +217,8 @@ def norm(a: Any) -> jax.Array:
     dtype = common_dtype(*peaks)
     largest = jnp.stack([peak.astype(dtype) for peak in peaks]).max()
     unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
-    scaled = jax.tree.map(lambda leaf: leaf / unit.astype(leaf.dtype), a)
-    return unit * jnp.sqrt(vdot(scaled, scaled))
+    small = jax.tree.map(lambda leaf: leaf / unit.astype(leaf.dtype), a)
+    return unit * jnp.sqrt(vdot(small, small))
 
 
 def check_finite(tree: Any, name: str) -> None:

@@ -60,8 +60,9 @@ def check_diagonal(space: trees.Space, diagonal: Any) -> None:
             "`diagonal` must have the structure and shapes of the parameters; got "
             f"{jax.tree.map(np.shape, diagonal)} in place of {shapes_of(space)}."
         )
-    leaves = [np.asarray(leaf, space.dtype) for leaf in jax.tree.leaves(diagonal)]
-    if not all(((leaf > 0) & np.isfinite(leaf)).all() for leaf in leaves):
+    leaves = (jnp.asarray(leaf, space.dtype) for leaf in jax.tree.leaves(diagonal))
+    # A bool for each leaf comes to the host, not the leaf.
+    if not all(bool(jnp.all((leaf > 0) & jnp.isfinite(leaf))) for leaf in leaves):
         raise ValueError(
             "`diagonal` must be positive and finite everywhere; add a small damping first."
         )

@@ -119,7 +119,7 @@ class Search:
     def hessian(self, x: jax.Array) -> LinearOperator:
         """Returns the Hessian, unchecked."""
         params = trees.unravel(self.space, x)
-        _, product = modes.MODES[self._mode].at(self._loss, params, self._batch)
+        product = modes.MODES[self._mode].product(self._loss, params, self._batch)
         return unchecked(product, self.space, self._mode)
 
     def walk(

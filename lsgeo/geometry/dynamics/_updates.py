@@ -1,4 +1,4 @@
-"""One update of an Optax optimiser: the step that all trainings here are made of."""
+"""One update of an Optax optimiser: the step that all that trains in `lsgeo.geometry` is made of."""
 
 from typing import Any
 

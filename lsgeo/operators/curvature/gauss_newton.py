@@ -68,6 +68,7 @@ def gauss_newton(
         ex.check_mean(loss, params, first, "criterion")
         if weights is not None or len(set(data.counts)) > 2:
             _check_outputs(predict, params, first)
+        del first  # A pass has two batches on the device, not three.
         products = [
             Partial(anew, Partial(_linearize, *parts))
             for parts in ((predict, criterion, params), weighted)

@@ -84,7 +84,7 @@ def hessian(
     op = checked(product, space, mode=chosen.name, unit=chosen.unit(space))
     if chosen.coarse is None:
         return op
-    coarse = unchecked(chosen.coarse.at(loss, params, batch)[1], space)
+    coarse = unchecked(chosen.coarse.product(loss, params, batch), space)
     return modes.with_truncation_error(op, coarse)
 
 
@@ -135,7 +135,7 @@ def _traced(loss, params, batch, batches, weights, mode):
         raise ValueError("inside `jit`, `hessian` takes neither `batches` nor `weights`.")
     space = trees.space_of(params)
     chosen = modes.first(mode)
-    return unchecked(chosen.at(loss, params, batch)[1], space, chosen.name)
+    return unchecked(chosen.product(loss, params, batch), space, chosen.name)
 
 
 def _streamed(loss, params, space, data, weights, mode):

@@ -44,6 +44,12 @@ class Mode:
             return value, product
         return evaluate(loss, params, batch), self.recomputing(loss, params, batch)
 
+    def product(self, loss: Callable, params: Any, batch: Any) -> Partial:
+        """Returns the Hessian's `product(v)` alone."""
+        if self.keeps:
+            return linearize(loss, params, batch)[2]
+        return self.recomputing(loss, params, batch)
+
     def recomputing(self, loss: Callable, params: Any, *batch: Any) -> Partial:
         """Returns `product(batch, v)`, or `product(v)` at a given batch, that keeps nothing."""
         return Partial(self.recomputed, loss, params, *batch)
