@@ -93,6 +93,10 @@ class Space:
         leaves = map(jax.ShapeDtypeStruct, self.shapes, self.dtypes)
         return jax.tree.unflatten(self.treedef, list(leaves))
 
+    def zeros(self) -> Any:
+        """Returns the vector of zeros."""
+        return jax.tree.unflatten(self.treedef, list(map(jnp.zeros, self.shapes, self.dtypes)))
+
 
 def common_dtype(*dtypes: Any) -> np.dtype:
     """The dtype that holds all of some dtypes, also where the session promotes none by itself."""
@@ -222,10 +226,10 @@ def norm(a: Any) -> jax.Array:
 
 
 def check_finite(tree: Any, name: str) -> None:
-    """Raises a ValueError that names the first leaf of `tree` with a NaN or an infinity."""
+    """Raises a ValueError that names the first leaf of `tree` with a NaN or an infinity; none under `jit`."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     for path, leaf in leaves:
-        if not np.isfinite(np.asarray(leaf)).all():
+        if not isinstance(leaf, jax.core.Tracer) and not np.isfinite(np.asarray(leaf)).all():
             raise ValueError(
                 f"`{name}` has a NaN or an infinity in {path_name(path) or 'its only leaf'}. "
                 "The network probably diverged: lower the learning rate or pass an earlier checkpoint."

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = {"trees", "checks", "draws", "interval", "memory", "results"}
+GROUND = {"trees", "checks", "draws", "interval", "memory", "programs", "results"}
 # What each room of lsgeo may import beside itself. Geometry needs no model, only loss(params, batch).
 BELOW: dict[str, set[str]] = {
     "trees": set(),
@@ -14,6 +14,7 @@ BELOW: dict[str, set[str]] = {
     "draws": {"trees", "checks"},
     "interval": {"trees", "checks"},
     "memory": set(),
+    "programs": {"trees"},
     "provenance": set(),
     "results": set(),
     "runs": {"provenance"},

@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.common.figures import save_figure
 from experiments.dynamics._subjects import Subject
-from lsgeo import geometry, plotting, runs, trees
+from lsgeo import geometry, plotting, runs
 from lsgeo.geometry.dynamics import edge
 from lsgeo.geometry.dynamics.flow_distance import compare
 from lsgeo.results import entries
@@ -136,7 +136,7 @@ def _flow(subject, state, point):
         subject.loss, point.flow, subject.batch, until=until, max_gradients=most
     )
     ends = state, point.flow, subject.params, subject.batch, until
-    distance, travelled, error, _, loss = compare(trees.as_pytree(subject.loss, "loss"), *ends)
+    distance, travelled, error, _, loss = compare(subject.loss, *ends)
     return dict(zip(names, (distance, travelled, error, loss), strict=True))
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import tree_flatten_with_path
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_key
 from lsgeo.draws import generator
 from lsgeo.matching import axes
@@ -223,7 +223,8 @@ def _test(groups, function, params, batch, key):
 
 
 def _outputs(function, params, batch):
-    results = jax.tree.leaves(evaluate(function, params, batch))
+    found = programs.traced(function, "predict", params, batch)
+    results = jax.tree.leaves(evaluate(found, params, batch))
     return [np.asarray(result, np.float64) for result in results]
 
 

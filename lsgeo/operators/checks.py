@@ -1,26 +1,18 @@
-"""The pre-flight check of an operator: finite, deterministic, symmetric, and how noisy?
+"""The pre-flight check of an operator: finite, repeatable, symmetric, linear, and how noisy?
 
-A random loss looks deterministic under `jit` and `linearize`, where its mask is frozen. So the loss is
-traced twice, apart: a key or a mask that moves between calls shows as a constant that differs. What
-is random inside the compiled program shows in the products, which are tested on two fixed vectors; no
-statistics depend on those.
+What is random between calls shows where a loss is traced (`lsgeo.programs`); what is random inside the
+compiled program shows in the products, which are tested on two fixed vectors; no statistics depend on those.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
-from lsgeo.checks import is_key
+from lsgeo import programs, trees
 from lsgeo.operators.base import LinearOperator
-
-CAUSES = (
-    "Likely causes: dropout or other noise inside the loss, batch normalisation in training mode, "
-    "data that are shuffled or augmented between evaluations."
-)
 
 # The relative difference above which two products differ by more than rounding in any precision.
 MOST = 0.1
@@ -40,78 +32,36 @@ def check_operator(op: Any) -> None:
 
 
 def check_loss(loss: Callable, params: Any, batch: Any) -> None:
-    """Traces a loss twice and refuses what has no Hessian.
-
-    Raises:
-      ValueError: if it is not a real scalar, or differs between two traces.
-    """
-    _check_scalar(check_deterministic(loss, params, batch, "loss"), "loss")
+    """Raises a ValueError unless a loss that came in by `programs.traced` returns a real scalar."""
+    check_scalar(programs.outputs(loss, "loss", params, batch), "loss")
 
 
-def check_composed(predict: Callable, criterion: Callable, params: Any, batch: Any) -> None:
-    """Traces the two parts of a loss as `check_loss` does the whole, and names the one that is wrong.
-
-    Raises:
-      ValueError: if the outputs are not real, the criterion is no real scalar, or one of them is random.
-    """
-    avals, outputs = _trace_twice(predict, params, batch, "predict")
-    if not avals or not all(jnp.issubdtype(aval.dtype, jnp.floating) for aval in avals):
+def check_scalar(outputs: Any, name: str) -> None:
+    """Raises a ValueError unless what a function returns, by shape and dtype, is a real scalar."""
+    leaves = jax.tree.leaves(outputs)
+    if len(leaves) != 1 or leaves[0].shape != () or not _is_real(leaves[0]):
         raise ValueError(
-            "`predict` must return real floating-point arrays; got "
-            f"{', '.join(str(aval) for aval in avals) or 'nothing'}."
-        )
-    _check_scalar(_trace_twice(criterion, outputs, batch, "criterion")[0], "criterion")
-
-
-def _check_scalar(avals, name):
-    if len(avals) != 1 or avals[0].shape != () or not jnp.issubdtype(avals[0].dtype, jnp.floating):
-        raise ValueError(
-            f"`{name}` must return a real scalar, the mean over the batch; got "
-            f"{', '.join(str(aval) for aval in avals) or 'nothing'}."
+            f"`{name}` must return a real scalar, the mean over the batch; got {described(leaves)}."
         )
 
 
-def check_deterministic(function: Callable, params: Any, batch: Any, name: str) -> list:
-    """Traces `function(params, batch)` twice, apart, and returns the abstract values of its outputs.
-
-    Raises:
-      ValueError: if the traces differ, or the function does not take these arguments.
-    """
-    return _trace_twice(function, params, batch, name)[0]
-
-
-def _trace_twice(function, first_argument, batch, name):
-    def trace():
-        # A fresh function each time, or the second trace would be the cached first one.
-        once = jax.make_jaxpr(lambda p, b: function(p, b), return_shape=True)
-        return once(first_argument, batch)
-
-    # A key or a statistic that is kept from call to call leaks out of the first trace into the second.
-    try:
-        first, shapes = trace()
-    except TypeError as error:
-        if isinstance(error, jax.errors.JAXTypeError):  # which explains itself
-            raise
-        raise ValueError(_misfit(name, batch, error)) from error
-    try:
-        second, _ = trace()
-        same = _equal_constants(first, second)
-    except (jax.errors.UnexpectedTracerError, jax.errors.TracerArrayConversionError):
-        same = False
-    if not same:
+def check_real(outputs: Any, name: str) -> None:
+    """Raises a ValueError unless a function returns real floating-point arrays."""
+    leaves = jax.tree.leaves(outputs)
+    if not leaves or not all(map(_is_real, leaves)):
         raise ValueError(
-            f"`{name}` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
+            f"`{name}` must return real floating-point arrays; got {described(leaves)}."
         )
-    return first.out_avals, shapes
 
 
-def _misfit(name, batch, error):
-    takes = "its outputs" if name == "criterion" else "`params`"
-    shapes = jax.tree.map(np.shape, batch)
-    return (
-        f"`{name}` cannot be computed from {takes} and `batch`, of shapes {shapes}: {error} Check that the "
-        "arrays of `batch` have equally many examples and are those that it expects."
-    )
+def described(leaves: list[Any]) -> str:
+    """Writes the dtypes and shapes of arrays, as in "float32[3,2], int32[]"."""
+    texts = (f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]" for leaf in leaves)
+    return ", ".join(texts) or "nothing"
+
+
+def _is_real(leaf):
+    return jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
 def check_value(value: jax.Array, name: str = "loss") -> None:
@@ -123,34 +73,25 @@ def check_value(value: jax.Array, name: str = "loss") -> None:
         )
 
 
-def _equal_constants(first, second):
-    pairs = zip(_constants(first), _constants(second), strict=False)
-    return len(first.eqns) == len(second.eqns) and all(
-        np.array_equal(a, b, equal_nan=jnp.issubdtype(a.dtype, jnp.inexact)) for a, b in pairs
-    )
+LOW_PRECISION = (
+    "Check the function that computes it; if it computes in a lower precision than its parameters "
+    "have, pass parameters of that precision."
+)
 
 
-def _constants(closed: Any) -> Iterator[np.ndarray]:
-    for constant in closed.consts:
-        yield np.asarray(jax.random.key_data(constant) if is_key(constant) else constant)
-    yield from _inner_constants(closed.jaxpr)
-
-
-def _inner_constants(jaxpr: Any) -> Iterator[np.ndarray]:
-    for equation in jaxpr.eqns:
-        for operand in equation.invars:
-            if hasattr(operand, "val"):
-                yield np.asarray(operand.val)
-        for parameter in equation.params.values():
-            for part in parameter if isinstance(parameter, tuple | list) else [parameter]:
-                if hasattr(part, "consts"):
-                    yield from _constants(part)
-                elif hasattr(part, "eqns"):
-                    yield from _inner_constants(part)
+def probes(space: trees.Space) -> tuple[jax.Array, jax.Array]:
+    """Returns the two vectors [n] that products are tested on."""
+    u, v = jnp.asarray(np.random.default_rng(0).standard_normal((2, space.size)), space.dtype)
+    return u, 2 * u if space.size == 1 else v
 
 
 def measure_noise(
-    op: LinearOperator, unit: float | None = None, *, source: str = "`loss`"
+    op: LinearOperator,
+    unit: float | None = None,
+    *,
+    source: str = "`loss`",
+    first: jax.Array | None = None,
+    cause: str = LOW_PRECISION,
 ) -> jax.Array:
     """Tests the products of `op` and measures their relative rounding noise.
 
@@ -160,19 +101,19 @@ def measure_noise(
 
     Args:
       op: the operator.
-      unit: relative error that one product has by construction, in place of the machine epsilon, where
-        products are approximate and linear to that only (finite differences).
+      unit: relative error that one product has by construction, in place of the machine epsilon of the
+        space, where products are linear to that only.
       source: the argument that the product comes from, as messages call it.
+      first: the product with the first of `probes`, if it was made.
+      cause: what to say of products that are not linear.
 
     Raises:
       NonFiniteProduct: if a product is not finite.
       ValueError: if one is not repeatable, not symmetric or not linear.
     """
-    rng = np.random.default_rng(0)
-    u, v = jnp.asarray(rng.standard_normal((2, op.space.size)), op.dtype)
-    if op.space.size == 1:
-        v = 2 * u
-    hu, again, hv, minus_huv = (op.flat_product(x) for x in (u, u, v, -u - v))
+    u, v = probes(op.space)
+    hu = op.flat_product(u) if first is None else first
+    again, hv, minus_huv = (op.flat_product(x) for x in (u, v, -u - v))
     finite, repeat, asymmetry, additivity = np.asarray(_figures(u, v, hu, again, hv, minus_huv))
     if not finite:
         raise NonFiniteProduct(
@@ -187,22 +128,15 @@ def measure_noise(
     if repeat > min(growth * eps, most):
         raise ValueError(
             f"the product of {source} is not repeatable: two products with one vector differ by "
-            f"{repeat:.1e} of their size. {CAUSES}"
+            f"{repeat:.1e} of their size. {programs.CAUSES}"
         )
     if asymmetry > min(max(growth * unit, 1e2 * additivity), most):
         raise ValueError(
             f"the product of {source} is not symmetric: u'Hv and v'Hu differ by {asymmetry:.1e} of "
             f"||u|| ||Hv||. Likely causes: a custom derivative rule that is wrong, stop_gradient, a "
-            f"product that is not linear, or a loss that is random. {CAUSES}"
+            f"product that is not linear, or a loss that is random. {programs.CAUSES}"
         )
     if additivity > np.sqrt(unit):
-        cause = (
-            "Check the function that computes it; if it computes in a lower precision than its parameters "
-            "have, pass parameters of that precision."
-            if unit == eps
-            else "A finite difference sees kinks (ReLU) within its step, and the rounding of the gradient: use "
-            "an exact mode, or float64."
-        )
         raise ValueError(
             f"the product of {source} is not linear: -H(-u-v) and Hu + Hv differ by {additivity:.1e} of "
             f"their size. {cause}"

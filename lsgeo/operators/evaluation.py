@@ -16,3 +16,10 @@ def evaluate(loss: Callable, params: Any, batch: Any) -> jax.Array:
 def gradient(loss: Any, params: Any, batch: Any) -> Any:
     """Returns the gradient of a loss in the parameters, compiled likewise."""
     return jax.grad(loss)(params, batch)
+
+
+@jax.jit
+def value_and_gradient(loss: Any, params: Any, batch: Any) -> tuple[jax.Array, Any]:
+    """Returns the value of a loss and its gradient, at the precision of curvature."""
+    with jax.default_matmul_precision("highest"):
+        return jax.value_and_grad(loss)(params, batch)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_fraction, check_key
 
 
@@ -66,7 +66,9 @@ def gradient_confusion(
     num = jax.tree.leaves(batch)[0].shape[0]
     if num < 3:
         raise ValueError(f"`batch` must hold at least 3 examples to compare; got {num}.")
-    loss, batch = trees.as_pytree(loss, "loss"), jax.tree.map(jnp.asarray, batch)
+    batch = jax.tree.map(jnp.asarray, batch)
+    one = jax.tree.map(lambda leaf: leaf[:1], batch)
+    loss = programs.traced(loss, "loss", params, one)
     space = trees.space_of(params)
     rows = []
     for i in range(num):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import tree_flatten_with_path
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.matching import axes, trace_axes
 from lsgeo.operators.evaluation import evaluate
 
@@ -102,6 +102,7 @@ def feature_reuse(
     starts = None if start is None else jax.tree.leaves(start)
     shape = (len(sources), len(targets))
     weights, errors, changes = (np.full(shape, np.nan) for _ in range(3))
+    function = programs.traced(loss, "loss", params, batch)
     whole = float(evaluate(function, params, batch))
     for (i, j), (place, part) in parts.items():
         sizes = np.abs(np.asarray(leaves[place][..., part, :], np.float64))

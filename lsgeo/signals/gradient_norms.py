@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 
 
 @trees.frozen
@@ -58,7 +58,7 @@ def gradient_norms(
     if not networks:
         raise ValueError("`networks` must hold at least one pytree of parameters; got none.")
     space = trees.space_of(networks[0], "networks[0]")
-    loss = trees.as_pytree(loss, "loss")
+    loss = programs.traced(loss, "loss", networks[0], batch)
     rows, losses = [], []
     for i, params in enumerate(networks):
         if trees.space_of(params, f"networks[{i}]") != space:

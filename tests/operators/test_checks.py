@@ -87,9 +87,10 @@ def test_batches_that_differ_from_pass_to_pass_are_refused():
     with pytest.raises(ValueError, match="first batch has changed"):
         lsgeo.hessian(loss, params, batches=_from_passes(*steady[:2], reordered))
     augmented = [first, second, {**third, "x": 1.01 * third["x"]}]
-    # Four passes before the first product: one opened, one counted, two to see how the data begin.
+    # Five passes before the first product: one opened, one counted, two to see how the data begin, and one
+    # for a product with the first batch alone.
     with pytest.raises(ValueError, match="not repeatable.*shuffled"):
-        lsgeo.hessian(loss, params, batches=_from_passes(*steady, *steady[:2], augmented))
+        lsgeo.hessian(loss, params, batches=_from_passes(*steady, *steady, augmented))
 
 
 def test_a_loss_that_holds_a_nan_as_a_constant_is_not_called_random():

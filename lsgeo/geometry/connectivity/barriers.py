@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.curves import Curve
@@ -112,12 +112,13 @@ def barrier_along(
     """
     check_count(num_points, "num_points", 3)
     ts = np.linspace(0, 1, num_points)
-    loss = trees.as_pytree(loss, "loss")
     batch = jax.tree.map(jnp.asarray, batch)
     losses = []
+    if at is None:
+        loss = programs.traced(loss, "loss", curve(0.0), batch)
     for t in ts:
         point = curve(float(t))
-        here = loss if at is None else trees.as_pytree(at(point), "at(params)")
+        here = loss if at is None else programs.traced(at(point), "at(params)", point, batch)
         if not losses:
             checks.check_loss(here, point, batch)
         losses.append(float(evaluate(here, point, batch)))

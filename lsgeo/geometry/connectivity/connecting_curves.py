@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_key, check_one_of
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
@@ -105,8 +105,8 @@ def fit_curve(
             f"`optimizer` must be an optax optimiser such as optax.adam(1e-2); got {optimizer!r}."
         )
     curve = curves.straight(start, end, num_points=num_bends + 2, kind=kind)
-    function = trees.as_pytree(loss, "loss")
     batch = jax.tree.map(jnp.asarray, batch)
+    function = programs.traced(loss, "loss", start, batch)
     checks.check_loss(function, start, batch)
     _check_batch_size(batch_size, batch)
     bends = jax.tree.map(lambda leaf: leaf[1:-1], curve.points)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_same
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
@@ -105,8 +105,8 @@ def nudged_elastic_band(
     check_count(num_steps, "num_steps")
     check_count(num_cycles, "num_cycles")
     check_count(per_gap, "per_gap")
-    function = trees.as_pytree(loss, "loss")
     batch = jax.tree.map(jnp.asarray, batch)
+    function = programs.traced(loss, "loss", start, batch)
     band = _first_band(start, end, curve, num_pivots)
     checks.check_loss(function, start, batch)
     shares = np.linspace(0, 1, num_pivots + 2)

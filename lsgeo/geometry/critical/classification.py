@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_fraction, check_key
 from lsgeo.geometry.critical._degenerate import falls_along_kernel
 from lsgeo.geometry.critical._krylov import krylov
@@ -127,7 +127,7 @@ def classify_critical_point(
     kind = _kind(critical, share >= FLAT_SHARE, found, threshold)
     if kind == "minimum":
         falls, more = falls_along_kernel(
-            _evaluation(loss, batch, batches),
+            _evaluation(loss, params, batch, batches),
             params,
             op,
             threshold=gradient_tol * abs(value),
@@ -170,12 +170,11 @@ def _steps_for(n: int, epsilon: float, probability: float) -> int:
     )
 
 
-def _evaluation(loss, batch, batches):
-    function = trees.as_pytree(loss, "loss")
-    if batches is None:
-        return lambda params: float(_value(function, params, batch))
-    parts = streaming.Batches.of(batches)
-    return lambda params: sum(share * float(_value(function, params, b)) for b, share in parts)
+def _evaluation(loss, params, batch, batches):
+    parts = ((batch, 1.0),) if batches is None else streaming.Batches.of(batches)
+    first, _ = next(iter(parts))
+    function = programs.traced(loss, "loss", params, first)
+    return lambda point: sum(share * float(_value(function, point, part)) for part, share in parts)
 
 
 def _gradient_figures(op, gradient, largest, kernel, floor, steps):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_fraction
 from lsgeo.geometry.critical._krylov import Krylov, krylov
 from lsgeo.operators import LinearOperator, hessian
@@ -91,9 +91,10 @@ class Search:
         check_fraction(tol, "tol")
         check_count(num_steps, "num_steps")
         # Checks the loss and all products once, for every place that the search comes to.
-        op = hessian(loss, params, batch)
+        self._batch = jax.tree.map(jnp.asarray, batch)
+        self._loss = programs.traced(loss, "loss", params, self._batch)
+        op = hessian(self._loss, params, self._batch)
         self.space, self.noise, self._mode = op.space, float(op.noise), op.mode
-        self._loss, self._batch = trees.as_pytree(loss, "loss"), jax.tree.map(jnp.asarray, batch)
         self._num_steps, self._progress = num_steps, progress
         self.num_gradients = self.num_matvecs = 0
         self.place = self.at(trees.ravel(self.space, params))

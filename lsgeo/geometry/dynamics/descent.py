@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_positive
 from lsgeo.geometry.dynamics._updates import updated
 from lsgeo.operators.evaluation import evaluate
@@ -76,9 +76,8 @@ def descend(
     if start is None:
         trees.check_finite(params, "params")
     rate = jnp.asarray(learning_rate, space.dtype)
-    return _states(
-        optimizer, trees.as_pytree(loss, "loss"), params, batch, rate, num_steps, every, start
-    )
+    loss = programs.traced(loss, "loss", params, batch)
+    return _states(optimizer, loss, params, batch, rate, num_steps, every, start)
 
 
 def _states(optimizer, loss, params, batch, rate, num_steps, every, start):

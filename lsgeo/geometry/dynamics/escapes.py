@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.draws import random_direction
 from lsgeo.geometry.dynamics import _optimizer_runs
@@ -94,8 +94,8 @@ def escape(
     starts, batch = jax.tree.map(jnp.asarray, (starts, batch))
     count = _number_of_runs(starts)
     _check_batch(batch, batch_size)
-    function = trees.as_pytree(loss, "loss")
     first = jax.tree.map(lambda leaf: leaf[0], starts)
+    function = programs.traced(loss, "loss", first, batch)
     checks.check_loss(function, first, batch)
     plan = _optimizer_runs.Plan(optimizer, batch_size, bool(noise), every)
     keys = jax.random.split(key, count)

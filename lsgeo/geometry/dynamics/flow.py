@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_fraction
 
 GROWTH = (0.2, 4.0)  # of the step size from one step to the next
@@ -86,7 +86,7 @@ def follow_flow(
         raise ValueError(
             f"`until` must be finite and not before the flow's time, {state.time:.6g}; got {until!r}."
         )
-    loss = trees.as_pytree(loss, "loss")
+    loss = programs.traced(loss, "loss", state.params, batch)
     while state.time < until and state.num_gradients + COARSE + FINE <= max_gradients:
         if np.isnan(state.step_size):
             break

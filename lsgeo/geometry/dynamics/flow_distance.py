@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import optax
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_positive
 from lsgeo.geometry.dynamics.descent import DescentState, Optimizer, descend
 from lsgeo.geometry.dynamics.flow import FlowState, between, follow_flow
@@ -102,6 +102,7 @@ def flow_distance(
     """
     time_per_step = learning_rate if time_per_step is None else time_per_step
     check_positive(time_per_step, "time_per_step")
+    loss = programs.traced(loss, "loss", params, batch)
     states = descend(
         loss,
         params,
@@ -111,7 +112,7 @@ def flow_distance(
         num_steps=num_steps,
         every=every,
     )
-    loss, flow, rows = trees.as_pytree(loss, "loss"), params, []
+    flow, rows = params, []
     for state in states:
         time = time_per_step * state.step
         flow = follow_flow(loss, flow, batch, until=time, tol=tol, max_gradients=max_gradients)
@@ -121,12 +122,13 @@ def flow_distance(
 
 
 def compare(
-    loss: trees.Partial, state: DescentState, flow: FlowState, start: Any, batch: Any, time: float
+    loss: Callable, state: DescentState, flow: FlowState, start: Any, batch: Any, time: float
 ) -> tuple[float, float, float, float, float]:
     """Returns distance, travelled, error, loss and flow_loss of `FlowDistance` at one step."""
     lost = float("nan")
     if flow.time < time:
         return lost, lost, lost, state.loss, lost
+    loss = programs.traced(loss, "loss", start, batch)
     return (
         lost if state.diverged else float(between(state.params, flow.params)),
         float(between(flow.params, start)),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.geometry.dynamics.descent import Optimizer, init, update
 from lsgeo.geometry.dynamics.limits import ends_below
@@ -102,9 +102,10 @@ def largest_stable_rate(
     check_positive(limit, "limit")
     check_count(num_steps, "num_steps")
     check_fraction(tol, "tol")
+    loss = programs.traced(loss, "loss", params, batch)
     op = hessian(loss, params, batch)
     pairs = extreme_eigenpairs(op, key=key, top=1, bottom=0)
-    trial = _Trial(optimizer, trees.as_pytree(loss, "loss"), params, batch, num_steps)
+    trial = _Trial(optimizer, loss, params, batch, num_steps)
     sharpness = float(pairs.values[-1])
     predicted = limit / sharpness if sharpness > 0 else float("nan")
     low, high = _bracket(trial, predicted if sharpness > 0 else 1.0)

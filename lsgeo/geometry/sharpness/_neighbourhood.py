@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.draws import random_direction
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.operators import checks
@@ -36,12 +36,12 @@ class Neighbourhood:
         scaling: str = "none",
     ):
         self.space = trees.space_of(params)
-        self._loss = trees.as_pytree(loss, "loss")
         trees.check_finite(params, "params")
         self._data = ((batch, 1.0),)
         if batches is not None:
             self._data = streaming.Batches.of(batches, batch)
             batch = self._data.first()
+        self._loss = programs.traced(loss, "loss", params, batch)
         checks.check_loss(self._loss, params, batch)
         if batches is not None:
             ex.check_mean(self._loss, params, batch)
@@ -55,7 +55,7 @@ class Neighbourhood:
     def rounding(self) -> float:
         """Bound on what rounding makes of a difference of two losses near the centre."""
         batch, _ = next(iter(self._data))
-        dtype = jax.eval_shape(self._loss, self.params, batch).dtype
+        dtype = programs.outputs(self._loss, "loss", self.params, batch).dtype
         return 4 * float(jnp.finfo(dtype).eps) * abs(self.centre)
 
     def value(self, z: Any, radius: float = 1.0) -> float:

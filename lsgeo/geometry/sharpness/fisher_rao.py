@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.operators.curvature.fisher import LIKELIHOODS, check_outputs
 from lsgeo.operators.products import examples as ex
@@ -81,14 +81,18 @@ def fisher_rao_norm(
         raise ValueError(f"`likelihood` must be 'softmax' or 'gaussian'; got {likelihood!r}.")
     trees.space_of(params)
     trees.check_finite(params, "params")
-    predict = trees.as_pytree(predict, "predict")
     parts, first = (batch,), batch
     if batches is not None:
         data = streaming.Batches.of(batches, batch)
         parts, first = (part for part, _ in data), data.first()
+    predict = programs.traced(predict, "predict", params, first)
+    if batches is not None:
         ex.check_rowwise(predict, params, first)
     check_outputs(predict, params, first, likelihood if criterion is None else "")
-    slopes = None if criterion is None else trees.as_pytree(criterion, "criterion")
+    slopes = None
+    if criterion is not None:
+        outputs = programs.outputs(predict, "predict", params, first)
+        slopes = programs.traced(criterion, "criterion", outputs, first)
     along, forms, dots = [], [], np.zeros(3)
     for part in parts:
         one, other, products = _figures(likelihood, predict, slopes, params, part)

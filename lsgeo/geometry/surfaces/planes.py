@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_same
 from lsgeo.geometry.surfaces._grids import check_directions
 from lsgeo.operators import evaluation, hessian
@@ -117,7 +117,7 @@ def gradient_direction(loss: Loss, params: PyTree, batch: PyTree) -> tuple[PyTre
     """
     params, batch = jax.tree.map(jnp.asarray, (params, batch))
     trees.space_of(params)
-    loss = trees.as_pytree(loss, "loss")
+    loss = programs.traced(loss, "loss", params, batch)
     check_loss(loss, params, batch)
     gradient = evaluation.gradient(loss, params, batch)
     slope = float(trees.norm(gradient))

@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count
 from lsgeo.geometry.surfaces._grids import check_axes, check_directions, check_finished
 from lsgeo.trees import PyTree
@@ -173,7 +173,7 @@ class _Walk:
         """Places the arguments of `slice_along`."""
         params, batch, directions = jax.tree.map(jnp.asarray, (params, batch, tuple(directions)))
         space = trees.space_of(params)
-        loss = trees.as_pytree(loss, "loss")
+        loss = programs.traced(loss, "loss", params, batch)
         dtype = _loss_dtype(loss, params, batch)
         if space.size > PACKED or any(len(leaf.devices()) > 1 for leaf in jax.tree.leaves(params)):
             space = None
@@ -254,7 +254,7 @@ def _mesh(devices):
 
 
 def _loss_dtype(loss, params, batch):
-    out = jax.eval_shape(loss, params, batch)
+    out = programs.outputs(loss, "loss", params, batch)
     if getattr(out, "shape", None) != () or not jnp.issubdtype(out.dtype, jnp.floating):
         raise ValueError(
             f"`loss` must return a real scalar, the mean over the examples; got {out}. Reduce with "

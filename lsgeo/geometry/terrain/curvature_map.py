@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_fraction, check_key
 from lsgeo.geometry.surfaces._grids import check_directions, check_grid, check_pair
 from lsgeo.operators import hessian
@@ -116,8 +116,8 @@ def curvature_map(
     xs, ys = check_grid(xs, "xs"), check_grid(ys, "ys")
     check_pair(directions)
     check_directions(directions, params)
-    loss = trees.as_pytree(loss, "loss")
     params, batch, directions = jax.tree.map(jnp.asarray, (params, batch, tuple(directions)))
+    loss = programs.traced(loss, "loss", params, batch)
     rows = dict(finished or {})
     _check_finished(rows, xs, ys)
     for j, y in enumerate(ys):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_positive
 from lsgeo.operators import evaluation
 
@@ -73,8 +73,8 @@ def gradient_smoothness(
         raise ValueError("`steps` must hold at least one step size; got none.")
     for step in steps:
         check_positive(step, "steps")
-    loss = trees.as_pytree(loss, "loss")
     params, batch = jax.tree.map(jnp.asarray, (params, batch))
+    loss = programs.traced(loss, "loss", params, batch)
     here = evaluation.gradient(loss, params, batch)
     size, eps = float(_sizes(here, here)[1]), trees.space_of(params).eps
     found = []

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_key
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.products import _jacobians as jacobians
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
-from lsgeo.operators.products.product import anew, checked, sandwich
+from lsgeo.operators.products.product import anew, multiplied, preflight, sandwich, unchecked
 
 LIKELIHOODS = ("softmax", "gaussian")
 
@@ -64,19 +65,27 @@ def fisher(
     """
     _check_arguments(likelihood, key, num_samples)
     space = trees.space_of(params)
-    predict = trees.as_pytree(predict, "predict")
     trees.check_finite(params, "params")
     metric = _EXACT[likelihood]
     if key is not None:
         metric = Partial(_sampled, _SCORES[likelihood], key, np.arange(num_samples))
-    linearize = Partial(_linearize, metric, predict, params)
-    if batches is not None:
-        data = streaming.Batches.of(batches, batch)
-        check_outputs(predict, params, data.first(), likelihood)
-        ex.check_rowwise(predict, params, data.first())
-        return streaming.streamed(None, Partial(anew, linearize), space, data, source="`predict`")
-    check_outputs(predict, params, batch, likelihood)
-    return checked(linearize(ex.whole(batch, space.dtype)), space, source="`predict`")
+    data = None if batches is None else streaming.Batches.of(batches, batch)
+    first = batch if data is None else data.first()
+    predict = programs.traced(predict, "predict", params, first)
+    check_outputs(predict, params, first, likelihood)
+    if data is not None:
+        ex.check_rowwise(predict, params, first)
+    del first  # A pass has two batches on the device, not three.
+
+    def attempt(way):
+        linearize = Partial(_linearize, way, metric, predict, params)
+        if data is not None:
+            return streaming.streamed(
+                None, Partial(anew, linearize), space, data, mode=way.name
+            ).tried()
+        return multiplied(unchecked(linearize(ex.whole(batch, space.dtype)), space, way.name))
+
+    return preflight(*jacobians.working(attempt, "`predict`"), source="`predict`")
 
 
 def _check_arguments(likelihood, key, num_samples):
@@ -102,7 +111,7 @@ def check_outputs(predict: Callable, params: Any, batch: Any, likelihood: str) -
       likelihood: "softmax" asks for [N, K]; any other, "" for none, for [N, ...].
     """
     num = ex.num_examples(batch)
-    avals = checks.check_deterministic(predict, params, batch, "predict")
+    avals = jax.tree.leaves(programs.outputs(predict, "predict", params, batch))
     fits = len(avals) == 1 and jnp.issubdtype(avals[0].dtype, jnp.floating)
     fits = fits and avals[0].shape[:1] == (num,)
     if not fits or (likelihood == "softmax" and avals[0].ndim != 2):
@@ -110,19 +119,19 @@ def check_outputs(predict: Callable, params: Any, batch: Any, likelihood: str) -
         shape = "[N, K]" if likelihood == "softmax" else "[N, ...]"
         raise ValueError(
             f"`predict` must return one real array {shape} with N = {num}{of}; got "
-            f"{', '.join(str(aval) for aval in avals)}. Put positions that each predict a label on the "
+            f"{checks.described(avals)}. Put positions that each predict a label on the "
             "leading axis, in the outputs and in the batch."
         )
 
 
 @jax.jit
-def _linearize(metric, predict, params, examples):
+def _linearize(way, metric, predict, params, examples):
     with jax.default_matmul_precision("highest"):
-        outputs, jvp = jax.linearize(lambda p: predict(p, examples.batch), params)
+        outputs, jacobian = way.jacobian(lambda p: predict(p, examples.batch), params)
     # Outputs and weights may differ in dtype: what lies between is in the wider one.
     wide = trees.common_dtype(outputs, examples.weights)
     weighed = dataclasses.replace(examples, weights=examples.weights.astype(wide))
-    return Partial(sandwich, jvp, metric(outputs.astype(wide), weighed))
+    return Partial(sandwich, jacobian, metric(outputs.astype(wide), weighed))
 
 
 def _softmax(outputs, examples):

@@ -6,12 +6,13 @@ from typing import Any
 import jax
 from jax.tree_util import Partial
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.products import _jacobians as jacobians
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
-from lsgeo.operators.products.product import anew, checked, sandwich
+from lsgeo.operators.products.product import anew, multiplied, preflight, sandwich, unchecked
 
 SOURCE = "`predict` and `criterion`"
 
@@ -55,33 +56,34 @@ def gauss_newton(
       >>> (gauss_newton(predict, criterion, jnp.ones(1), jnp.ones((3, 1))) @ jnp.ones(1)).tolist()
       [4.0]
     """
-    space, loss, predict, criterion = _prepared(predict, criterion, params)
+    space = _space(params)
+    data = None if batches is None else streaming.Batches.of(batches, batch)
+    first = batch if data is None else data.first()
+    predict, criterion = _traced(predict, criterion, params, first)
+    counted = weights is not None or (data is not None and len(set(data.counts)) > 2)
+    if data is not None or weights is not None:
+        ex.check_mean(Partial(_composed, predict, criterion), params, first, "criterion")
+    if counted:
+        _check_outputs(predict, params, first)
+    if data is None:
+        examples = ex.whole(batch, space.dtype, weights) if counted else batch
+    del first  # A pass has two batches on the device, not three.
+    plain = predict, criterion, params
     weighted = (
         Partial(ex.predict_examples, predict),
         Partial(ex.weighted_criterion, criterion),
         params,
     )
-    if batches is not None:
-        data = streaming.Batches.of(batches, batch)
-        first = data.first()
-        checks.check_composed(predict, criterion, params, first)
-        ex.check_mean(loss, params, first, "criterion")
-        if weights is not None or len(set(data.counts)) > 2:
-            _check_outputs(predict, params, first)
-        del first  # A pass has two batches on the device, not three.
-        products = [
-            Partial(anew, Partial(_linearize, *parts))
-            for parts in ((predict, criterion, params), weighted)
-        ]
-        return streaming.streamed(*products, space, data, weights=weights, source=SOURCE)
-    checks.check_composed(predict, criterion, params, batch)
-    if weights is None:
-        return checked(_linearize(predict, criterion, params, batch), space, source=SOURCE)
-    ex.check_mean(loss, params, batch, "criterion")
-    _check_outputs(predict, params, batch)
-    return checked(
-        _linearize(*weighted, ex.whole(batch, space.dtype, weights)), space, source=SOURCE
-    )
+
+    def attempt(way):
+        if data is None:
+            product = _linearize(way, *(weighted if counted else plain), examples)
+            return multiplied(unchecked(product, space, way.name))
+        products = [Partial(anew, Partial(_linearize, way, *parts)) for parts in (plain, weighted)]
+        op = streaming.streamed(*products, space, data, weights=weights, mode=way.name)
+        return op.tried()
+
+    return preflight(*jacobians.working(attempt, SOURCE), source=SOURCE)
 
 
 def split_hessian(
@@ -120,14 +122,21 @@ def split_hessian(
       [[1.0, 1.0], [1.0, 1.0]]
       [[0.0, -2.0], [-2.0, 0.0]]
     """
-    space, _, predict, criterion = _prepared(predict, criterion, params)
-    checks.check_composed(predict, criterion, params, batch)
-    value, tangents, curvature = _linearize_both(predict, criterion, params, batch)
-    checks.check_value(value, "criterion")
-    # Outside of `jit`, which would return the linearisation twice over.
-    first_order = Partial(sandwich, Partial(_first, tangents), curvature)
-    second_order = Partial(_second, tangents)
-    return tuple(checked(part, space, source=SOURCE) for part in (first_order, second_order))
+    space = _space(params)
+    predict, criterion = _traced(predict, criterion, params, batch)
+    outputs = trees.space_of(programs.outputs(predict, "predict", params, batch), "outputs")
+
+    def attempt(way):
+        value, both, curvature = _linearize_both(way, predict, criterion, params, batch)
+        # Outside of `jit`, which would return the linearisation twice over.
+        jacobian, rest = way.parts(both, space, outputs)
+        parts = Partial(sandwich, jacobian, curvature), rest
+        return value, [multiplied(unchecked(part, space, way.name)) for part in parts]
+
+    value, made = jacobians.working(attempt, SOURCE)
+    if not programs.is_traced(value):
+        checks.check_value(value, "criterion")
+    return tuple(preflight(*part, source=SOURCE) for part in made)
 
 
 def _composed(predict: Callable, criterion: Callable, params: Any, batch: Any) -> jax.Array:
@@ -135,12 +144,19 @@ def _composed(predict: Callable, criterion: Callable, params: Any, batch: Any) -
     return criterion(predict(params, batch), batch)
 
 
-def _prepared(predict, criterion, params):
-    space = trees.space_of(params)
-    predict = trees.as_pytree(predict, "predict")
-    criterion = trees.as_pytree(criterion, "criterion")
+def _space(params):
     trees.check_finite(params, "params")
-    return space, Partial(_composed, predict, criterion), predict, criterion
+    return trees.space_of(params)
+
+
+def _traced(predict, criterion, params, batch):
+    """Lets both parts of a loss in, and names the one that is wrong."""
+    predict = programs.traced(predict, "predict", params, batch)
+    outputs = programs.outputs(predict, "predict", params, batch)
+    checks.check_real(outputs, "predict")
+    criterion = programs.traced(criterion, "criterion", outputs, batch)
+    checks.check_scalar(programs.outputs(criterion, "criterion", outputs, batch), "criterion")
+    return predict, criterion
 
 
 def _check_outputs(predict, params, batch):
@@ -154,15 +170,15 @@ def _check_outputs(predict, params, batch):
 
 
 @jax.jit
-def _linearize(predict, criterion, params, batch):
+def _linearize(way, predict, criterion, params, batch):
     with jax.default_matmul_precision("highest"):
-        outputs, jvp = jax.linearize(lambda p: predict(p, batch), params)
-        curvature = jax.linearize(lambda o: jax.grad(criterion)(o, batch), outputs)[1]
-    return Partial(sandwich, jvp, curvature)
+        outputs, jacobian = way.jacobian(lambda p: predict(p, batch), params)
+        curvature = way.symmetric(lambda o: jax.grad(criterion)(o, batch), outputs)
+    return Partial(sandwich, jacobian, curvature)
 
 
 @jax.jit
-def _linearize_both(predict, criterion, params, batch):
+def _linearize_both(way, predict, criterion, params, batch):
     def outputs_and_pullback(p):
         outputs, pull = jax.vjp(lambda q: predict(q, batch), p)
         # Held fixed: its own change with the parameters is what G accounts for.
@@ -170,14 +186,6 @@ def _linearize_both(predict, criterion, params, batch):
         return outputs, pull(slope)[0]
 
     with jax.default_matmul_precision("highest"):
-        (outputs, _), tangents = jax.linearize(outputs_and_pullback, params)
-        curvature = jax.linearize(lambda o: jax.grad(criterion)(o, batch), outputs)[1]
-    return criterion(outputs, batch), tangents, curvature
-
-
-def _first(tangents, v):
-    return tangents(v)[0]
-
-
-def _second(tangents, v):
-    return tangents(v)[1]
+        outputs, both = way.split(outputs_and_pullback, params)
+        curvature = way.symmetric(lambda o: jax.grad(criterion)(o, batch), outputs)
+    return criterion(outputs, batch), both, curvature

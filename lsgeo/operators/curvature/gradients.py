@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.evaluation import evaluate
+from lsgeo.operators.products import _jacobians as jacobians
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
-from lsgeo.operators.products.product import anew, checked, sandwich
+from lsgeo.operators.products.product import anew, multiplied, preflight, sandwich, unchecked
 
 
 def empirical_fisher(
@@ -53,10 +54,7 @@ def empirical_fisher(
       [[5.0]]
     """
     space, loss, data = _prepared(loss, params, batch, batches)
-    linearize = Partial(_linearize, loss, params)
-    if batches is not None:
-        return streaming.streamed(None, Partial(anew, linearize), space, data)
-    return checked(linearize(ex.whole(batch, space.dtype)), space)
+    return _operator(Partial(_linearize, loss, params), space, batch, data)
 
 
 def gradient_covariance(
@@ -95,28 +93,40 @@ def gradient_covariance(
     if (ex.num_examples(batch) if data is None else data.total) == 1:
         raise ValueError("`batch` has one example, which has no covariance; pass at least two.")
     if data is None:
-        examples = ex.whole(batch, space.dtype)
-        mean = _add_gradient(jax.tree.map(jnp.zeros_like, params), loss, params, examples)
-        return checked(_linearize_centred(loss, params, mean, examples), space)
+        parts = [ex.whole(batch, space.dtype)]
+    else:
+        parts = data.examples(ex.normalized(None, data.total).astype(space.dtype))
     mean = jax.tree.map(jnp.zeros_like, params)
-    for part in data.examples(ex.normalized(None, data.total).astype(space.dtype)):
+    for part in parts:
         mean = jax.block_until_ready(_add_gradient(mean, loss, params, part))
-    linearize = Partial(_linearize_centred, loss, params, mean)
-    return streaming.streamed(None, Partial(anew, linearize), space, data)
+    return _operator(Partial(_linearize_centred, loss, params, mean), space, batch, data)
 
 
 def _prepared(loss, params, batch, batches):
     space = trees.space_of(params)
-    loss = trees.as_pytree(loss, "loss")
     trees.check_finite(params, "params")
     data = None
     if batches is not None:
         data = streaming.Batches.of(batches, batch)
         batch = data.first()
+    loss = programs.traced(loss, "loss", params, batch)
     checks.check_loss(loss, params, batch)
-    checks.check_value(evaluate(loss, params, batch))
-    ex.check_mean(loss, params, batch)
+    if not programs.is_traced(loss, params, batch):
+        checks.check_value(evaluate(loss, params, batch))
+        ex.check_mean(loss, params, batch)
     return space, loss, data
+
+
+def _operator(linearize, space, batch, data):
+    """Makes the operator from `linearize(way, examples)`, in the first way that works."""
+
+    def attempt(way):
+        part = Partial(linearize.func, way, *linearize.args)
+        if data is not None:
+            return streaming.streamed(None, Partial(anew, part), space, data, mode=way.name).tried()
+        return multiplied(unchecked(part(ex.whole(batch, space.dtype)), space, way.name))
+
+    return preflight(*jacobians.working(attempt, "`loss`"))
 
 
 @jax.jit
@@ -126,26 +136,27 @@ def _add_gradient(total, loss, params, examples):
     return jax.tree.map(jnp.add, total, gradient)
 
 
-def _losses(loss, params, batch):
+def _losses(way, loss, params, batch):
     with jax.default_matmul_precision("highest"):
-        return jax.linearize(lambda p: ex.per_example(loss, p, batch), params)[1]
+        return way.jacobian(lambda p: ex.per_example(loss, p, batch), params)[1]
 
 
 @jax.jit
-def _linearize(loss, params, examples):
-    jvp = _losses(loss, params, examples.batch)
-    return Partial(sandwich, jvp, Partial(trees.scaled, examples.weights))
+def _linearize(way, loss, params, examples):
+    jacobian = _losses(way, loss, params, examples.batch)
+    return Partial(sandwich, jacobian, Partial(trees.scaled, examples.weights))
 
 
 @jax.jit
-def _linearize_centred(loss, params, mean, examples):
-    return Partial(_centred_product, _losses(loss, params, examples.batch), examples.weights, mean)
+def _linearize_centred(way, loss, params, mean, examples):
+    jacobian = _losses(way, loss, params, examples.batch)
+    return Partial(_centred_product, jacobian, examples.weights, mean)
 
 
-def _centred_product(jvp, weights, mean, v):
-    along = jvp(v)
+def _centred_product(jacobian, weights, mean, v):
+    along = jacobian.along(v)
     centred = trees.scaled(weights, along - trees.vdot(mean, v).astype(along.dtype))
-    spread = jax.linear_transpose(jvp, v)(centred)[0]
+    spread = jacobian.back(centred)
     # Zero over all the data but for rounding; within one of several batches it is not.
     left = jnp.sum(centred)
     return jax.tree.map(lambda s, m: s - trees.scaled(left, m), spread, mean)

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.checks import check_one_of
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.evaluation import evaluate
+from lsgeo.operators.evaluation import evaluate, value_and_gradient
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import modes, streaming
-from lsgeo.operators.products.product import checked, unchecked
+from lsgeo.operators.products.product import multiplied, preflight, unchecked
 
 
 def hessian(
@@ -68,24 +68,18 @@ def hessian(
     """
     check_one_of(mode, "mode", [modes.AUTO, *modes.MODES])
     space = trees.space_of(params)
-    loss = trees.as_pytree(loss, "loss")
-    if isinstance(jax.tree.leaves(params)[0], jax.core.Tracer):
-        return _traced(loss, params, batch, batches, weights, mode)
     trees.check_finite(params, "params")
+    streamed = batches is not None or weights is not None
+    if streamed and programs.is_traced(params, batch, weights):
+        raise ValueError("inside `jit`, `hessian` takes neither `batches` nor `weights`.")
     if batches is not None:
         return _streamed(loss, params, space, streaming.Batches.of(batches, batch), weights, mode)
+    loss = programs.traced(loss, "loss", params, batch)
     checks.check_loss(loss, params, batch)
     if weights is not None:
         ex.check_mean(loss, params, batch)
         loss, batch = Partial(ex.weighted_loss, loss), ex.whole(batch, space.dtype, weights)
-    chosen = modes.choose(mode, loss, params, batch)
-    value, product = chosen.at(loss, params, batch)
-    checks.check_value(value)
-    op = checked(product, space, mode=chosen.name, unit=chosen.unit(space))
-    if chosen.coarse is None:
-        return op
-    coarse = unchecked(chosen.coarse.product(loss, params, batch), space)
-    return modes.with_truncation_error(op, coarse)
+    return _at(loss, params, batch, mode)[2]
 
 
 def value_gradient_hessian(
@@ -105,54 +99,62 @@ def value_gradient_hessian(
     """
     if batches is not None:
         op = hessian(loss, params, batch, batches=batches)
-        return *_streamed_gradient(trees.as_pytree(loss, "loss"), params, batches), op
-    space = trees.space_of(params)
-    loss = trees.as_pytree(loss, "loss")
+        return *_streamed_gradient(loss, params, batches), op
+    trees.space_of(params)
     trees.check_finite(params, "params")
+    loss = programs.traced(loss, "loss", params, batch)
     checks.check_loss(loss, params, batch)
-    value, gradient, product = modes.linearize(loss, params, batch)
+    return _at(loss, params, batch, modes.AUTO)
+
+
+def _at(loss, params, batch, mode):
+    space = trees.space_of(params)
+
+    def attempt(chosen):
+        value, gradient, product = chosen.at(loss, params, batch)
+        return chosen, value, gradient, *multiplied(unchecked(product, space, chosen.name))
+
+    chosen, value, gradient, *made = modes.working(mode, attempt, loss, params, lambda: batch)
+    op = made[0]
+    if programs.is_traced(op):
+        return value, gradient, op
     checks.check_value(value)
-    return float(value), gradient, checked(product, space)
+    op = preflight(*made, unit=chosen.unit(space), cause=chosen.cause)
+    if chosen.coarse is not None:
+        coarse = unchecked(chosen.coarse.product(loss, params, batch), space)
+        op = modes.with_truncation_error(op, coarse)
+    return float(value), gradient, op
 
 
 def _streamed_gradient(loss, params, batches):
     value, gradient = 0.0, jax.tree.map(jnp.zeros_like, params)
-    for part, share in streaming.Batches.of(batches):
-        one, slope = _gradient(loss, params, part)
+    parts = streaming.Batches.of(batches)
+    loss = programs.traced(loss, "loss", params, parts.first())
+    for part, share in parts:
+        one, slope = value_and_gradient(loss, params, part)
         value += share * float(one)
         gradient = jax.tree.map(lambda g, s, w=share: g + w * s, gradient, slope)
     return value, gradient
 
 
-@jax.jit
-def _gradient(loss, params, batch):
-    return jax.value_and_grad(loss)(params, batch)
-
-
-def _traced(loss, params, batch, batches, weights, mode):
-    """Builds the operator inside `jit`, where nothing can be checked."""
-    if batches is not None or weights is not None:
-        raise ValueError("inside `jit`, `hessian` takes neither `batches` nor `weights`.")
-    space = trees.space_of(params)
-    chosen = modes.first(mode)
-    return unchecked(chosen.product(loss, params, batch), space, chosen.name)
-
-
 def _streamed(loss, params, space, data, weights, mode):
     first = data.first()
+    loss = programs.traced(loss, "loss", params, first)
     checks.check_loss(loss, params, first)
     checks.check_value(evaluate(loss, params, first))
     ex.check_mean(loss, params, first)
-    chosen = modes.choose(mode, loss, params, first, streamed=True)
     del first  # A pass has two batches on the device, not three.
 
     def products(mode):
         losses = loss, Partial(ex.weighted_loss, loss)
         return [mode.recomputing(one, params) for one in losses]
 
-    op = streaming.streamed(
-        *products(chosen), space, data, weights=weights, mode=chosen.name, unit=chosen.unit(space)
-    )
+    def attempt(chosen):
+        op = streaming.streamed(*products(chosen), space, data, weights=weights, mode=chosen.name)
+        return chosen, *op.tried()
+
+    chosen, *made = modes.working(mode, attempt, loss, params, data.first, streamed=True)
+    op = preflight(*made, unit=chosen.unit(space), cause=chosen.cause)
     if chosen.coarse is None:
         return op
     plain, weighted = products(chosen.coarse)

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 from jax.tree_util import Partial
 
-from lsgeo import trees
-from lsgeo.operators import checks
+from lsgeo import programs, trees
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.products.product import checked
+from lsgeo.operators.products import _jacobians as jacobians
+from lsgeo.operators.products.product import multiplied, preflight, unchecked
 
 
 def ntk(predict: Callable[[Any, Any], Any], params: Any, batch: Any) -> LinearOperator:
@@ -37,22 +37,26 @@ def ntk(predict: Callable[[Any, Any], Any], params: Any, batch: Any) -> LinearOp
       [[1.0, 2.0], [2.0, 4.0]]
     """
     eps = trees.space_of(params).eps
-    predict = trees.as_pytree(predict, "predict")
     trees.check_finite(params, "params")
-    checks.check_deterministic(predict, params, batch, "predict")
-    outputs, product = _linearize(predict, params, batch)
-    space = trees.space_of(outputs, "outputs")
+    predict = programs.traced(predict, "predict", params, batch)
+
+    def attempt(way):
+        outputs, product = _linearize(way, predict, params, batch)
+        op = unchecked(product, trees.space_of(outputs, "outputs"), way.name)
+        return outputs, *multiplied(op)
+
+    outputs, *made = jacobians.working(attempt, "`predict`")
     trees.check_finite(outputs, "outputs")
     # Outputs of a wider dtype than that of the parameters are no more exact than these.
-    return checked(product, space, unit=max(eps, space.eps), source="`predict`")
+    return preflight(*made, unit=max(eps, made[0].space.eps), source="`predict`")
 
 
 @jax.jit
-def _linearize(predict, params, batch):
+def _linearize(way, predict, params, batch):
     with jax.default_matmul_precision("highest"):
-        outputs, jvp = jax.linearize(lambda p: predict(p, batch), params)
-    return outputs, Partial(_product, jvp, params)
+        outputs, jacobian = way.jacobian(lambda p: predict(p, batch), params)
+    return outputs, Partial(_product, jacobian)
 
 
-def _product(jvp, params, u):
-    return jvp(jax.linear_transpose(jvp, params)(u)[0])
+def _product(jacobian, u):
+    return jacobian.along(jacobian.back(u))

@@ -16,14 +16,15 @@ import numpy as np
 from jax.tree_util import Partial
 
 from lsgeo import memory, trees
+from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.evaluation import evaluate
+from lsgeo.operators.evaluation import gradient, value_and_gradient
 
 AUTO = "auto"
 # Of the free memory: the rest is for the intermediates of one product and for a Krylov basis.
 LINEARIZATION_SHARE = 0.5
 # What JAX raises where a primitive or a custom rule has no forward derivative.
-_NO_RULE = (TypeError, ValueError, NotImplementedError)
+NO_RULE = (TypeError, ValueError, NotImplementedError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,16 +34,17 @@ class Mode:
     name: str
     recomputed: Callable  # (loss, params, batch, v) -> H v
     keeps: bool = False  # a linearisation, whose products are these without recomputing
-    following: str | None = None  # what "auto" takes where this one cannot be had
+    rule: str = ""  # the derivative of the gradient that it takes
+    cause: str = checks.LOW_PRECISION  # of products that are not linear
     # Where products have an error by construction: the mode whose error is four times as large.
     coarse: "Mode | None" = None
 
-    def at(self, loss: Callable, params: Any, batch: Any) -> tuple[jax.Array, Partial]:
-        """Returns the loss and the Hessian's `product(v)`."""
+    def at(self, loss: Callable, params: Any, batch: Any) -> tuple[jax.Array, Any, Partial]:
+        """Returns the loss, its gradient and the Hessian's `product(v)`."""
         if self.keeps:
-            value, _, product = linearize(loss, params, batch)
-            return value, product
-        return evaluate(loss, params, batch), self.recomputing(loss, params, batch)
+            return linearize(loss, params, batch)
+        product = self.recomputing(loss, params, batch)
+        return *value_and_gradient(loss, params, batch), product
 
     def product(self, loss: Callable, params: Any, batch: Any) -> Partial:
         """Returns the Hessian's `product(v)` alone."""
@@ -58,43 +60,64 @@ class Mode:
         """Returns the error that products have at best; None for that of the arithmetic."""
         return space.eps ** (2 / 3) if self.coarse else None
 
-    def bytes_kept(self, loss: Callable, params: Any, batch: Any) -> int:
-        """Returns the bytes of what is kept, by an abstract evaluation whose trace the products then use."""
-        if not self.keeps:
-            jax.eval_shape(self.recomputed, loss, params, batch, params)
-            return 0
-        kept = _linearize.eval_shape(loss, params, batch)[2]
-        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
+    def fits(self, loss: Callable, params: Any, batch: Any) -> bool:
+        """Whether the linearisation fits into memory, by an abstract evaluation whose trace the products use."""
+        kept = jax.tree.leaves(linearize.eval_shape(loss, params, batch)[2])
+        needed = sum(leaf.size * leaf.dtype.itemsize for leaf in kept)
+        return memory.fits(needed, memory.device_free(), LINEARIZATION_SHARE)
 
 
-def first(name: str) -> Mode:
-    """Returns the mode of a name; for "auto" the first that it tries."""
-    return MODES["linearized" if name == AUTO else name]
+def working(
+    name: str,
+    attempt: Callable[[Mode], Any],
+    loss: Callable,
+    params: Any,
+    batch: Callable[[], Any],
+    *,
+    streamed: bool = False,
+) -> Any:
+    """Returns what `attempt(mode)` makes in the mode of a name; for "auto", in the first that works and fits.
 
-
-def choose(name: str, loss: Callable, params: Any, batch: Any, *, streamed: bool = False) -> Mode:
-    """Returns the mode of a name; for "auto" the first that works and fits into memory.
-
-    Data that are `streamed` pass by, so that nothing can be kept.
+    Args:
+      name: of the mode, or "auto".
+      attempt: makes a product and multiplies once: a rule that is missing may not be missed before that.
+      loss: a loss.
+      params: where.
+      batch: gives the first batch.
+      streamed: data pass by, so that nothing can be kept.
 
     Raises:
       ValueError: if the gradient has no derivative of the kind that the mode takes.
     """
-    mode = first(name)
-    if streamed and mode.keeps:
-        mode = MODES[mode.following]
-    while True:
+    tried = list(MODES.values()) if name == AUTO else [MODES[name]]
+    if streamed:
+        tried = [
+            mode for mode in MODES.values() if not mode.keeps and mode.recomputed in _of(tried)
+        ]
+    failure = None
+    for mode in tried:
         try:
-            needed = mode.bytes_kept(loss, params, batch)
-        except _NO_RULE as error:
-            refused = _no_forward_rule(loss, params, batch, error)
-            if name != AUTO:
-                raise refused from error
-        else:
-            free = memory.device_free() if needed else None
-            if name != AUTO or memory.fits(needed, free, LINEARIZATION_SHARE):
-                return mode
-        mode = MODES[mode.following]
+            if name != AUTO or not mode.keeps or mode.fits(loss, params, batch()):
+                return attempt(mode)
+        except NO_RULE as error:
+            failure = failure or (mode, error)
+    mode, error = failure
+    # Whatever is wrong with the gradient itself is the user's to see as it is.
+    gradient(loss, params, batch())
+    raise ValueError(
+        f"the gradient of `loss` has no {mode.rule}, which mode={mode.name!r} takes, as with attention kernels "
+        "that define their own backward pass. Pass mode='finite-difference' or mode='auto' to `hessian`. "
+        f"JAX says: {first_line(error)}"
+    ) from error
+
+
+def _of(tried):
+    return [mode.recomputed for mode in tried]
+
+
+def first_line(error: Exception) -> str:
+    """Returns what an error says first."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def with_truncation_error(op: LinearOperator, coarse: LinearOperator) -> LinearOperator:
@@ -114,28 +137,18 @@ def with_truncation_error(op: LinearOperator, coarse: LinearOperator) -> LinearO
     return dataclasses.replace(op, noise=jnp.maximum(op.noise, error))
 
 
-def linearize(loss: Callable, params: Any, batch: Any) -> tuple[jax.Array, Any, Partial]:
-    """Returns the loss, its gradient, and the Hessian's product as a pytree of arrays.
-
-    Raises:
-      ValueError: if the gradient has no forward derivative.
-    """
-    try:
-        return _linearize(loss, params, batch)
-    except _NO_RULE as error:
-        raise _no_forward_rule(loss, params, batch, error) from error
-
-
 # The linearisation must come out of a cached trace: its jaxpr is part of the result's structure, and
 # products at another checkpoint share their compilation only if it is the very same object.
 @jax.jit
-def _linearize(loss, params, batch):
-    def gradient(p):
+def linearize(loss: Callable, params: Any, batch: Any) -> tuple[jax.Array, Any, Partial]:
+    """Returns the loss, its gradient, and the Hessian's product as a pytree of arrays."""
+
+    def slope_and_value(p):
         value, slope = jax.value_and_grad(loss)(p, batch)
         return slope, value
 
     with jax.default_matmul_precision("highest"):
-        slope, product, value = jax.linearize(gradient, params, has_aux=True)
+        slope, product, value = jax.linearize(slope_and_value, params, has_aux=True)
     return value, slope, product
 
 
@@ -182,24 +195,20 @@ def _relative_gap(a, b):
     return jnp.where(length > 0, trees.norm(a - b) / jnp.where(length > 0, length, 1), 0)
 
 
-def _no_forward_rule(loss, params, batch, error):
-    # Whatever is wrong with the gradient itself is the user's to see as it is.
-    jax.eval_shape(jax.grad(loss), params, batch)
-    return ValueError(
-        "the gradient of `loss` has no derivative of the kind that this mode takes, as with attention kernels "
-        "that define their own backward pass. Pass mode='finite-difference' or mode='auto' to `hessian`. "
-        f"JAX says: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-    )
-
-
 _fine, _coarse = (jax.jit(functools.partial(_central_difference, factor)) for factor in (1, 2))
 _COARSE = Mode("finite-difference", _coarse)
+_KINKS = (
+    "A finite difference sees kinks (ReLU) within its step, and the rounding of the gradient: use "
+    "an exact mode, or float64."
+)
+_JVP = "forward derivative"
+# In the order that "auto" tries them in.
 MODES = {
     mode.name: mode
     for mode in (
-        Mode("linearized", _forward_over_reverse, keeps=True, following="forward-over-reverse"),
-        Mode("forward-over-reverse", _forward_over_reverse, following="finite-difference"),
-        Mode("reverse-over-reverse", _reverse_over_reverse),
-        Mode("finite-difference", _fine, coarse=_COARSE),
+        Mode("linearized", _forward_over_reverse, keeps=True, rule=_JVP),
+        Mode("forward-over-reverse", _forward_over_reverse, rule=_JVP),
+        Mode("reverse-over-reverse", _reverse_over_reverse, rule="backward derivative"),
+        Mode("finite-difference", _fine, cause=_KINKS, coarse=_COARSE),
     )
 }

@@ -1,12 +1,13 @@
 """An operator given by a product that is itself a pytree of arrays, and the usual shape of such a product."""
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from lsgeo import trees
+from lsgeo import programs, trees
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator, operator_class
 
@@ -25,17 +26,46 @@ class Curvature(LinearOperator):
         return self.product(v)
 
 
-def checked(
-    product: Partial,
-    space: trees.Space,
-    *,
-    mode: str = "linearized",
-    unit: float | None = None,
-    source: str = "`loss`",
-) -> LinearOperator:
-    """Makes a product an operator, tests it once and measures its noise (see `checks.measure_noise`)."""
-    op = unchecked(product, space, mode)
-    return Curvature(product, space, checks.measure_noise(op, unit, source=source), mode)
+def checked(product: Partial, space: trees.Space, **options: Any) -> LinearOperator:
+    """Makes a product an operator and tests it; `options` as `preflight`."""
+    return preflight(*multiplied(unchecked(product, space)), **options)
+
+
+def multiplied(op: LinearOperator) -> tuple[LinearOperator, jax.Array | None]:
+    """Returns an operator and its first product; none under an outer `jit`, `vmap` or derivative.
+
+    Either raises what JAX raises where a derivative rule is missing: some are missed when the product is
+    lowered, and no earlier.
+    """
+    if programs.is_traced(op):
+        vector = jax.ShapeDtypeStruct(op.shape[:1], op.dtype)
+        jax.jit(_flat).lower(jax.tree.map(_abstract, op), vector)
+        return op, None
+    return op, op.flat_product(checks.probes(op.space)[0])
+
+
+def _flat(op, v):
+    return op.flat_product(v)
+
+
+def _abstract(leaf):
+    aval = jax.typeof(leaf)
+    return jax.ShapeDtypeStruct(aval.shape, aval.dtype)
+
+
+def preflight(op: LinearOperator, first: jax.Array | None, **options: Any) -> LinearOperator:
+    """Tests an operator and measures its noise: `options` as `checks.measure_noise`.
+
+    Under an outer `jit`, where nothing can be looked at, the operator is returned as it is.
+
+    Args:
+      op: the operator.
+      first: its product with the first of `checks.probes`, if it was made.
+      **options: see above.
+    """
+    if programs.is_traced(op):
+        return op
+    return dataclasses.replace(op, noise=checks.measure_noise(op, first=first, **options))
 
 
 def unchecked(product: Partial, space: trees.Space, mode: str = "linearized") -> LinearOperator:
@@ -43,9 +73,9 @@ def unchecked(product: Partial, space: trees.Space, mode: str = "linearized") ->
     return Curvature(product, space, jnp.asarray(space.eps, space.dtype), mode)
 
 
-def sandwich(jvp: Partial, metric: Partial, v: Any) -> Any:
-    """Returns J' M J v from a linearised function and a symmetric product on its outputs."""
-    return jax.linear_transpose(jvp, v)(metric(jvp(v)))[0]
+def sandwich(jacobian: Any, metric: Partial, v: Any) -> Any:
+    """Returns J' M J v from a Jacobian and a symmetric product on its outputs."""
+    return jacobian.back(metric(jacobian.along(v)))
 
 
 def anew(linearize: Partial, part: Any, v: Any) -> Any:

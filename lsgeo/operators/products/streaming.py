@@ -12,7 +12,6 @@ import numpy as np
 from jax.tree_util import Partial
 
 from lsgeo import trees
-from lsgeo.operators import checks
 from lsgeo.operators.base import Keeps, LinearOperator
 from lsgeo.operators.products import examples as ex
 
@@ -132,6 +131,17 @@ class Streamed(LinearOperator):
             jax.block_until_ready(before)
         return total
 
+    def tried(self) -> tuple["Streamed", None]:
+        """Multiplies the first batch alone, which raises what JAX raises where a rule is missing.
+
+        Returns:
+          The operator, and no product: as `product.multiplied`.
+        """
+        product, part, share = next(self._parts())
+        zeros = self.space.zeros()
+        _accumulate(zeros, share, product, part, zeros)
+        return self, None
+
     def keeps(self) -> Keeps:
         """What both products hold, and the program of the largest batch."""
         product, part, share = max(self._parts(), key=lambda found: _bytes(found[1]))
@@ -158,10 +168,8 @@ def streamed(
     *,
     weights: Any = None,
     mode: str = "forward-over-reverse",
-    unit: float | None = None,
-    source: str = "`loss`",
-) -> LinearOperator:
-    """Sums a product over batches and checks it.
+) -> Streamed:
+    """Sums a product over batches; `product.preflight` checks it.
 
     Args:
       plain: `plain(batch, v)`, the product of the mean over a batch; None where there is no such thing.
@@ -170,14 +178,11 @@ def streamed(
       batches: the data.
       weights: [total] weights of the examples, or None for equal ones.
       mode: how the products are computed.
-      unit: as `checks.measure_noise`.
-      source: as `checks.measure_noise`.
     """
     if weights is not None:
         weights = ex.normalized(weights, batches.total)
     eps = jnp.asarray(space.eps, space.dtype)
-    op = Streamed(plain, weighted, space, batches, weights, eps, mode)
-    return dataclasses.replace(op, noise=checks.measure_noise(op, unit, source=source))
+    return Streamed(plain, weighted, space, batches, weights, eps, mode)
 
 
 def _bytes(part):

@@ -1,0 +1,164 @@
+"""The door that users' functions come in by."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+from lsgeo.programs import _program as program
+from lsgeo.programs._fingerprint import digest, fingerprint
+
+CAUSES = (
+    "Likely causes: dropout or other noise inside the loss, batch normalisation in training mode, "
+    "data that are shuffled or augmented between evaluations."
+)
+# Constants up to these many bytes are told apart by their values, in place of another trace.
+_SMALL = 2**20
+_VALUES = (str, bytes, bool, int, float, complex, type(None), np.dtype, np.ndarray, jax.Array)
+_OURS = ("lsgeo", "jax", "flax", "numpy")
+
+
+def traced(function: Callable, name: str, *args: Any) -> Callable:
+    """Makes a function a pytree that compiled code takes, and finds by what it computes.
+
+    It is traced at `args`. What it closes over becomes the leaves. A function all of whose parts stand in its
+    fields, as those of `lsgeo.models` do, is told apart by these, at no cost.
+
+    Args:
+      function: a function, or any other callable, of arrays.
+      name: how messages call it.
+      *args: what it is to be called with, or `jax.ShapeDtypeStruct` for it; other shapes may come later.
+
+    Raises:
+      ValueError: if it is not callable, does not take these arguments, or is random.
+    """
+    if not callable(function):
+        raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
+    if isinstance(function, program.Program):
+        return function
+    if declared(function):
+        own = (
+            function
+            if isinstance(function, Partial)
+            else Partial(type(function).__call__, function)
+        )
+        outputs(own, name, *args)
+        return own
+    return _traced(_with_arrays(function), name, args)
+
+
+def outputs(function: Callable, name: str, *args: Any) -> Any:
+    """Returns the outputs of a function at `args`, as a pytree of jax.ShapeDtypeStruct.
+
+    Raises:
+      ValueError: if it does not take these arguments.
+    """
+    with _Misfits(name, args):
+        if isinstance(function, program.Program):
+            return function.code.at(args)[0].outputs
+        return _call.eval_shape(function, *args)
+
+
+def is_traced(*values: Any) -> bool:
+    """Whether an array among the leaves changes under an outer `jit`, `vmap` or derivative."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def declared(value: Any) -> bool:
+    """Whether a value is told by its fields: data, and what this library and those below it define."""
+    if isinstance(value, (*_VALUES, program.Program)):
+        return True
+    if isinstance(value, Partial):
+        return declared(value.func) and declared(value.args) and declared(value.keywords)
+    if isinstance(value, tuple | list):
+        return all(map(declared, value))
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return all(map(declared, value.values()))
+    if isinstance(value, type) or hasattr(value, "__code__"):
+        at_top = "<" not in value.__qualname__ and not getattr(value, "__closure__", None)
+        return at_top and _is_ours(value)
+    if hasattr(value, "__dataclass_fields__") and _is_ours(type(value)):
+        fields = (getattr(value, f, None) for f in value.__dataclass_fields__)
+        return all(map(declared, fields))
+    return False
+
+
+def _is_ours(value):
+    return str(value.__module__).split(".")[0] in _OURS
+
+
+@jax.jit
+def _call(function, *args):
+    return function(*args)
+
+
+def _with_arrays(function):
+    # A NumPy scalar, or number of a pytree, would be a constant of the program.
+    def convert(leaf):
+        return jnp.asarray(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
+
+    return jax.tree.map(convert, function)
+
+
+def _traced(function, name, args):
+    with _Misfits(name, args):
+        first = program.trace(function, args)
+    constants = first.program.consts
+    if any(isinstance(constant, jax.core.Tracer) for constant in constants):
+        return program.Program(tuple(constants), program.Code(function, args, first))
+    shown = _shown(first, args)
+    if shown is None or shown not in _PROVEN:
+        _check_deterministic(function, name, args, first)
+    if shown is not None:
+        _PROVEN.add(shown)
+    arrays = tuple(c if isinstance(c, jax.Array) else jnp.asarray(c) for c in constants)
+    return program.Program(arrays, program.Code(function, args, first))
+
+
+# Programs with constants that two traces have shown: a third need not be made to see that nothing is random.
+_PROVEN: set[str] = set()
+
+
+def _shown(first, args):
+    constants = first.program.consts
+    if sum(constant.nbytes for constant in constants) > _SMALL:
+        return None
+    return f"{fingerprint(first.program)} {digest(constants)}"
+
+
+def _check_deterministic(function, name, args, first):
+    # A key or a statistic that is kept from call to call leaks out of the first trace into the second.
+    try:
+        second = program.trace(function, args)
+        one, other = (fingerprint(found.program, objects=False) for found in (first, second))
+        constants = first.program.consts, second.program.consts
+        equal = one == other and all(map(program.same, *constants))
+    except (jax.errors.UnexpectedTracerError, jax.errors.TracerArrayConversionError):
+        equal = False
+    if not equal:
+        raise ValueError(
+            f"`{name}` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
+        )
+
+
+class _Misfits:
+    """Makes a TypeError of a function that is called with the wrong arguments a ValueError that says so."""
+
+    def __init__(self, name, args):
+        self._name, self._args = name, args
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if not isinstance(error, TypeError) or isinstance(error, jax.errors.JAXTypeError):
+            return  # The latter explain themselves.
+        takes = "its outputs" if self._name == "criterion" else "`params`"
+        shapes = jax.tree.map(np.shape, self._args[-1])
+        raise ValueError(
+            f"`{self._name}` cannot be computed from {takes} and `batch`, of shapes {shapes}: {error} Check "
+            "that the arrays of `batch` have equally many examples and are those that it expects."
+        ) from error
