@@ -61,7 +61,7 @@ class Mode:
         return space.eps ** (2 / 3) if self.coarse else None
 
     def fits(self, loss: Callable, params: Any, batch: Any) -> bool:
-        """Whether the linearisation fits into memory, by an abstract evaluation whose trace the products use."""
+        """Whether the linearisation fits into memory, by an abstract evaluation, whose trace they use."""
         kept = jax.tree.leaves(linearize.eval_shape(loss, params, batch)[2])
         needed = sum(leaf.size * leaf.dtype.itemsize for leaf in kept)
         return memory.fits(needed, memory.device_free(), LINEARIZATION_SHARE)
