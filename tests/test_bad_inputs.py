@@ -233,10 +233,6 @@ CASES = {
         lambda: lsgeo.hessian(LOSS, PARAMS, {"x": jnp.ones((0, 6)), "y": jnp.ones((0, 3))}),
         "`loss` is nan",
     ),
-    "loss cannot be hashed": (
-        _loss(type("Loss", (), {"__call__": LOSS, "__hash__": None})()),
-        "`loss` must be a function or a callable pytree.*register_dataclass",
-    ),
     "Gauss-Newton of no batch": (
         lambda: lsgeo.gauss_newton(PREDICT, CRITERION, WEIGHTS, batches=[]),
         "`batches` is empty",

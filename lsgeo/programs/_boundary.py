@@ -1,5 +1,7 @@
 """The door that users' functions come in by."""
 
+import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from lsgeo import trees
 from lsgeo.programs import _program as program
 from lsgeo.programs._fingerprint import digest, fingerprint
 
@@ -35,6 +38,8 @@ def traced(function: Callable, name: str, *args: Any) -> Callable:
     Raises:
       ValueError: if it is not callable, does not take these arguments, or is random.
     """
+    if name != "criterion":
+        _warn_of_statistics(args[0])
     if not callable(function):
         raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
     if isinstance(function, program.Program):
@@ -45,6 +50,7 @@ def traced(function: Callable, name: str, *args: Any) -> Callable:
             if isinstance(function, Partial)
             else Partial(type(function).__call__, function)
         )
+        _check_devices(name, args, jax.tree.leaves(own))
         outputs(own, name, *args)
         return own
     return _traced(_with_arrays(function), name, args)
@@ -60,6 +66,19 @@ def outputs(function: Callable, name: str, *args: Any) -> Any:
         if isinstance(function, program.Program):
             return function.code.at(args)[0].outputs
         return _call.eval_shape(function, *args)
+
+
+def untraced(function: Callable) -> Callable:
+    """Returns the user's function again, where `traced` functions are parts of one: for a single use.
+
+    What is called by it is compiled anew, and found by nobody.
+    """
+    whole = jax.tree.map(
+        lambda part: part.code.function if isinstance(part, program.Program) else part,
+        function,
+        is_leaf=lambda part: isinstance(part, program.Program),
+    )
+    return lambda *args: whole(*args)
 
 
 def is_traced(*values: Any) -> bool:
@@ -107,6 +126,7 @@ def _traced(function, name, args):
     with _Misfits(name, args):
         first = program.trace(function, args)
     constants = first.program.consts
+    _check_devices(name, args, constants)
     if any(isinstance(constant, jax.core.Tracer) for constant in constants):
         return program.Program(tuple(constants), program.Code(function, args, first))
     shown = _shown(first, args)
@@ -142,6 +162,48 @@ def _check_deterministic(function, name, args, first):
         raise ValueError(
             f"`{name}` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
         )
+
+
+def _check_devices(name, args, constants):
+    first = "outputs" if name == "criterion" else "params"
+    given = (
+        (f"`{first}`", args[0]),
+        ("`batch`", args[1:]),
+        (f"what `{name}` closes over", constants),
+    )
+    places = {}
+    for what, tree in given:
+        for leaf in jax.tree.leaves(tree):
+            fixed = isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer)
+            if fixed and leaf.committed:
+                places.setdefault(frozenset(leaf.devices()), what)
+    if len(places) > 1:
+        found = (f"{what} on {', '.join(map(str, devices))}" for devices, what in places.items())
+        raise ValueError(
+            f"the arrays of one computation are on different devices: {'; '.join(found)}. Put them on one with "
+            "jax.device_put."
+        )
+
+
+def _warn_of_statistics(params):
+    structure = jax.tree.structure(params)
+    if structure in _ASKED:
+        return
+    _ASKED.add(structure)
+    paths = [trees.path_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    found = [path for path in paths if _STATISTICS.search(path)]
+    if found:
+        warnings.warn(
+            f"`params` has leaves that are called like running statistics: {', '.join(found[:4])}"
+            f"{' and others' if len(found) > 4 else ''}. They are no parameters, and the curvature in them is "
+            "none of the network: keep them out of `params`, in the loss's closure or in the batch.",
+            stacklevel=4,
+        )
+
+
+# What a norm keeps from training, by its name in one framework or another.
+_STATISTICS = re.compile(r"(running|moving)_?(mean|var|average)|num_batches_tracked|batch_stats")
+_ASKED: set[Any] = set()
 
 
 class _Misfits:

@@ -58,13 +58,13 @@ class Code:
     """
 
     def __init__(self, function: Callable, args: Sequence[Any], first: Trace):
-        self._function = function
+        self.function = function
         self._closed_over = first.program.consts
         self._traces = {shapes_of(args): (first, tuple(range(len(self._closed_over))))}
         # What changes under an outer transformation is like nothing else.
         changing = any(isinstance(c, jax.core.Tracer) for c in self._closed_over)
         self._met: dict[Shapes, str] = {}
-        self._key = object() if changing else self._find(fingerprint(first.program), args)
+        self.key: Any = object() if changing else self._find(fingerprint(first.program), args)
 
     def at(self, args: Sequence[Any]) -> tuple[Trace, tuple[int | None, ...]]:
         """Returns the trace at the shapes of `args`, and which array of the first trace each constant is."""
@@ -74,10 +74,10 @@ class Code:
         return self._traces[shapes]
 
     def __eq__(self, other: Any) -> bool:
-        return isinstance(other, Code) and self._key == other._key
+        return isinstance(other, Code) and self.key == other.key
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return hash(self.key)
 
     def _find(self, text, args):
         key = (text, shapes_of(args))
@@ -98,7 +98,7 @@ class Code:
     def _described(self, shapes):
         structure, leaves = shapes
         args = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*leaf) for leaf in leaves])
-        found = trace(self._function, args)
+        found = trace(self.function, args)
         sources = tuple(map(self._source, found.program.consts))
         self._traces[shapes] = found, sources
         own = [c for c, s in zip(found.program.consts, sources, strict=True) if s is None]

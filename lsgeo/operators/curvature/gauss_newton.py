@@ -7,7 +7,7 @@ import jax
 from jax.tree_util import Partial
 
 from lsgeo import programs, trees
-from lsgeo.operators import checks
+from lsgeo.operators import _mixing, checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.products import _jacobians as jacobians
 from lsgeo.operators.products import examples as ex
@@ -63,6 +63,8 @@ def gauss_newton(
     counted = weights is not None or (data is not None and len(set(data.counts)) > 2)
     if data is not None or weights is not None:
         ex.check_mean(Partial(_composed, predict, criterion), params, first, "criterion")
+    else:
+        _mixing.warn(Partial(_composed, predict, criterion), params, batch, "criterion")
     if counted:
         _check_outputs(predict, params, first)
     if data is None:
@@ -124,6 +126,7 @@ def split_hessian(
     """
     space = _space(params)
     predict, criterion = _traced(predict, criterion, params, batch)
+    _mixing.warn(Partial(_composed, predict, criterion), params, batch, "criterion")
     outputs = trees.space_of(programs.outputs(predict, "predict", params, batch), "outputs")
 
     def attempt(way):

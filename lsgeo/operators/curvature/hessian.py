@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 
 from lsgeo import programs, trees
 from lsgeo.checks import check_one_of
-from lsgeo.operators import checks
+from lsgeo.operators import _mixing, checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.evaluation import evaluate, value_and_gradient
 from lsgeo.operators.products import examples as ex
@@ -79,6 +79,8 @@ def hessian(
     if weights is not None:
         ex.check_mean(loss, params, batch)
         loss, batch = Partial(ex.weighted_loss, loss), ex.whole(batch, space.dtype, weights)
+    else:
+        _mixing.warn(loss, params, batch)
     return _at(loss, params, batch, mode)[2]
 
 
@@ -104,6 +106,7 @@ def value_gradient_hessian(
     trees.check_finite(params, "params")
     loss = programs.traced(loss, "loss", params, batch)
     checks.check_loss(loss, params, batch)
+    _mixing.warn(loss, params, batch)
     return _at(loss, params, batch, modes.AUTO)
 
 
