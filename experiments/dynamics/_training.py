@@ -112,7 +112,8 @@ def _look(subject, state, point):
     found = geometry.top_subspace(subject.loss, state.params, subject.batch, **sizes, **common)
     products, decisive = found.pairs.num_matvecs, found.sharpness
     if edge.has_adam(state.opt_state):
-        pairs = edge.sharpness(subject.loss, state, subject.batch, start=point.sharp, **common)
+        more = {"optimizer": subject.optimizer, "start": point.sharp}
+        pairs = edge.sharpness(subject.loss, state, subject.batch, **more, **common)
         decisive = lost if pairs is None else float(pairs.values[-1])
         products += 0 if pairs is None else pairs.num_matvecs
         point.sharp = None if pairs is None else pairs.vectors

@@ -159,7 +159,7 @@ class LinearOperator(abc.ABC):
         """Returns P^(-1/2) op P^(-1/2) for a positive diagonal P.
 
         Args:
-          diagonal: pytree like the parameters, all entries positive, e.g. `adam_diagonal(opt_state)`.
+          diagonal: pytree like the parameters, all entries positive, e.g. from `adam_diagonal`.
 
         Raises:
           ValueError: if the structure differs or an entry is not positive and finite.

@@ -67,7 +67,7 @@ MAKERS = {
     ),
     "block": lambda p: lsgeo.hessian(_loss, p, BATCH).restrict("a"),
     "preconditioned": lambda p: lsgeo.hessian(_loss, p, BATCH).precondition(
-        lsgeo.adam_diagonal(_adam(p))
+        lsgeo.adam_diagonal(_adam(p), optax.scale_by_adam())
     ),
 }  # fmt: skip
 

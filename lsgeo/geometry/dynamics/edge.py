@@ -1,5 +1,6 @@
 """Does training end at the edge of stability? Sharpness along full-batch training against its limit."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -79,8 +80,8 @@ def edge_of_stability(
     num_steps: int,
     every: int = 20,
     tol: float = 1e-3,
-    b2: float = 0.999,
-    eps: float = 1e-8,
+    b2: float | None = None,
+    eps: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> EdgeOfStability:
     """Trains on the full batch and follows the sharpness, each eigenvector the start for the next.
@@ -94,22 +95,22 @@ def edge_of_stability(
       params: pytree of floating-point arrays, where training starts.
       batch: pytree handed to the loss.
       key: typed random key of the start vectors.
-      optimizer: optimizer(learning_rate), as `descend`. Where its state is Adam's, the Hessian is
-        preconditioned.
+      optimizer: optimizer(learning_rate), as `descend`. Where its state has a second moment beside the
+        first, the Hessian is preconditioned with its `adam_diagonal`.
       learning_rate: positive.
       limit: of the sharpness, `stability_limit(name, learning_rate)`.
       num_steps: updates.
       every: updates between two records.
       tol: bound on the eigenvalue's residual, relative to the largest |lambda|.
-      b2: Adam's decay of the second moment.
-      eps: Adam's.
+      b2: Adam's decay of the second moment, by default Optax's; checked, as in `adam_diagonal`.
+      eps: Adam's, likewise.
       progress: progress(steps done, steps).
 
     Returns:
       EdgeOfStability.
 
     Raises:
-      ValueError: for a number out of range, or as `hessian`.
+      ValueError: for a number out of range, as `hessian`, or as `adam_diagonal`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -140,6 +141,7 @@ def edge_of_stability(
             state,
             batch,
             key=jax.random.fold_in(key, i),
+            optimizer=optimizer,
             start=vectors,
             tol=tol,
             b2=b2,
@@ -170,10 +172,11 @@ def sharpness(
     batch: Any = None,
     *,
     key: jax.Array,
+    optimizer: Optimizer,
     start: Any = None,
     tol: float = 1e-3,
-    b2: float = 0.999,
-    eps: float = 1e-8,
+    b2: float | None = None,
+    eps: float | None = None,
 ) -> EigenPairs | None:
     """Finds the largest eigenvalue that decides over the stability of the next steps of an optimiser.
 
@@ -182,26 +185,38 @@ def sharpness(
       state: of `descend`.
       batch: pytree handed to the loss.
       key: typed random key of the start vector.
+      optimizer: that of `descend`.
       start: vectors of the state before.
       tol: as `extreme_eigenpairs`.
-      b2: Adam's decay of the second moment.
-      eps: Adam's.
+      b2: as `adam_diagonal`.
+      eps: as `adam_diagonal`.
 
     Returns:
       EigenPairs of one pair, of the Hessian, or with Adam's state of the preconditioned one; None where
       training has diverged, or Adam has made no step.
+
+    Raises:
+      ValueError: as `adam_diagonal`, for an optimiser with two moments whose division it does not know.
     """
     adaptive = has_adam(state.opt_state)
     if state.diverged or (adaptive and not state.step):
         return None
     op = hessian(loss, state.params, batch)
     if adaptive:
-        op = op.precondition(adam_diagonal(state.opt_state, b2=b2, eps=eps))
+        op = op.precondition(
+            adam_diagonal(state.opt_state, _at_rate_one(optimizer), b2=b2, eps=eps)
+        )
     return extreme_eigenpairs(op, key=key, top=1, bottom=0, tol=tol, start=start)
 
 
+@functools.lru_cache(maxsize=16)
+def _at_rate_one(optimizer):
+    # The same object for each record, so that it is asked for its division by one compiled program.
+    return optimizer(1.0)
+
+
 def has_adam(opt_state: Any) -> bool:
-    """Says whether an Optax state is one that `adam_diagonal` reads."""
+    """Says whether an Optax state has first and second moments, which `adam_diagonal` reads or refuses."""
     nodes = jax.tree.leaves(opt_state, is_leaf=_has_moments)
     return any(map(_has_moments, nodes))
 

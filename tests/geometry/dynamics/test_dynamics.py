@@ -114,6 +114,23 @@ def test_adam_ends_at_its_limit_in_the_preconditioned_sharpness_of_a_quadratic()
     assert abs(middle - 1) < 0.05 and spread < 0.1 and run.ratio[1] < 0.02
 
 
+def test_sharpness_is_that_of_the_hessian_over_what_the_optimiser_divides_by():
+    curvatures, settings = jnp.array([30.0, 7.0]), {"learning_rate": 0.01, "limit": 1.0, "every": 1}
+
+    def run(optimizer):
+        loss = lambda w, _: 0.5 * jnp.sum(curvatures * w**2)  # noqa: E731
+        return edge_of_stability(
+            loss, jnp.ones(2), key=KEY, optimizer=optimizer, num_steps=1, **settings
+        )
+
+    # One step of Adamax divides by the gradients themselves, which are the curvatures: the ratio is 1.
+    np.testing.assert_allclose(run(optax.adamax).sharpness[-1], 1.0, rtol=1e-6)
+    np.testing.assert_allclose(run(optax.adam).sharpness[-1], 1.0, rtol=1e-6)
+    for optimizer in (optax.novograd, functools.partial(optax.adam, b2=0.9), optax.radam):
+        with pytest.raises(ValueError, match="`opt(imizer|_state)` (does not divide|holds no)"):
+            run(optimizer)
+
+
 def test_a_run_beyond_its_limit_is_told_as_diverged_and_not_measured():
     run = edge_of_stability(
         lambda w, _: jnp.sum(w**4),
