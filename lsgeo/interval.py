@@ -18,6 +18,9 @@ class Estimate:
     as `degrees_of_freedom` say, widened on both sides by `bias`, which bounds what the probes do not show:
     rounding of the products, and the error of a quadrature rule. Where it comes from another law it is given
     with the estimate (see `bracketed`), and the degrees of freedom are NaN.
+
+    `span` is the length of what is possible at all, such as 1 for a share. An interval longer than half of it
+    says nothing, and its midpoint less: then the estimate is `undetermined`, and prints so.
     """
 
     value: float
@@ -29,6 +32,12 @@ class Estimate:
     confidence: float = 0.95
     lower: float = math.nan
     upper: float = math.nan
+    span: float = math.inf
+
+    @property
+    def undetermined(self) -> bool:
+        """Whether the interval says next to nothing."""
+        return says_nothing(self.lower, self.upper, self.span)
 
     def __post_init__(self):
         if not math.isnan(self.degrees_of_freedom):
@@ -71,9 +80,16 @@ class Estimate:
         cost = f"{self.num_matvecs} products"
         if math.isnan(self.degrees_of_freedom):
             level = f"{100 * self.confidence:g} % confidence"
+            if self.undetermined or math.isnan(self.value):
+                return f"undetermined: [{self.lower:.6g}, {self.upper:.6g}] ({level}; {cost})"
             return f"{self.value:.6g} in [{self.lower:.6g}, {self.upper:.6g}] ({level}; {cost})"
         error = "unknown" if math.isnan(self.standard_error) else f"{self.standard_error:.2g}"
         return f"{self.value:.6g} ± {error} (standard error; {cost})"
+
+
+def says_nothing(lower: float, upper: float, span: float) -> bool:
+    """Whether an interval is longer than half of what is possible at all."""
+    return upper - lower > 0.5 * span
 
 
 Interval = Estimate  # by the name of what it states
@@ -86,7 +102,8 @@ def bracketed(
     lower: float,
     upper: float,
     confidence: float,
+    span: float = math.inf,
 ) -> Estimate:
     """Makes an estimate whose interval comes from another law than Student's."""
-    ends = {"lower": lower, "upper": upper, "confidence": confidence}
+    ends = {"lower": lower, "upper": upper, "confidence": confidence, "span": span}
     return Estimate(value, standard_error, num_matvecs, math.nan, **ends)

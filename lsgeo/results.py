@@ -9,6 +9,10 @@ import numpy as np
 Result = TypeVar("Result")
 
 
+class DoesNotApplyError(ValueError):
+    """A quantity that is not defined for what was given: no fault of the arguments, and a result in itself."""
+
+
 def entries(result: Any, names: Iterable[str] = (), prefix: str = "") -> dict[str, Any]:
     """A result's fields, or what `names` name of it, as entries of `Run.save`."""
     names = tuple(names) or tuple(field.name for field in dataclasses.fields(result))

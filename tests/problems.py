@@ -58,3 +58,17 @@ def equinox():
 
 def not_three():
     return plain()[:2]
+
+
+def downhill():
+    """All curvature is negative."""
+    loss, params, batch = plain()
+    del loss
+    return lambda p, _: -sum(jnp.sum(leaf**2 * (1 + leaf**2)) for leaf in p.values()), params, batch
+
+
+def flat():
+    """There is no curvature."""
+    loss, params, batch = plain()
+    del loss
+    return lambda p, _: sum(jnp.sum(leaf) for leaf in p.values()), params, batch

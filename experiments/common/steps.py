@@ -1,8 +1,10 @@
 """How far an experiment is, and what it ends with, for whoever listens."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from lsgeo import runs
+from lsgeo.results import DoesNotApplyError
 
 Progress = Callable[..., None]  # progress(done, total, text)
 
@@ -37,6 +39,17 @@ class Steps:
         """Who listens to the progress within a step; `text` says of what it is."""
         told = self.progress
         return told and (lambda done, total, more="": told(done, total, f"{text}: {more}"))
+
+
+def or_told(compute: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """What an instrument has found; of one that does not apply "applies", false, and why, which is a result.
+
+    Every other error is one, and goes on.
+    """
+    try:
+        return dict(compute())
+    except DoesNotApplyError as error:
+        return {"applies": False, "text": f"does not apply: {error}"}
 
 
 def report(progress: Progress | None, opened: runs.Run, lines: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ The function takes no argument and returns (loss, params, data); see `experiment
 import dataclasses
 import os
 
-from experiments.common.fields import check_names
+from experiments.common.fields import check_choice, check_names
 from experiments.common.network import choose_checkpoints
 from experiments.common.problem import load_problem
 from experiments.common.steps import Progress, Steps, report
@@ -40,6 +40,7 @@ class Config:
       instruments: what else is measured: "certificate" (negative curvature, index), "bulk" (random-matrix
         law, outliers), "chebyshev" (an independent density), "norms" (Frobenius, share within layers),
         "alignment" (gradient and top vectors, their layers), "layers" (the spectrum of every leaf).
+      reference: law of "bulk", "marchenko-pastur" (of a positive bulk) or "semicircle".
       figure: whether figures/density.svg is drawn.
       seed: probes; twins are measured with the same ones.
     """
@@ -56,6 +57,7 @@ class Config:
     trace_matvecs: int = 90
     near_zero: float = 1e-2
     instruments: tuple[str, ...] = ()
+    reference: str = "marchenko-pastur"
     figure: bool = True
     seed: int = 0
 
@@ -67,12 +69,14 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
       The Run. An entry has nodes and weights [num_probes, num_steps], size, noise, values, residuals,
       converged, trace, lambda_min, lambda_max, fractions of eigenvalues that are near zero or negative
       and the negative mass, each with its standard error and the ends of its 95 % interval, loss, step,
-      num_matvecs, seconds. Instruments have files of their own, arrays/CHECKPOINT_INSTRUMENT.npz; with two
+      num_matvecs, seconds. Instruments have files of their own, arrays/CHECKPOINT_INSTRUMENT.npz; of one
+      that is not defined for this Hessian it holds "applies", false, and why, in "text". With two
       checkpoints or more "comparison" holds the Wasserstein-1 distance of each to the one before.
     """
     if not 0 < config.near_zero < 1:
         raise ValueError(f"`near_zero` must lie between 0 and 1; got {config.near_zero}.")
     check_names(config, instruments=INSTRUMENTS)
+    check_choice(config, reference=("marchenko-pastur", "semicircle"))
     names = _names(config)
     opened = runs.open_run(workdir, config)
     stages = ("", *config.instruments)
@@ -85,7 +89,7 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
     if len(names) > 1:
         opened.stage("comparison", "", lambda: _point.compare(opened, names))
     if config.figure:
-        _point.draw(opened, names)
+        _point.draw(opened, names, config.instruments)
     report(progress, opened, _point.lines(opened, names, config.instruments))
     return opened
 

@@ -11,10 +11,9 @@ import jax
 import numpy as np
 
 import lsgeo
-from lsgeo.results import entries
+from lsgeo.results import DoesNotApplyError, entries
 
 LAYER_PROBES, LAYER_STEPS = 2, 16
-POOR_FIT = 2.0  # in units of 1 / num_steps; 0.25 is what the rule itself leaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Subject:
     num_probes: int
     num_steps: int
     num_matvecs: int
+    reference: str
 
 
 def certificate(subject: Subject) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def certificate(subject: Subject) -> dict[str, Any]:
     return {
         **entries(found, (*bounds, "certified")),
         **entries(index, prefix="index_"),
+        "index_undetermined": index.undetermined,
         "text": f"{found}; {index}",
     }
 
@@ -72,15 +73,18 @@ def chebyshev(subject: Subject) -> dict[str, Any]:
 
 def bulk(subject: Subject) -> dict[str, Any]:
     """A random-matrix law fitted to the bulk, and the outliers beyond its edges."""
-    found = lsgeo.fit_bulk(subject.density)
+    try:
+        found = lsgeo.fit_bulk(subject.density, subject.reference)
+    except DoesNotApplyError as error:
+        text = str(error).replace('reference="semicircle"', "--config.reference=semicircle")
+        raise DoesNotApplyError(text) from error
     ends = ("lower", "value", "upper")
-    poor = found.misfit > POOR_FIT / subject.num_steps
     return {
         **entries(found.above, ends, "above_"),
         **entries(found.below, ends, "below_"),
         "edges": np.asarray(found.edges),
-        "misfit": found.misfit,
-        "text": f"the law does not describe this bulk: {found}" if poor else str(found),
+        **entries(found, ("fits", "misfit", "allowed", "outside")),
+        "text": str(found),
     }
 
 

@@ -13,8 +13,10 @@ import lsgeo
 from experiments.common.figures import grid, save_figure
 from experiments.common.network import load_network
 from experiments.common.problem import load_problem
+from experiments.common.steps import or_told
 from experiments.spectrum._instruments import INSTRUMENTS, Subject
 from lsgeo import draws, plotting, runs
+from lsgeo.interval import says_nothing
 from lsgeo.operators import value_gradient_hessian
 from lsgeo.results import entries, restored
 
@@ -42,18 +44,17 @@ class Point:
     def _with(self, stage):
         _, gradient, op = self._hessian
         config, key = self.config, draws.named(self._random, stage)
-        return INSTRUMENTS[stage](
-            Subject(
-                op,
-                gradient,
-                self._density,
-                self._pairs,
-                key=key,
-                density_key=self._key(0),
-                **entries(config, ("num_probes", "num_steps")),
-                num_matvecs=config.trace_matvecs,
-            )
+        subject = Subject(
+            op,
+            gradient,
+            self._density,
+            self._pairs,
+            key=key,
+            density_key=self._key(0),
+            **entries(config, ("num_probes", "num_steps", "reference")),
+            num_matvecs=config.trace_matvecs,
         )
+        return or_told(lambda: INSTRUMENTS[stage](subject))
 
     def _core(self):
         value, _, op = self._hessian
@@ -136,16 +137,20 @@ def lines(opened: runs.Run, names: Sequence[str], instruments: Sequence[str]) ->
 
 
 def _line(name, stored):
+    low, high = stored["negative_mass_lower"], stored["negative_mass_upper"]
+    share = f"{stored['negative_mass']:.2%} of the curvature is negative"
+    if says_nothing(low, high, 1.0):
+        share = f"the negative share of the curvature is undetermined: [{low:.2%}, {high:.2%}]"
     return (
         f"{name}: loss {stored['loss']:.4g}; eigenvalues {stored['lambda_min']:.4g} (±"
         f"{stored['residuals'][0]:.1g}) to {stored['lambda_max']:.4g} (±{stored['residuals'][-1]:.1g}); "
         f"trace {stored['trace']:.4g} ± {stored['trace_error']:.2g}; "
-        f"{stored['negative_mass']:.2%} of the curvature is negative ({stored['total_matvecs']} products)"
+        f"{share} ({stored['total_matvecs']} products)"
     )
 
 
-def draw(opened: runs.Run, names: Sequence[str]) -> None:
-    """Draws figures/density.svg, one density beside the other."""
+def draw(opened: runs.Run, names: Sequence[str], instruments: Sequence[str]) -> None:
+    """Draws figures/density.svg, one density beside the other, and says which instruments do not apply."""
     columns = min(len(names), 3)
     rows = math.ceil(len(names) / columns)
     width = max(7.3, 3.6 * columns)
@@ -155,4 +160,9 @@ def draw(opened: runs.Run, names: Sequence[str]) -> None:
         arms = {stored["arm"]: [load_density(stored)]}
         plotting.spectral_densities(arms, ax, unit="nats / parameter²", x_scale="symlog")
         ax.set_title(name)
+        found = {one: opened.load(f"{name}_{one}") for one in instruments}
+        lost = [one for one, stored in found.items() if not stored.get("applies", True)]
+        if lost:
+            text = f"{', '.join(lost)}: not defined here"
+            ax.text(0.02, 0.98, text, transform=ax.transAxes, va="top", fontsize="small")
     save_figure(opened, "density", figure)

@@ -80,3 +80,36 @@ def test_a_new_instrument_before_the_others_changes_none_of_their_numbers(
     for file, entry in (("norms", "frobenius_norm"), ("certificate", "index_value")):
         pair = [opened.load(f"problem_{file}")[entry] for opened in (measured, found)]
         assert pair[0] == pair[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("downhill", "Pass --config.reference=semicircle"), ("flat", "bulk that is one point, 0")],
+)
+def test_instrument_that_does_not_apply_says_so_and_the_others_run(name, text, tmp_path):
+    config = configuration()
+    config.problem, config.num_probes = f"tests.problems:{name}", 2
+    config.instruments = ("bulk", "certificate")
+    found = spectrum.run(config, tmp_path / "run")
+    told = found.load("problem_bulk")
+    assert told["applies"] is False and text in told["text"]
+    assert "bulk: not defined here" in (tmp_path / "run/figures/density.svg").read_text()
+    assert found.load("problem_certificate")["text"].startswith("lambda_min")
+    before = (tmp_path / "run/arrays/problem_bulk.npz").stat().st_mtime_ns
+    spectrum.run(config, tmp_path / "run")  # that it does not apply is a result, too
+    assert (tmp_path / "run/arrays/problem_bulk.npz").stat().st_mtime_ns == before
+    if name == "downhill":
+        config.reference = "semicircle"
+        assert "applies" not in spectrum.run(config, tmp_path / "other").load("problem_bulk")
+
+
+def test_error_of_an_instrument_is_no_result(tmp_path, monkeypatch):
+    def broken(subject):
+        raise ValueError("`x` is wrong")
+
+    monkeypatch.setattr(_point, "INSTRUMENTS", {**INSTRUMENTS, "bulk": broken})
+    config = configuration()
+    config.instruments = ("bulk",)
+    with pytest.raises(ValueError, match="`x` is wrong"):
+        spectrum.run(config, tmp_path / "run")
+    assert not (tmp_path / "run/arrays/problem_bulk.npz").exists()

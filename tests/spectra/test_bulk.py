@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import lsgeo
+from lsgeo.results import DoesNotApplyError
 from tests import oracles
 
 N = 300
@@ -43,9 +44,15 @@ def test_fit_through_an_operator_in_float32_counts_the_same():
     assert "outliers above: 10" in str(fit) and "100 products" in str(fit)
 
 
+def semicircle_of(count):
+    """The law's quantiles on [-1, 1]."""
+    law, x = lsgeo.semicircle(1.0), np.linspace(-1, 1, 4001)
+    return np.interp((np.arange(count) + 0.5) / count, law.cumulative(x), x)
+
+
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
 def test_fit_scales_with_the_operator(scale):
-    values = np.r_[np.cos(np.linspace(0, np.pi, 80)), 7.0]
+    values = np.r_[semicircle_of(80), 7.0]
     plain = lsgeo.fit_bulk(oracles.sampled(values, 2, 0, steps=20), "semicircle")
     density = oracles.sampled(scale * values, 2, 0, steps=20)
     density = lsgeo.SpectralDensity(density.nodes, density.weights, 81, scale * 1e-13, 40)
@@ -54,9 +61,57 @@ def test_fit_scales_with_the_operator(scale):
     assert fit.above.value == plain.above.value == 1
 
 
-def test_bulk_of_another_shape_has_a_large_misfit():
-    two = oracles.sampled(np.r_[-np.ones(50), np.ones(50)], 2, 0)
-    assert lsgeo.fit_bulk(two, "semicircle").misfit > 0.1
+def test_bulk_of_another_shape_has_a_large_misfit_and_no_outliers():
+    for outliers in ([], [9.0, 10.0]):
+        two = oracles.sampled(np.r_[-np.ones(50), np.ones(50), outliers], 2, 0)
+        fit = lsgeo.fit_bulk(two, "semicircle")
+        assert fit.misfit > 0.1 > 2 * fit.allowed and not fit.fits
+        assert np.isnan(fit.above.value) and (fit.above.lower, fit.above.upper) == (
+            0,
+            fit.above.span,
+        )
+
+
+def drawn(kind, rng, n):
+    """A spectrum of a random matrix, with 4 % of outliers where its law is to be found again."""
+    spikes = n // 25
+    directions, _ = np.linalg.qr(rng.standard_normal((n, spikes)))
+    if kind == "marchenko-pastur":
+        x = rng.standard_normal((2 * n, n))
+        return np.linalg.eigvalsh(
+            x.T @ x / (2 * n) + (directions * np.linspace(8, 40, spikes)) @ directions.T
+        )
+    a = rng.standard_normal((n, n))
+    a = (a + a.T) / np.sqrt(2 * n)
+    if kind == "semicircle":
+        a = a + (directions * np.linspace(4, 20, spikes)) @ directions.T
+    shift = {"semicircle": 0.0, "indefinite": 0.0, "half negative": 0.5}[kind]
+    return np.linalg.eigvalsh(a) + shift
+
+
+@pytest.mark.parametrize("kind", ["marchenko-pastur", "semicircle"])
+def test_law_that_holds_is_found_with_its_outliers_for_every_one_of_twenty_keys(kind):
+    for seed in range(20):
+        values = drawn(kind, np.random.default_rng(seed), 100)
+        fit = lsgeo.fit_bulk(oracles.sampled(values, 8, seed, steps=40), kind)
+        assert fit.fits, seed
+        assert fit.above.lower <= 4 <= fit.above.upper and abs(fit.above.value - 4) <= 1
+
+
+@pytest.mark.parametrize("kind", ["indefinite", "half negative"])
+@pytest.mark.parametrize(("probes", "steps"), [(1, 20), (8, 40)])
+def test_marchenko_and_pastur_name_no_outliers_of_an_indefinite_spectrum(kind, probes, steps):
+    for seed in range(20):
+        values = drawn(kind, np.random.default_rng(seed), 100)
+        density = oracles.sampled(values, probes, seed, steps=steps)
+        try:
+            fit = lsgeo.fit_bulk(density)
+        except DoesNotApplyError as error:
+            assert 'Pass reference="semicircle"' in str(error)
+            continue
+        assert not fit.fits and np.isnan([fit.above.value, fit.below.value]).all()
+        assert "no law fits, no outliers: Marchenko-Pastur" in str(fit)
+        assert f"misfit {fit.misfit:.2g}" in str(fit) and "outliers above" not in str(fit)
 
 
 def test_marchenko_and_pastur_keep_the_atom_at_zero_in_the_bulk():

@@ -59,6 +59,23 @@ def test_absence_of_negative_eigenvalues_is_proved_and_not_just_not_seen():
     assert unsure.lower == 0 < unsure.upper
 
 
+def test_interval_that_says_nothing_is_printed_in_the_place_of_its_middle():
+    # Nearly all of the curvature lies near zero, on both sides: few steps cannot tell where.
+    values = np.r_[np.linspace(-1e-4, 1e-4, 280), np.linspace(1, 50, 20)]
+    op = lsgeo.dense(oracles.prescribed(values))
+    found = lsgeo.index_estimate(op, key=KEY, num_probes=2, num_steps=6)
+    assert found.upper - found.lower > 150 and found.undetermined
+    assert f"index undetermined: [{found.lower}, {found.upper}]" in str(found)
+    assert "about" not in str(found) and "cumulative(-x)" in str(found)
+    density = lsgeo.spectral_density(op, key=KEY, num_probes=2, num_steps=6)
+    share = density.negative_fraction()
+    assert share.undetermined and str(share).startswith("undetermined: [")
+    # What answers: how many lie clearly below zero, and how much they weigh.
+    assert density.cumulative(-1.0)[2] < 0.2 and not density.negative_mass().undetermined
+    sure = lsgeo.index_estimate(lsgeo.dense(oracles.prescribed(SPECTRA["three outliers"])), key=KEY)
+    assert not sure.undetermined and "index about 3" in str(sure)
+
+
 def test_eigenvalues_within_the_noise_do_not_count():
     values = np.r_[-1e-9, np.linspace(0.5, 1, 39)]
     matrix = jnp.asarray(oracles.prescribed(values), jnp.float32)

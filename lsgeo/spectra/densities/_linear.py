@@ -47,7 +47,7 @@ def negative_mass(density, confidence: float) -> Estimate:
     surplus = above - below
     ends = [_ratios(side, max(side + surplus, 0.0), squares, spread) for side in sides]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    return bracketed(float(value), float(error), density.num_matvecs, low, high, confidence)
+    return bracketed(float(value), float(error), density.num_matvecs, low, high, confidence, 1.0)
 
 
 def _ratios(below, above, squares, spread):

@@ -67,5 +67,11 @@ def _count(density, rules, x, confidence):
     value = max(seen, lower) if resolved else round(size * float(share))
     value = min(max(value, lower), upper)
     return bracketed(
-        float(value), math.nan, density.num_matvecs, float(lower), float(upper), confidence
+        float(value),
+        math.nan,
+        density.num_matvecs,
+        float(lower),
+        float(upper),
+        confidence,
+        float(size),
     )

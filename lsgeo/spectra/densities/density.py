@@ -135,7 +135,7 @@ class SpectralDensity:
         low, high = self._fraction_bounds(samples[0], samples[2], confidence)
         value = float(np.clip(samples[1], low, high))
         error = _spherical.standard_error(value * (1 - value), self.size, len(self.nodes))
-        return bracketed(value, error, self.num_matvecs, float(low), float(high), confidence)
+        return bracketed(value, error, self.num_matvecs, float(low), float(high), confidence, 1.0)
 
     def _fraction_bounds(self, lower, upper, confidence):
         return _spherical.fraction_bounds(

@@ -5,6 +5,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.checks import check_count, check_fraction, check_key
+from lsgeo.interval import says_nothing
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
 from lsgeo.spectra.densities import _brackets
@@ -16,7 +17,9 @@ from lsgeo.spectra.krylov import _spherical, lanczos, probes
 class IndexEstimate:
     """The number of eigenvalues below -threshold: `lower` <= index <= `upper` with probability `confidence`.
 
-    At least `certain` of them is beyond doubt but for rounding.
+    At least `certain` of them is beyond doubt but for rounding. Where the interval holds more than half of all
+    `size` numbers that are possible the index is `undetermined`, and `value`, its middle, no estimate: then too
+    many eigenvalues lie so close to -threshold that the steps cannot tell on which side.
     """
 
     value: float
@@ -27,8 +30,20 @@ class IndexEstimate:
     threshold: float  # in the units of op
     noise: float
     num_matvecs: int
+    size: int  # eigenvalues in all
+
+    @property
+    def undetermined(self) -> bool:
+        """Whether the interval says next to nothing."""
+        return says_nothing(self.lower, self.upper, self.size)
 
     def __str__(self) -> str:
+        if self.undetermined:
+            return (
+                f"index undetermined: [{self.lower}, {self.upper}] with probability {self.confidence:g}, "
+                f"certainly at least {self.certain} ({self.num_matvecs} products); a density's cumulative(-x) "
+                "for an x beyond what lies near zero, and its negative_mass(), are better known"
+            )
         return (
             f"index about {self.value:.4g} in [{self.lower}, {self.upper}] with probability "
             f"{self.confidence:g}, certainly at least {self.certain} ({self.num_matvecs} products)"
@@ -95,7 +110,7 @@ def index_estimate(
     lower, upper = _spherical.count_bounds(low, high, n, certain)
     value = float(np.clip(n * (low + high) / 2, lower, upper))
     return IndexEstimate(
-        value, lower, upper, certain, confidence, threshold, noise, density.num_matvecs
+        value, lower, upper, certain, confidence, threshold, noise, density.num_matvecs, n
     )
 
 
@@ -107,4 +122,4 @@ def _exact(op, tau, confidence):
     threshold = max(tau or 0.0, noise)
     count = int(np.sum(values < -threshold))
     n = len(values)
-    return IndexEstimate(float(count), count, count, count, confidence, threshold, noise, n)
+    return IndexEstimate(float(count), count, count, count, confidence, threshold, noise, n, n)
