@@ -11,6 +11,7 @@ from lsgeo import programs, trees
 from lsgeo.checks import check_fraction, check_key
 from lsgeo.geometry.critical._degenerate import falls_along_kernel
 from lsgeo.geometry.critical._krylov import krylov
+from lsgeo.interval import says_nothing
 from lsgeo.operators import value_gradient_hessian
 from lsgeo.operators.products import streaming
 from lsgeo.spectra import NegativeCurvature, index_estimate, negative_curvature
@@ -34,6 +35,7 @@ class CriticalPoint:
     index: float  # estimated number of eigenvalues below -threshold
     index_upper: int  # with 95 % probability
     num_matvecs: int
+    size: int  # eigenvalues in all
 
     @property
     def hg_over_g(self) -> float:
@@ -42,10 +44,13 @@ class CriticalPoint:
         return self.flatness * largest
 
     def __str__(self) -> str:
+        ends = f"[{self.index_lower}, {self.index_upper}]"
+        index = f"about {self.index:.0f} {ends}"
+        if says_nothing(self.index_lower, self.index_upper, self.size):
+            index = f"undetermined: {ends}"
         return (
             f"{self.kind}: loss {self.loss:.4g}, ||g|| {self.gradient_norm:.3g}, ||Hg||/||g|| "
-            f"{self.hg_over_g:.3g}, {self.curvature}, index about {self.index:.0f} "
-            f"[{self.index_lower}, {self.index_upper}]"
+            f"{self.hg_over_g:.3g}, {self.curvature}, index {index}"
         )
 
 
@@ -150,6 +155,7 @@ def classify_critical_point(
         index.value,
         index.upper,
         found.num_matvecs + index.num_matvecs + spent,
+        index.size,
     )
 
 
