@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
@@ -62,6 +63,25 @@ def check_same(one: Any, other: Any, name: str, other_name: str) -> None:
                 f"`{name}` and `{other_name}` must be parameters of one network; {trees.path_name(path)} "
                 f"has shape {np.shape(leaf)} in the one and {np.shape(part)} in the other."
             )
+
+
+def whole_labels(value: Any, shape: tuple[int, ...]) -> jax.Array:
+    """Returns labels as int32, in which no number of a class wraps around, as it does in uint8.
+
+    Args:
+      value: whole numbers or truth values.
+      shape: what they must have; another one would be broadcast against the outputs.
+
+    Raises:
+      ValueError: for another type or shape.
+    """
+    labels = jnp.asarray(value)
+    if labels.dtype.kind not in "iub" or labels.shape != tuple(shape):
+        raise ValueError(
+            f"`label` must be whole numbers {list(shape)}, one for each example; got {labels.dtype} "
+            f"{list(labels.shape)}. Reshape or convert the labels."
+        )
+    return labels.astype(jnp.int32)
 
 
 def _between(value, low, high):

@@ -5,8 +5,9 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from lsgeo.checks import check_key
+from lsgeo.checks import check_key, whole_labels
 
 
 def augment(
@@ -38,7 +39,7 @@ def augment(
 
     Raises:
       ValueError: for images of another rank, an unknown mode, a padding that the images are too small to
-        reflect, or a key that is not typed.
+        reflect, a border that the images' type does not hold, or a key that is not typed.
     """
     check_key(key)
     if images.ndim != 4:
@@ -50,6 +51,12 @@ def augment(
         raise ValueError(
             f"`padding` must be 0 or more, and below the images' smaller side to reflect them, {smallest}; "
             f"got {padding}."
+        )
+    whole = not jnp.issubdtype(images.dtype, jnp.floating)
+    if whole and not np.array_equal(np.asarray(fill).astype(np.int64).astype(images.dtype), fill):
+        raise ValueError(
+            f"`fill` must be values that {images.dtype} images can have; got {fill}. Standardise the "
+            "images first, or give whole numbers."
         )
     fill = jnp.broadcast_to(jnp.asarray(fill, images.dtype), images.shape[3:])
     return _augment(images, key, fill, padding, mode, flip)
@@ -98,15 +105,21 @@ def mixup(
       {"image": as it came in, "target": class probabilities [N, num_classes] in the type of the images}.
 
     Raises:
-      ValueError: if `alpha` is not positive, or the key is not typed.
+      ValueError: if `alpha` is not positive, the images are whole numbers, the labels are none or not [N], or
+        the key is not typed.
     """
     check_key(key)
+    image = batch["image"]
+    if not jnp.issubdtype(image.dtype, jnp.floating):
+        raise ValueError(
+            f"`image` must be a floating array to be mixed; got {image.dtype}. Standardise it first."
+        )
     if not 0 < alpha < math.inf:
         raise ValueError(f"`alpha` must be positive; got {alpha}.")
     share_key, order_key = jax.random.split(key)
-    image = batch["image"]
     share = jax.random.beta(share_key, alpha, alpha, dtype=image.dtype)
     order = jax.random.permutation(order_key, image.shape[0])
-    target = jax.nn.one_hot(batch["label"], num_classes, dtype=image.dtype)
+    label = whole_labels(batch["label"], image.shape[:1])
+    target = jax.nn.one_hot(label, num_classes, dtype=image.dtype)
     mix = lambda values: share * values + (1 - share) * values[order]  # noqa: E731
     return {"image": mix(image), "target": mix(target)}

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.checks import whole_labels
 from lsgeo.models.variables import in_dtype_of
 from lsgeo.trees import PyTree
 
@@ -96,12 +97,15 @@ def cross_entropy(outputs: jax.Array, batch: Batch, *, smoothing: float = 0.0) -
       batch: {"label": [N] whole numbers}, of which q is the one-hot vector; or {"target": [N, classes]
         class probabilities q}, such as those of mixed examples.
       smoothing: s of Szegedy et al. (2016, section 7): q becomes (1 - s) q + s / classes.
+
+    Raises:
+      ValueError: for labels or targets of another shape, and labels that are no whole numbers.
     """
     if smoothing or "target" in batch:
         targets = (1 - smoothing) * _targets(outputs, batch) + smoothing / outputs.shape[-1]
         return -(targets * jax.nn.log_softmax(outputs)).sum(-1).mean()
     # A mask, not a gather: the gather's transpose is a scatter, which is slow on every backend.
-    label = jnp.asarray(batch["label"])[..., None]
+    label = _labels(outputs, batch)[..., None]
     classes = jnp.arange(outputs.shape[-1], dtype=label.dtype)
     true_class = label == classes.reshape((1,) * (outputs.ndim - 1) + (-1,))
     return -jnp.where(true_class, jax.nn.log_softmax(outputs), 0).sum(-1).mean()
@@ -113,13 +117,16 @@ def squared_error(outputs: jax.Array, batch: Batch) -> jax.Array:
     Args:
       outputs: [N, K].
       batch: {"target": y [N, K]}, or without it "label" [N], of which y is the one-hot vector.
+
+    Raises:
+      ValueError: as `cross_entropy`.
     """
     return ((outputs - _targets(outputs, batch)) ** 2).sum(-1).mean() / 2
 
 
 def accuracy(outputs: jax.Array, batch: Batch) -> jax.Array:
-    """Share of the examples whose largest output [N, classes] is at the label's place."""
-    label = jnp.asarray(batch["label"])
+    """Share of the examples whose largest output [N, classes] is at the label's place; a bad label raises."""
+    label = _labels(outputs, batch)
     return (jnp.argmax(outputs, -1).astype(label.dtype) == label).mean(dtype=outputs.dtype)
 
 
@@ -144,7 +151,17 @@ def check_labels(labels: np.ndarray, num_classes: int) -> None:
         )
 
 
+def _labels(outputs, batch):
+    return whole_labels(batch["label"], outputs.shape[:-1])
+
+
 def _targets(outputs, batch):
     if "target" in batch:
-        return batch["target"].astype(outputs.dtype)
-    return jax.nn.one_hot(batch["label"], outputs.shape[-1], dtype=outputs.dtype)
+        target = jnp.asarray(batch["target"])
+        if target.shape != outputs.shape:
+            raise ValueError(
+                f"`target` must have the shape of the outputs, {list(outputs.shape)}; got "
+                f"{list(target.shape)}. Reshape it: broadcast, each output would meet every target."
+            )
+        return target.astype(outputs.dtype)
+    return jax.nn.one_hot(_labels(outputs, batch), outputs.shape[-1], dtype=outputs.dtype)

@@ -130,3 +130,22 @@ def test_an_impossible_mixture_is_refused():
         mixup(batch, key=KEY, num_classes=2, alpha=0)
     with pytest.raises(ValueError, match="`key` must be one typed random key; got int"):
         mixup(batch, key=0, num_classes=2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_narrow_labels_are_mixed_as_the_classes_that_they_are(dtype):
+    batch = {"image": jnp.zeros((2, 3)), "label": np.array([5, 7], dtype)}
+    target = np.asarray(mixup(batch, key=KEY, num_classes=300)["target"])
+    assert not target[:, 256:].any()
+    np.testing.assert_allclose(target[:, [5, 7]].sum(1), 1, rtol=1e-12)
+
+
+def test_what_the_type_of_the_images_cannot_hold_is_refused():
+    images = jnp.zeros((2, 4, 4, 2), jnp.uint8)
+    for fill in (0.5, -1, (3.0, 256.0)):
+        with pytest.raises(ValueError, match="`fill` must be values that uint8 images can have"):
+            augment(images, key=KEY, fill=fill)
+    out = augment(images, key=KEY, padding=3, fill=(3.0, 255.0))
+    assert out.dtype == jnp.uint8 and out[..., 1].max() == 255
+    with pytest.raises(ValueError, match="`image` must be a floating array to be mixed; got uint8"):
+        mixup({"image": images, "label": np.zeros(2, int)}, key=KEY, num_classes=2)

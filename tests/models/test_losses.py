@@ -82,3 +82,42 @@ def test_labels_outside_the_classes_are_refused(labels, text):
     with pytest.raises(ValueError, match=text):
         models.check_labels(np.array(labels), 4)
     models.check_labels(LABELS, 4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int64])
+def test_labels_are_told_from_classes_that_their_type_cannot_count_to(dtype):
+    # In eight bits 5 + 256 is 5 again: to that label the 261st class would be as right as the fifth.
+    logits = RNG.normal(size=(3, 300))
+    logits[0, 261] = 9.0
+    labels = np.array([5, 7, 120])
+    batch = {"label": labels.astype(dtype)}
+    one_hot = np.eye(300)[labels]
+    entropy = -(one_hot * scipy.special.log_softmax(logits, axis=-1)).sum() / 3
+    np.testing.assert_allclose(models.cross_entropy(logits, batch), entropy, rtol=1e-12)
+    smooth = -((0.9 * one_hot + 0.1 / 300) * scipy.special.log_softmax(logits, axis=-1)).sum() / 3
+    found = models.cross_entropy(logits, batch, smoothing=0.1)
+    np.testing.assert_allclose(found, smooth, rtol=1e-12)
+    square = np.square(logits - one_hot).sum() / 6
+    np.testing.assert_allclose(models.squared_error(logits, batch), square, rtol=1e-12)
+    largest = np.zeros((3, 300))
+    largest[[0, 1, 2], [261, 7, 120]] = 1.0
+    np.testing.assert_allclose(models.accuracy(jnp.asarray(largest), batch), 2 / 3, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", [models.cross_entropy, models.squared_error, models.accuracy])
+def test_truth_values_are_labels_of_two_classes(loss):
+    outputs, labels = jnp.asarray(LOGITS[:, :2]), np.array([True, False, True, True, False])
+    expected = loss(outputs, {"label": labels.astype(np.int64)})
+    np.testing.assert_array_equal(loss(outputs, {"label": labels}), expected)
+
+
+@pytest.mark.parametrize("loss", [models.cross_entropy, models.squared_error, models.accuracy])
+def test_labels_and_targets_that_would_be_broadcast_or_rounded_are_refused(loss):
+    outputs = jnp.asarray(LOGITS)
+    with pytest.raises(ValueError, match=r"`label` must be whole numbers \[5\].*int64 \[5, 1\]"):
+        loss(outputs, {"label": LABELS[:, None]})
+    with pytest.raises(ValueError, match=r"`label` must be whole numbers \[5\].*got float64 \[5\]"):
+        loss(outputs, {"label": LABELS + 0.5})
+    if loss is not models.accuracy:
+        with pytest.raises(ValueError, match=r"`target` must have the shape.*\[5, 1\]; got \[5\]"):
+            loss(outputs[:, :1], {"target": LOGITS[:, 0]})
