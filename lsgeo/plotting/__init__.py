@@ -10,8 +10,9 @@ whose ink and arm colours follow the page that embeds it:
 >>> to_svg(figure)[:4]
 '<svg'
 
-A label has one colour, one marker and one line style in every figure: those that `ARMS` names for it,
-or spare ones.
+A label is any text. It has one colour, one marker and one line style in every figure of a session: those that
+`ARMS` names for it, or spare ones, in the order in which labels are first drawn. The looks of the study's arms
+("skip", "no skip" and so on) come with `import lsgeo.study`.
 """
 
 from lsgeo.plotting.critical import index_against_loss as index_against_loss

@@ -8,16 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import (
-    INK,
-    TEXT_SIZE,
-    arm_style,
-    dress,
-    legend,
-    name_arms,
-    plain_ticks,
-    write,
-)
+from lsgeo.plotting._names import legend, name_arms, shown
+from lsgeo.plotting.style import INK, TEXT_SIZE, arm_style, dress, plain_ticks, write
 
 # Filled markers are critical points.
 MARKERS = {
@@ -116,7 +108,7 @@ def kinds_of_points(counts: Mapping[str, Mapping[str, int]], ax: Axes, *, title:
         for place, value in zip(places, values, strict=True):
             spot = value, place
             write(ax, f"{value}", spot, (3, 0), at="data", va="center", color=style.color)
-    name_arms(ax, {arm: f"{arm} ({sum(numbers.values())})" for arm, numbers in counts.items()})
+    name_arms(ax, [(arm, f"{shown(arm)} ({sum(n.values())})") for arm, n in counts.items()])
     ax.set_title(title, fontsize=TEXT_SIZE, color=INK, loc="left")
     largest = max(max(numbers.values(), default=0) for numbers in counts.values())
     ax.set_xlim(0, 1.35 * max(largest, 1))
@@ -149,7 +141,7 @@ def _legend(points, ax):
         if kind in kinds
     ]
     handles += [
-        Line2D([], [], color=arm_style(arm).color, linestyle=arm_style(arm).line, label=arm)
+        Line2D([], [], color=arm_style(arm).color, linestyle=arm_style(arm).line, label=shown(arm))
         for arm in dict.fromkeys(point.arm for point in points)
     ]
     legend(ax, handles=handles, loc="upper left", ncols=2)

@@ -7,7 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, SymmetricalLogLocator
 
-from lsgeo.plotting.style import INK, arm_style, dress, label_ends, note, write
+from lsgeo.plotting._names import label_ends, wrapped
+from lsgeo.plotting.style import INK, arm_style, dress, note, write
+
+MOST_COUNTS = 16  # of arms, one above another; more are counted together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ def metric_by_depth(
 
     A bar reaches from the lowest to the highest seed, and every seed is a dot. A seed that has no
     value (NaN: its network never reached the loss level) is not drawn but counted: "2/5" under the
-    axis means that 2 of 5 seeds have one.
+    axis means that 2 of 5 seeds have one, of each arm or, of very many, of all together.
 
     Args:
       values: arm -> depth -> one value per seed.
@@ -58,7 +61,8 @@ def metric_by_depth(
     ax.set_xlim(-0.4, len(depths) - 0.6)
     ax.set_xticks(range(len(depths)), [str(depth) for depth in depths])
     dress(ax, x="depth (layers)", y=f"{label} ({unit})")
-    offsets = 0.14 * (np.arange(len(values)) - (len(values) - 1) / 2)
+    # Many arms must not reach over to the next depth.
+    offsets = min(0.14, 0.8 / len(values)) * (np.arange(len(values)) - (len(values) - 1) / 2)
     ends = []
     for offset, (name, by_depth) in zip(offsets, values.items(), strict=True):
         places = {depth: index + offset for index, depth in enumerate(depths)}
@@ -129,7 +133,7 @@ def training_curves(
 def _summary(name, curves):
     runs = [curve for curve in curves if curve.arm == name]
     failed = sum(curve.failed for curve in runs)
-    return f"{name}\n" + (
+    return f"{wrapped(name)}\n" + (
         f"({failed} of {len(runs)} failed ✖)" if failed else f"({len(runs)} seeds)"
     )
 
@@ -174,18 +178,26 @@ def _draw_arm(name, by_depth, places, ax):
         markersize=5.5,
         linewidth=1.5,
     )
-    return [(line[-1][1], name, style.color)]
+    return [(line[-1][1], wrapped(name), style.color)]
 
 
 def _count_missing(values, depths, ax):
     missing = False
-    for rank, (name, by_depth) in enumerate(values.items()):
-        for index, depth in enumerate(depths):
-            seeds = np.asarray(by_depth.get(depth, ()), dtype=float)
-            there = int(np.isfinite(seeds).sum())
+    counts = {
+        name: [np.isfinite(np.asarray(by_depth.get(depth, ()), float)) for depth in depths]
+        for name, by_depth in values.items()
+    }
+    if len(counts) > MOST_COUNTS:
+        counts = {None: [np.concatenate(seeds) for seeds in zip(*counts.values(), strict=True)]}
+    for rank, (name, by_depth) in enumerate(counts.items()):
+        for index, seeds in enumerate(by_depth):
+            there = int(seeds.sum())
             if there < seeds.size:
                 missing = True
-                text, color = f"{there}/{seeds.size}", arm_style(name).color
+                text, color = (
+                    f"{there}/{seeds.size}",
+                    INK if name is None else arm_style(name).color,
+                )
                 looks = {"at": ("data", "axes fraction"), "ha": "center", "color": color}
                 write(ax, text, (index, 0), (0, 3 + 10 * rank), **looks)
     if missing:

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 
-from lsgeo.plotting.style import arm_style, dress, label_ends
+from lsgeo.plotting._names import label_ends, wrapped
+from lsgeo.plotting.style import arm_style, dress
 
 POINTS_PER_BANDWIDTH = 3
 
@@ -65,7 +66,7 @@ def spectral_densities(
     ax.set_xlim(grid[0], grid[-1])
     dress(ax, x=f"eigenvalue of the Hessian ({unit})", y=f"density (per {unit})")
     for rank, (name, seeds) in enumerate(arms.items()):
-        _rug(seeds, ax, 0.985 - 0.045 * rank, arm_style(name).color)
+        _rug(seeds, ax, 0.985 - min(0.045, 0.9 / len(arms)) * rank, arm_style(name).color)
     _name_arms(arms, ax)
 
 
@@ -94,7 +95,7 @@ def _name_arms(arms, ax):
         [
             (
                 height,
-                name if len(seeds) == 1 else f"{name}\n({len(seeds)} seeds)",
+                wrapped(name) if len(seeds) == 1 else f"{wrapped(name)}\n({len(seeds)} seeds)",
                 arm_style(name).color,
             )
             for height, (name, seeds) in zip(heights, arms.items(), strict=True)

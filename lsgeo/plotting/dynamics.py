@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from lsgeo.plotting.style import FAINT, INK, arm_style, dress, name_arms, note, write
+from lsgeo.plotting._names import name_arms, shown
+from lsgeo.plotting.style import FAINT, INK, arm_style, dress, note, write
 
 
 def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> None:
@@ -58,7 +59,7 @@ def dynamics_panels(arms: Mapping[str, Mapping[str, Any]], axes: Sequence) -> No
     note(edge, "1: steps grow on a quadratic")
     note(values, f"the {entry['top']} highest, the largest in bold")
     note(distance, "at equal times of training and flow")
-    name_arms(loss, {name: name for name in arms}, down=2)
+    name_arms(loss, [(name, shown(name)) for name in arms], down=2)
 
 
 def _draw_arm(entry, style, axes):

@@ -90,8 +90,7 @@ def effect_forest(rows: Sequence[EffectRow], ax: Axes, *, ratios: bool = True) -
     low, high = _limits(rows, ratios)
     _scale(ax, low, high, ratios)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    labels = [textwrap.shorten(row.label, 104, placeholder=" …") for row in rows]
-    ax.set_yticks(range(len(rows)), [textwrap.fill(label, 54) for label in labels])
+    ax.set_yticks(range(len(rows)), [_label(row.label) for row in rows])
     ax.tick_params(axis="y", length=0)
     for place, row in enumerate(rows):
         _draw(row, place, ax, (low, high), ratios)
@@ -99,6 +98,12 @@ def effect_forest(rows: Sequence[EffectRow], ax: Axes, *, ratios: bool = True) -
         offset = (-4 if side == "right" else 4, 3)
         spot = _position(0.0, ratios), 1
         write(ax, text, spot, offset, at=("data", "axes fraction"), ha=side)
+
+
+def _label(text):
+    # A word of its own length would be left out as a whole; dollars would be a formula.
+    text = " ".join(textwrap.wrap(text, 54, break_on_hyphens=False)).replace("$", r"\$")
+    return textwrap.fill(textwrap.shorten(text, 104, placeholder=" …"), 54)
 
 
 def _scale(ax, low, high, ratios):

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
-from lsgeo.plotting.style import FAINT, arm_style, dress, label_ends, note
+from lsgeo.plotting._names import label_ends, wrapped
+from lsgeo.plotting.style import FAINT, arm_style, dress, note
 
 
 def trapped(
@@ -38,7 +39,11 @@ def trapped(
         )
         ax.step(steps, share, where="post", color=style.color, linestyle=style.line, linewidth=1.5)
         ends.append(
-            (float(share[-1]), f"{name}\n({found.count} of {len(found.times)} out)", style.color)
+            (
+                float(share[-1]),
+                f"{wrapped(name)}\n({found.count} of {len(found.times)} out)",
+                style.color,
+            )
         )
     ax.axhline(0, color=FAINT, linewidth=0.5)
     # Escapes are early or late by factors.

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from lsgeo.plotting._names import name_arms, shown
 from lsgeo.plotting.style import FAINT, arm_style, dress
 
 
@@ -46,5 +47,7 @@ def gate_sweep(
         ax.set_yscale("log")
     if trained is not None:
         ax.axvline(trained, color=FAINT, linewidth=3, zorder=0)
+    if len(values) > 1:
+        name_arms(ax, [(name, shown(name)) for name in values])
     note = "" if trained is None else " (grey: as trained)"
     dress(ax, x=f"gate of the skip{note}", y=f"{label} ({unit})")

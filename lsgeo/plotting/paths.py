@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, label_ends, note, write
+from lsgeo.plotting._names import label_ends, shown, wrapped
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, arm_style, dress, note, write
 
 
 def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax: Axes) -> None:
@@ -38,7 +39,7 @@ def path_shares(networks: Sequence[tuple[str, np.ndarray, np.ndarray]], ax: Axes
         top = int(np.argmax(shares))
         ends.append((top, shares[top], arm, style.color))
     for x, y, arm, color in ends:
-        write(ax, arm, (x, y), (4, 3), at="data", color=color)
+        write(ax, shown(arm), (x, y), (4, 3), at="data", color=color)
     ax.set_ylim(bottom=0)
     note(ax, "rings: binomial law", loc="right")
 
@@ -61,7 +62,7 @@ def lesions(networks: Sequence[tuple[str, np.ndarray, float]], ax: Axes) -> None
             places, accuracies, color=style.color, linestyle=style.line, marker=style.marker, ms=3.5
         )
         finite = accuracies[np.isfinite(accuracies)]
-        ends += [(float(finite[-1]), arm, style.color)] if finite.size else []
+        ends += [(float(finite[-1]), wrapped(arm), style.color)] if finite.size else []
     ax.set_ylim(0, 1.03)
     label_ends(ax, ends)
 
@@ -92,6 +93,6 @@ def deletions(
         ax.plot(
             numbers, middle, color=style.color, linestyle=style.line, marker=style.marker, ms=3.5
         )
-        ends.append((middle[-1], arm, style.color))
+        ends.append((middle[-1], wrapped(arm), style.color))
     ax.set_ylim(0, 1.03)
     label_ends(ax, ends)

@@ -7,16 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import (
-    FAINT,
-    INK,
-    SMALL_SIZE,
-    TEXT_SIZE,
-    arm_style,
-    dress,
-    plain_ticks,
-    write,
-)
+from lsgeo.plotting._names import head, legend, shown
+from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress, plain_ticks
 
 
 def layer_map(
@@ -43,7 +35,9 @@ def layer_map(
       low: lower end of the colours.
     """
     drawn = ax.imshow(values, origin="lower", cmap="viridis", vmin=low, vmax=1.0, aspect="equal")
-    _frame(ax, x, y, f"{arm}: {title}" if arm else title, arm_style(arm).color if arm else INK)
+    _frame(
+        ax, x, y, f"{shown(arm)}: {title}" if arm else title, arm_style(arm).color if arm else INK
+    )
     _bar(drawn, ax, bar, "min" if np.any(values < low) else "neither")
 
 
@@ -57,13 +51,14 @@ def lesion_shares(networks: Sequence[tuple[str, np.ndarray, float, float]], ax: 
     dress(ax, x="branch cut in the backward pass", y="share of the gradient lost")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     width = 0.8 / len(networks)
+    texts = []
     for rank, (arm, shares, depth, error) in enumerate(networks):
         places = np.arange(len(shares)) + width * (rank - (len(networks) - 1) / 2)
         color = arm_style(arm).color
         ax.bar(places, shares, width=width, color=color)
         margin = f" ± {error:.1g}" if np.isfinite(error) and error > 0 else ""
-        text = f"{arm}: {depth:.3g}{margin} of {len(shares)} blocks deep"
-        write(ax, text, (0, 1), (2, 14 + 12 * (len(networks) - 1 - rank)), color=color)
+        texts.append((f"{shown(arm)}: {depth:.3g}{margin} of {len(shares)} blocks deep", color))
+    head(ax, texts)
     ax.axhline(0, color=INK, linewidth=0.6)
 
 
@@ -119,14 +114,14 @@ def branch_strength(values: Mapping[str, Mapping[int, np.ndarray]], ax: Axes) ->
         ends = np.array([np.quantile(by_depth[depth], [0.05, 0.95]) for depth in depths]).T
         ax.vlines(depths, *ends, color=style.color, linewidth=1)
         line = {"color": style.color, "linestyle": style.line, "marker": style.marker}
-        ax.plot(depths, means, ms=4, label=arm, **line)
+        ax.plot(depths, means, ms=4, label=shown(arm), **line)
         if arm == next(iter(values)):
             ax.plot(depths, means[0] * depths[0] / np.array(depths), color=FAINT, label="1 / depth")
     all_depths = sorted({depth for by_depth in values.values() for depth in by_depth})
     ax.set_xticks(all_depths, [str(depth) for depth in all_depths])
     ax.xaxis.minorticks_off()
     plain_ticks(ax.yaxis)
-    ax.legend(fontsize=SMALL_SIZE, frameon=False)
+    legend(ax, labelcolor=None)
 
 
 def representation_panels(networks: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> list:
@@ -177,7 +172,7 @@ def reuse_panels(entry: Mapping[str, np.ndarray]) -> list:
 def _short(name):
     # "stage_0_block_3/conv_0/kernel" -> "0.3", "transition_1/conv/kernel" -> "transition 1"
     first = name.split("/")[0]
-    return first.removeprefix("stage_").replace("_block_", ".").replace("_", " ")
+    return shown(first.removeprefix("stage_").replace("_block_", ".").replace("_", " "))
 
 
 def _frame(ax, x, y, title, color):

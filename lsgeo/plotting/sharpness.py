@@ -6,7 +6,8 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 
-from lsgeo.plotting.style import INK, arm_style, dress, name_arms, note, plain_ticks, write
+from lsgeo.plotting._names import name_arms, shown
+from lsgeo.plotting.style import INK, arm_style, dress, note, plain_ticks, write
 
 MARGIN = 1.6
 
@@ -51,18 +52,18 @@ def sharpness_battery(arms: Mapping[str, Sequence[Measure]], ax: Axes) -> None:
     low, high = min([1 / MARGIN, *factors]) / MARGIN, max([MARGIN, *factors]) * MARGIN
     ax.set_xlim(low, high)
     for rank, (name, rows) in enumerate(arms.items()):
-        offset = 0.24 * (rank - (len(arms) - 1) / 2)
+        offset = min(0.24, 0.8 / len(arms)) * (rank - (len(arms) - 1) / 2)
         for row in rows:
             _draw(row, names.index(row.measure) + offset, units, styles[name], ax)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_yticks(range(len(names)), names)
     unit = next(iter(arms))
-    dress(ax, x=f"sharpness relative to {unit} (factor)", y="measure", grid="x")
+    dress(ax, x=f"sharpness relative to {shown(unit)} (factor)", y="measure", grid="x")
     ax.tick_params(axis="y", length=0)
     plain_ticks(ax.xaxis, subs=(1, 2, 5) if high < 300 * low else (1,), form="×{:g}")
     ax.axvline(1, color=INK, linewidth=0.9)
     note(ax, "filled: the same after layers are rescaled; open: moves with the rescaling")
-    name_arms(ax, {name: name for name in arms})
+    name_arms(ax, [(name, shown(name)) for name in arms])
 
 
 def _draw(row, place, units, style, ax):

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from lsgeo.plotting.style import INK, arm_style, dress, label_ends, legend, note, plain_ticks
+from lsgeo.plotting._names import label_ends, legend, wrapped
+from lsgeo.plotting.style import INK, arm_style, dress, note, plain_ticks
 
 # Label, marker, whether it is filled, height: what was measured, and what the curvature gives.
 _ROWS = (
@@ -75,7 +76,7 @@ def _draw_arm(name, xs, grid, chosen, budget, ax):
         spot = xs[chosen[0]], shown[chosen[0]]
         ax.plot(*spot, marker="o", markersize=12, color=style.color, markerfacecolor="none")
     seen = shown[np.isfinite(shown)]
-    return (seen[-1] if seen.size else above, name, style.color)
+    return (seen[-1] if seen.size else above, wrapped(name), style.color)
 
 
 def stable_rates(
@@ -108,7 +109,7 @@ def stable_rates(
         faces = INK if face else "none"
         look = {"color": INK, "markerfacecolor": faces, "linestyle": "", "markersize": 5}
         ax.plot([], [], marker=marker, label=label, **look)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [wrapped(name) for name in names])
     ax.set_ylim(-0.6, len(names) - 0.4)
     dress(ax, x="learning rate", y="", grid="x")
     for tick, name in zip(ax.get_yticklabels(), names, strict=True):

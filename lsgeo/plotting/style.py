@@ -1,12 +1,11 @@
-"""The look that every figure shares: colours, ink, sizes, end labels, and the way to SVG."""
+"""The look that every figure shares: colours, ink, sizes, and the way to SVG."""
 
 import dataclasses
 import io
-import itertools
 import os
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -15,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import to_hex
+from matplotlib.colors import TABLEAU_COLORS, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -36,16 +35,24 @@ class Style:
 
 # Styles by label. Who declares arms puts theirs here; other labels take the next spare one.
 ARMS: dict[str, Style] = {"network": Style("#6a3d9a", "D", "-")}  # one that has no twin
-_SPARE = [
-    Style(to_hex(f"C{k % 10}"), "osD^vPX"[k % 7], ("-", "--", "-.", ":")[k % 4]) for k in range(140)
+# Matplotlib's ten colours, and darker shades of them: 420 styles until one comes again.
+_SHADES = [
+    to_hex([shade * part for part in to_rgb(color)])
+    for shade in (1, 0.7, 0.4)
+    for color in TABLEAU_COLORS.values()
 ]
+_LINES = ("-", "--", "-.", ":")
+# Apart from `ARMS`, whose colours a page may change: these are no page's.
+_spare: dict[str, Style] = {}
 
 
 def arm_style(label: str) -> Style:
-    """The style of a label: its own in `ARMS`, or the first spare one that no label has yet."""
-    if label not in ARMS:
-        ARMS[label] = next(style for style in _SPARE if style not in ARMS.values())
-    return ARMS[label]
+    """The style of a label: its own in `ARMS`, or a spare one, which stays the label's."""
+    if label in ARMS:
+        return ARMS[label]
+    k = len(_spare)
+    spare = Style(_SHADES[k % len(_SHADES)], "osD^vPX"[k % 7], _LINES[k % len(_LINES)])
+    return _spare.setdefault(label, spare)
 
 
 def css_variable(label: str) -> str:
@@ -168,12 +175,6 @@ def color_bar(drawn: ScalarMappable, axes: Sequence[Axes], label: str, **options
     return bar
 
 
-def legend(ax: Axes, *, below: float | None = None, **options: Any) -> None:
-    """Draws a legend without a frame; `below` the axes by a share of their height."""
-    place = {} if below is None else {"loc": "upper center", "bbox_to_anchor": (0.5, -below)}
-    ax.legend(fontsize=SMALL_SIZE, frameon=False, labelcolor=INK, **place, **options)
-
-
 def note(ax: Axes, text: str, *, loc: str = "left") -> None:
     """Writes a small text over the axes."""
     ax.set_title(text, fontsize=SMALL_SIZE, color=INK, loc=loc)
@@ -192,32 +193,3 @@ def write(
     """Writes a small text at a place, moved by an offset in points."""
     looks = {"textcoords": "offset points", "color": color, "fontsize": SMALL_SIZE, **options}
     return ax.annotate(text, place, xytext=offset, xycoords=at, **looks)
-
-
-def name_arms(ax: Axes, texts: Mapping[str, str], *, down: float = 4) -> None:
-    """Writes a text for each arm, in its colour, under one another in the upper right corner."""
-    for rank, (arm, text) in enumerate(texts.items()):
-        looks = {"ha": "right", "va": "top", "fontweight": "bold", "color": arm_style(arm).color}
-        write(ax, text, (1, 1), (-2, -12 * rank - down), **looks)
-
-
-def label_ends(ax: Axes, labels: list[tuple[float, str, str]]) -> None:
-    """Writes labels (y, text, colour) right of the axes at their heights, pushed apart."""
-    to_axes = ax.transData + ax.transAxes.inverted()
-    x = ax.get_xlim()[1]
-    spots = [np.clip(to_axes.transform((x, y))[1], 0.02, 0.98) for y, _, _ in labels]
-    inches = ax.figure.get_figheight() * ax.get_position().height
-    gaps = [1.45 * TEXT_SIZE / 72 / inches * (1 + text.count("\n")) for _, text, _ in labels]
-    for place, index in zip(_spread(spots, gaps), range(len(labels)), strict=True):
-        _, text, color = labels[index]
-        looks = {"color": color, "va": "center", "fontsize": TEXT_SIZE, "annotation_clip": False}
-        write(ax, text, (1, place), (5, 0), **looks)
-
-
-def _spread(spots, gaps):
-    order = np.argsort(spots)
-    places = np.array(spots, dtype=float)
-    for lower, upper in itertools.pairwise(order):
-        need = (gaps[lower] + gaps[upper]) / 2
-        places[upper] = max(places[upper], places[lower] + need)
-    return places - max(0.0, places.max() - 1.0) if len(places) else places

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+import lsgeo.study  # noqa: F401 - The looks of its arms come with it.
 from lsgeo import plotting
 from lsgeo.geometry import Surface
 from lsgeo.plotting import style
@@ -111,12 +112,29 @@ def test_arms_keep_their_colours_in_every_figure():
 
 def test_a_label_that_nobody_declared_has_a_style_of_its_own_until_it_is_given_one(monkeypatch):
     monkeypatch.setattr("lsgeo.plotting.style.ARMS", dict(plotting.ARMS))
+    monkeypatch.setattr("lsgeo.plotting.style._spare", {})
     labels = [*plotting.ARMS, *(f"network {k}" for k in range(30))]
     styles = [plotting.arm_style(label) for label in labels]
     assert len(set(styles)) == len(labels)
     assert styles == [plotting.arm_style(label) for label in labels]
     style.ARMS["network 3"] = plotting.arm_style("network 40")
     assert plotting.arm_style("network 3") not in styles
+
+
+def test_a_label_of_the_user_is_no_arm_and_changes_no_other_figure(monkeypatch):
+    monkeypatch.setattr("lsgeo.plotting.style._spare", {})
+    arms, pages = dict(plotting.ARMS), []
+    for labels in ([], [f"my model {k}" for k in range(1000)]):
+        styles = [plotting.arm_style(label) for label in labels]
+        figure, ax = plotting.new_figure()
+        ax.plot([0, 1], [0, 1], color=to_hex("C0"))
+        ax.plot([0, 1], [1, 1], color=plotting.arm_style("skip").color)
+        pages.append(plotting.to_svg(figure))
+    assert plotting.ARMS == arms and pages[0] == pages[1]
+    assert "var(--arm-skip, #" in pages[0] and "var(--arm-my-model" not in pages[0]
+    assert len(set(styles)) >= 400 and styles[0].color == to_hex("C0")
+    assert len({style.color for style in styles}) >= 30
+    assert styles == [plotting.arm_style(label) for label in labels]
 
 
 def test_densities_draw_the_median_inside_a_band_of_the_seeds():

@@ -6,7 +6,8 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 
-from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, legend
+from lsgeo.plotting._names import legend, shown
+from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress
 
 _LINES = ((0, (1, 1.5)), (0, (5, 1.5)), "-", (0, (6, 1.5, 1, 1.5)), (0, (3, 1.5, 1, 1.5, 1, 1.5)))
 
@@ -48,11 +49,13 @@ def loss_profiles(profiles: Mapping[str, Profile], ax: Axes, *, arm: str) -> Non
     style = arm_style(arm)
     for line, (name, profile) in zip(_LINES, profiles.items(), strict=False):
         losses = np.where(np.isfinite(profile.losses), profile.losses, np.nan)
-        ax.plot(profile.ts, losses, color=style.color, linestyle=line, linewidth=1.4, label=name)
+        ax.plot(
+            profile.ts, losses, color=style.color, linestyle=line, linewidth=1.4, label=shown(name)
+        )
     ax.set_yscale("log")
     ax.set_xlim(0, 1)
     dress(ax, x="place on the path, t (share)", y="training loss (nats per example)")
-    ax.set_title(arm, color=style.color, fontsize=SMALL_SIZE + 2, fontweight="bold")
+    ax.set_title(shown(arm), color=style.color, fontsize=SMALL_SIZE + 2, fontweight="bold")
     legend(ax, below=0.16, ncols=2, handlelength=3)
 
 
@@ -83,7 +86,7 @@ def curvature_profile(curvatures: Mapping[str, Ends], ax: Axes) -> None:
                 linestyle=line,
                 linewidth=1.2,
                 capsize=3,
-                label=f"{arm}, {name}",
+                label=f"{shown(arm)}, {name}",
             )
     # Around zero the axis is linear as far as eigenvalues cannot be told from it.
     blurs = [np.max(found.residuals, initial=0) for found in curvatures.values()]

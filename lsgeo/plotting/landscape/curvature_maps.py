@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from matplotlib.colors import Normalize
 
+from lsgeo.plotting._names import shown
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, color_bar, dress_plane
 
 LINES = "#101010"  # on the colour map, whose colours no scheme of the page changes
@@ -46,7 +47,7 @@ def curvature_maps(maps: Mapping[str, Map], axes: Sequence, *, num_classes: int 
     for rank, (ax, (arm, one)) in enumerate(zip(axes, maps.items(), strict=True)):
         drawn = _draw(one, ratios[arm], ax, limit, chance)
         middle = np.nanmedian(one.highest) if np.any(np.isfinite(one.highest)) else np.nan
-        title = f"{arm} (median λ_max {middle:.3g})"
+        title = f"{shown(arm)} (median λ_max {middle:.3g})"
         dress_plane(ax, title, arm=arm, label="direction (filter norms)", rank=rank)
         ax.locator_params(nbins=5)
     extend = "both" if known.size and known.max() > limit else "neither"

@@ -6,7 +6,8 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 
-from lsgeo.plotting.style import INK, arm_style, dress, label_ends, note
+from lsgeo.plotting._names import label_ends, wrapped
+from lsgeo.plotting.style import INK, arm_style, dress, note
 
 
 class Line(Protocol):
@@ -51,7 +52,7 @@ def loss_lines(
             ax.plot(line.axes[0], losses, color=style.color, linestyle=style.line, linewidth=1.2)
         last = [line.values[np.isfinite(line.values)][-1:] for line in arm]
         place = np.concatenate(last) if any(map(len, last)) else finite
-        ends.append((float(np.median(place)), name, style.color))
+        ends.append((float(np.median(place)), wrapped(name), style.color))
     if finite.min() > 0:
         ax.set_yscale("log")
     xs = np.concatenate([line.axes[0] for arm in lines.values() for line in arm])
@@ -59,7 +60,7 @@ def loss_lines(
     if num_classes:
         chance = np.log(num_classes)
         ax.axhline(chance, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
-        ends.append((chance, f"chance, ln {num_classes}", INK))
+        ends.insert(0, (chance, f"chance, ln {num_classes}", INK))
     dress(ax, x=f"place along the direction ({unit})", y="loss (nats per example)")
     text = f"loss {finite.min():.3g} to {finite.max():.3g}; 0 is the trained network"
     note(ax, text)

@@ -8,6 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from lsgeo.plotting._names import shown
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, color_bar, dress_plane, write
 
 NUM_LEVELS = 24
@@ -59,7 +60,7 @@ def surface_pair(
     for rank, (ax, (name, plane)) in enumerate(zip(axes, surfaces.items(), strict=True)):
         drawn = _draw(plane, ax, levels, chance)
         _mark(plane, ax, others.get(name, ()))
-        dress_plane(ax, name, arm=name, label=f"direction ({unit})", rank=rank, pad=20)
+        dress_plane(ax, shown(name), arm=name, label=f"direction ({unit})", rank=rank, pad=20)
         write(ax, _range_of(plane), (0.5, 1), (0, 5), ha="center")
         ax.locator_params(nbins=5)
     _color_bar(axes, drawn, chance)

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lsgeo.plotting.style import FAINT, INK, TEXT_SIZE, arm_style, dress, write
+from lsgeo.plotting._names import name_arms, shown, wrapped
+from lsgeo.plotting.style import FAINT, INK, TEXT_SIZE, arm_style, dress
 
 WALL = 100.0
 
@@ -45,11 +46,11 @@ def nested_values(
         style = arm_style(arm)
         places = rank + np.linspace(-0.32, 0.16, len(networks))
         for place, planes in zip(places, networks, strict=True):
-            shown = [value for value in planes if np.isfinite(value)]
-            lost += len(planes) - len(shown)
+            finite = [value for value in planes if np.isfinite(value)]
+            lost += len(planes) - len(finite)
             ax.plot(
-                [place] * len(shown),
-                shown,
+                [place] * len(finite),
+                finite,
                 linestyle="none",
                 marker=style.marker,
                 markersize=4,
@@ -59,7 +60,7 @@ def nested_values(
             )
         centres.append((rank + 0.34, style))
     _draw_intervals(intervals, centres, ax)
-    ax.set_xticks(range(len(values)), list(values))
+    ax.set_xticks(range(len(values)), [wrapped(arm, beside=len(values)) for arm in values])
     ax.set_xlim(-0.6, len(values) - 0.4)
     note = f"\n{lost} not finite" if lost else ""
     ax.set_title(label + note, fontsize=TEXT_SIZE, color=INK)
@@ -94,7 +95,7 @@ def merge_tree_branches(tree: Tree, ax: Axes, *, arm: str, top: float) -> None:
     ax.set_xticks([])
     count = len(order)
     ax.set_title(
-        f"{arm}: {count} {'minimum' if count == 1 else 'minima'}",
+        f"{shown(arm)}: {count} {'minimum' if count == 1 else 'minima'}",
         color=style.color,
         fontsize=TEXT_SIZE + 1,
         fontweight="bold",
@@ -109,13 +110,14 @@ def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax: Axes) -> None:
       trees: arm -> merge trees of losses, positive, one per plane.
       ax: matplotlib Axes; barriers are on a logarithmic axis, losses too where they range over a factor of 20.
     """
-    shown = 0
-    for rank, (arm, found) in enumerate(trees.items()):
+    count = 0
+    texts = []
+    for arm, found in trees.items():
         style = arm_style(arm)
         births = np.concatenate([tree.births for tree in found])
         deaths = np.concatenate([tree.deaths for tree in found])
         kept = np.isfinite(deaths) & (births > 0)
-        shown += int(kept.sum())
+        count += int(kept.sum())
         ax.plot(
             births[kept],
             deaths[kept] / births[kept] - 1,
@@ -125,9 +127,9 @@ def persistence_diagram(trees: Mapping[str, Sequence[Tree]], ax: Axes) -> None:
             markerfacecolor="none",
             color=style.color,
         )
-        text, looks = f"{arm}: {kept.sum()} on {len(found)} planes", {"fontweight": "bold"}
-        write(ax, text, (0.02, 0.98), (0, -12 * rank), va="top", color=style.color, **looks)
-    if shown:
+        texts.append((arm, f"{shown(arm)}: {kept.sum()} on {len(found)} planes"))
+    name_arms(ax, texts, down=0, right=False)
+    if count:
         low, high = ax.get_xlim()
         if not 0 < low < high < 20 * low:
             ax.set_xscale("log")
@@ -167,7 +169,9 @@ def minima_against_null(
             place += 1
         ticks.append(((first + place - 1) / 2, arm))
         place += 1
-    ax.set_xticks([tick for tick, _ in ticks], [arm for _, arm in ticks])
+    ax.set_xticks(
+        [tick for tick, _ in ticks], [wrapped(arm, beside=len(ticks)) for _, arm in ticks]
+    )
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     dress(
         ax, x="planes (grey: 95 % of random fields with the same spectrum)", y="persistent minima"

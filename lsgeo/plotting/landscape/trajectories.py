@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from lsgeo.plotting._names import shown
 from lsgeo.plotting.landscape.planes import EDGE, NUM_LEVELS, Plane
 from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, color_bar, dress, dress_plane, write
 
@@ -61,7 +62,7 @@ def trajectory_planes(
             drawn.set_rasterized(True)
         _draw_path(one, ax)
         label = "principal direction (parameter units)"
-        dress_plane(ax, one.arm, arm=one.arm, label=label, rank=rank)
+        dress_plane(ax, shown(one.arm), arm=one.arm, label=label, rank=rank)
     _size_legend(axes[0])
     if drawn is not None:
         _color_bar(drawn, axes)
@@ -99,7 +100,7 @@ def variance_shares(shares: Sequence[float], walk: Sequence[float], ax: Axes, *,
     style = arm_style(arm)
     places = np.arange(1, min(len(shares), NUM_SHARES) + 1)
     for values, color, marker, line, name in (
-        (shares, style.color, style.marker, "-", arm),
+        (shares, style.color, style.marker, "-", shown(arm)),
         (walk, INK, "x", (0, (1.5, 1.2)), "random walk"),
     ):
         kept = np.asarray(values)[: len(places)]

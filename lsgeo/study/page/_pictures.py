@@ -55,7 +55,7 @@ def of_families(
         ours = [cell for cell in cells if cell.family == family]
         depth = max(cell.depth for cell in ours)
         # More arms than that hide one another; the explorer has them all.
-        arms = list(dict.fromkeys(cell.arm for cell in ours if cell.arm.label in plotting.ARMS))[:5]
+        arms = list(dict.fromkeys(cell.arm for cell in ours))[:5]
         deepest = [
             cell
             for cell in ours
