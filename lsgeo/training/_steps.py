@@ -45,7 +45,7 @@ class Plan:
         return bool(self.augment or self.mix or self.random)
 
 
-@functools.cache
+@functools.lru_cache(64)
 def update_function(plan: Plan) -> Callable[..., tuple]:
     """Returns the jitted update of a plan; equal plans give the same function.
 

@@ -1,7 +1,6 @@
 """Curves of low loss between two networks, fitted by gradient descent on their inner control points."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ from lsgeo.checks import check_count, check_key, check_one_of
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
 from lsgeo.geometry.connectivity.curves import Curve
-from lsgeo.geometry.dynamics._updates import updated
+from lsgeo.geometry.dynamics._updates import jit_for_each, updated
 from lsgeo.operators import checks
 
 
@@ -123,7 +122,7 @@ def fit_curve(
     return FittedCurve(curve, barrier, np.array(history, np.float64), num_steps)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jit_for_each(2)
 def _step(optimizer, batch_size, bends, state, curve, loss, batch, key, i):
     key = jax.random.fold_in(key, i)
     t = jax.random.uniform(key, (), trees.space_of(bends).dtype)

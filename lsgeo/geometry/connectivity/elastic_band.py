@@ -1,6 +1,5 @@
 """The path of least loss between two networks, by a nudged elastic band."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from lsgeo.checks import check_count, check_same
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
 from lsgeo.geometry.connectivity.curves import Curve
-from lsgeo.geometry.dynamics._updates import updated
+from lsgeo.geometry.dynamics._updates import jit_for_each, updated
 from lsgeo.operators import checks
 
 _RISE = 0.2  # a gap gets a pivot where the loss rises by this share of the band's whole range
@@ -159,7 +158,7 @@ def _slope(loss, band, j, batch):
     return jax.value_and_grad(loss)(jax.tree.map(lambda leaf: leaf[j], band.points), batch)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit_for_each()
 def _step(optimizer, points, gradients, heights, state, shares):
     slopes = jax.tree.map(lambda *leaves: jnp.stack(leaves), *gradients)
     tangents = _tangents(points, heights)

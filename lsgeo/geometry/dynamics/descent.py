@@ -1,6 +1,5 @@
 """Full-batch training with any Optax optimiser, stopped at every k-th step to be looked at."""
 
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ import optax
 
 from lsgeo import programs, trees
 from lsgeo.checks import check_count, check_positive
-from lsgeo.geometry.dynamics._updates import updated
+from lsgeo.geometry.dynamics._updates import jit_for_each, updated
 from lsgeo.operators.evaluation import evaluate
 
 Optimizer = Callable[[float], optax.GradientTransformation]
@@ -109,13 +108,13 @@ def _state(loss, step, params, opt_state, batch, losses):
     return DescentState(step, params, opt_state, value, np.asarray(losses, np.float64), diverged)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit_for_each()
 def init(optimizer: Optimizer, params: Any, rate: jax.Array) -> Any:
     """Returns the optimiser's state before the first step."""
     return optimizer(rate).init(params)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit_for_each()
 def update(
     optimizer: Optimizer, loss: Callable, params: Any, opt_state: Any, batch: Any, rate: jax.Array
 ) -> tuple[Any, Any, jax.Array]:
