@@ -2,8 +2,9 @@
 
 A pickle is a program: loading one may call any function of any module. Here two locks are before it. Its
 opcodes, looked over before it runs, have to be the few that Python 2 wrote for a dictionary of byte strings,
-whole numbers, lists of them and arrays of bytes. And the three names of NumPy among them stand for classes
-of this module, which make arrays of bytes and nothing else: NumPy's own, given a forged state, would not.
+whole numbers, lists of them and arrays of bytes, with strings as keys: to hash a tuple of many tuples takes
+the stack or the time of the process. And the three names of NumPy among them stand for classes of this
+module, which make arrays of bytes and nothing else: NumPy's own, given a forged state, would not.
 """
 
 import io
@@ -30,7 +31,7 @@ def read_pickle(data: bytes, *, source: str | os.PathLike) -> dict:
       source: what the errors call it.
 
     Returns:
-      dict from bytes to bytes, int, list, or uint8 array (read-only).
+      dict from bytes to bytes, int, list of either, or uint8 array of at most four axes (read-only).
 
     Raises:
       ValueError: if the pickle is truncated or holds anything else.
@@ -44,10 +45,19 @@ def read_pickle(data: bytes, *, source: str | os.PathLike) -> dict:
         ) from error
     if type(result) is not dict or not all(type(key) is bytes for key in result):
         raise ValueError(f"{source} holds no dictionary with byte strings as keys.")
-    return {key: value.value if type(value) is _Array else value for key, value in result.items()}
+    content = {k: value.value if type(value) is _Array else value for k, value in result.items()}
+    for key, value in content.items():
+        parts = value if type(value) is list else [value]
+        if type(value) is not np.ndarray and not all(type(part) in (bytes, int) for part in parts):
+            raise ValueError(
+                f"{source} holds at {key!r} something other than byte strings, whole numbers, lists of them "
+                "and arrays of bytes."
+            )
+    return content
 
 
 def _check(data):
+    stack, memo = [], {}
     for opcode, argument, position in pickletools.genops(data):
         name = opcode.name
         if name not in _OPCODES:
@@ -61,6 +71,35 @@ def _check(data):
             raise ValueError(f"protocol {argument} in place of 2.")
         if name == "STOP" and position + 1 != len(data):
             raise ValueError(f"the end mark at byte {position} is not at the end.")
+        if set(_keys(name, stack)) - {pickletools.pybytes_or_str}:
+            raise ValueError(f"a key that is no string, before byte {position}, is refused.")
+        _follow(opcode, argument, stack, memo)
+
+
+def _follow(opcode, argument, stack, memo):
+    """Does to the kinds of the objects on the stack what the opcode does to the objects."""
+    if opcode.name.endswith("BINPUT"):
+        memo[argument] = stack[-1]
+        return
+    taken = opcode.stack_before
+    if pickletools.stackslice in taken:
+        del stack[_mark(stack) :]
+        taken = taken[: taken.index(pickletools.markobject)]
+    del stack[len(stack) - len(taken) :]
+    stack += [memo[argument]] if opcode.name.endswith("BINGET") else opcode.stack_after
+
+
+def _keys(name, stack):
+    if name == "SETITEM":
+        return stack[-2:-1]
+    return stack[_mark(stack) + 1 :: 2] if name == "SETITEMS" else []
+
+
+def _mark(stack):
+    place = len(stack) - 1
+    while stack[place] is not pickletools.markobject:
+        place -= 1
+    return place
 
 
 class _Unpickler(pickle.Unpickler):
@@ -86,11 +125,12 @@ class _Array:
     def __init__(self, *arguments):
         if arguments != (_NDARRAY, (0,), b"b"):
             raise ValueError("a class of arrays other than ndarray is refused.")
-        self.value = None
+        self.value = None  # until its bytes come
 
     def __setstate__(self, state):
         version, shape, dtype, fortran, data = state
-        lengths = type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape)
+        lengths = type(shape) is tuple and len(shape) <= 4
+        lengths = lengths and all(type(n) is int and n >= 0 for n in shape)
         if version != 1 or type(dtype) is not _Bytes or type(data) is not bytes or not lengths:
             raise ValueError("an array of something other than bytes is refused.")
         if math.prod(shape) != len(data):
