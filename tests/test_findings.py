@@ -70,6 +70,11 @@ def test_a_kept_verdict_was_decided_at_the_threshold_and_on_the_columns_of_its_r
             assert (verdict["threshold"], verdict["columns"]) == asked, hypothesis.name
 
 
+def test_every_kept_verdict_is_that_of_a_record():
+    # Of one that is gone, or was renamed, no table would show anything.
+    assert set(VERDICTS) <= {hypothesis.name for claim in CLAIMS for hypothesis in claim.hypotheses}
+
+
 @pytest.mark.parametrize("name", KEPT_CLAIMS)
 def test_every_claim_that_is_kept_has_a_section(name):
     assert re.search(rf"^### {name}[. ]", TEXT, re.MULTILINE)
@@ -102,6 +107,7 @@ def test_the_figure_shows_every_claim_that_has_an_interval():
 def test_what_is_kept_is_small_and_names_no_place_of_the_machine_that_made_it():
     files = (path for path in draw_findings.DOCS.rglob("*") if "__pycache__" not in path.parts)
     assert sum(path.stat().st_size for path in files if path.is_file()) < 5e6
+    assert (draw_findings.KEPT / "report.html").stat().st_size < 3e6  # the page, without a network
     for name in draw_findings.FILES:
         assert not re.search(r"/(tmp|home|root|work|Users)/", draw_findings.read(name)), name
 

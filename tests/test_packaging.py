@@ -40,12 +40,16 @@ def test_every_file_beside_the_code_is_installed(metadata):
     assert installed == beside and ROOT / "lsgeo" / "py.typed" in beside
 
 
-def test_there_is_one_version(metadata):
+def test_there_is_one_version_and_one_date_of_its_release(metadata):
     assert metadata["version"] == lsgeo.__version__
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.search(r"^version: (\S+)$", citation, re.MULTILINE)[1] == lsgeo.__version__
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.findall(r"^## \[(.+?)\]", changes, re.MULTILINE)[0] == lsgeo.__version__
+    version, date = re.search(r"^## \[(.+?)\] - (\S+)$", changes, re.MULTILINE).groups()
+    assert version == lsgeo.__version__
+    # What is not released has no date in the citation; what is has the same one.
+    released = re.findall(r'^date-released: "(.+)"$', citation, re.MULTILINE)
+    assert released == ([] if date == "unreleased" else [date])
 
 
 def test_the_citation_has_what_its_format_requires_and_the_licence_of_the_package(metadata):

@@ -33,7 +33,7 @@ class Config:
       init_scale: what the initial kernels are multiplied by. From small ones the sharpness rises along
         training, from large ones it need not.
       options: what only one family has, "option=value, ...".
-      arms: what is compared, of `lsgeo.study.ARMS` (plain, residual, scaled, identity-biased, learnable).
+      arms: what is compared, names of `lsgeo.study.ARMS`, separated by commas.
       loss: "squared_error" (1/2 ||f - onehot||^2, averaged over examples only) or "cross_entropy".
       optimizer: "sgd", "momentum" (heavy ball), "nesterov" or "adam".
       momentum: of the second and the third.

@@ -99,8 +99,7 @@ class Config:
       types: networks with many types of skips.
       types_synthetic: the same on synthetic data.
       claims: what the study answers, "C1,C5"; "" is all.
-      arms: what is compared: names of `lsgeo.study.ARMS` (plain, residual, scaled, identity-biased,
-        learnable, ...), separated by commas; the first must be "plain".
+      arms: what is compared: names of `lsgeo.study.ARMS`, separated by commas; the first must be "plain".
       num_seeds: pairs of twins per family, norm and depth.
       matched_loss: training loss at which twins are compared.
       confidence: coverage of the intervals, and the probability that none of the primary findings is wrong.

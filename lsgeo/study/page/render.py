@@ -51,7 +51,7 @@ def render(content: ReportContent) -> str:
     images = [_image(figure, place) for place, figure in enumerate(figures, 1)]
     return environment.get_template("page.html.jinja").render(
         content=content,
-        arms=study.ARMS.values(),
+        arms=list(study.ARMS.values()),
         counts={name: sum(v.decision == name for v in primary) for name in study.VERDICTS},
         words=words,
         strips=strips,

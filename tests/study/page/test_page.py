@@ -4,11 +4,12 @@ import dataclasses
 import html.parser
 import json
 import math
+import pathlib
 import re
 
 import pytest
 
-from lsgeo import study
+from lsgeo import plotting, study
 from lsgeo.study import page as report
 from tests.study.page import synthetic
 
@@ -225,3 +226,14 @@ def test_a_page_without_measurements_failures_or_figures_says_so():
     for said in ("No claim was measured.", "None: every network reached", "None: every run was"):
         assert said in text
     assert "Make this page again" not in text and "<script" not in page
+
+
+def test_the_looks_of_arms_come_from_their_records_alone():
+    folder = pathlib.Path(report.__file__).parent
+    sources = [path.read_text(encoding="utf-8") for path in folder.glob("*.jinja")]
+    for arm in study.ARMS.values():
+        assert not any(f"{plotting.css_variable(arm.label)})" in source for source in sources)
+    page = report.render(synthetic.content())
+    slots = re.findall(r"\.slot-(\d) \{ --slot: var\((.+?)\); \}", page)
+    first = list(study.ARMS.values())[:3]
+    assert slots == [(str(k), plotting.css_variable(arm.label)) for k, arm in enumerate(first)]
