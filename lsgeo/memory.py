@@ -7,10 +7,13 @@ import jax
 _ROOT = pathlib.Path("/")
 # Of control groups, version 2 and 1: the limit, the use, and the part of it that are files, which the kernel
 # drops when memory runs short.
-_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 _GROUPS = {
     "sys/fs/cgroup": ("memory.max", "memory.current", "inactive_file"),
-    "sys/fs/cgroup/memory": _V1,
+    "sys/fs/cgroup/memory": (
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
 }
 
 

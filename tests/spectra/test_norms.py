@@ -133,6 +133,12 @@ def test_log_determinant_refuses_an_operator_that_is_not_positive():
     assert lsgeo.log_determinant(op, key=KEY, shift=2.0, lowest=-1.0, num_probes=2).value > 0
 
 
+def test_log_determinant_of_a_singular_operator_is_refused_by_what_it_is():
+    zero = lsgeo.dense(np.zeros((3, 3)))
+    with pytest.raises(ValueError, match=r"`op` \+ `shift` has a Ritz value 0.*Raise `shift`"):
+        lsgeo.log_determinant(zero, key=KEY, shift=0.0)
+
+
 def test_diagonal_of_a_diagonal_operator_is_exact_from_one_pair_of_probes():
     values = jnp.linspace(-1, 2, 120)
     found = lsgeo.diagonal(lsgeo.dense(jnp.diag(values)), key=KEY, num_matvecs=2)

@@ -6,7 +6,7 @@ import numpy as np
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
-from lsgeo.spectra.densities.spectral_sum import spectral_sum
+from lsgeo.spectra.densities.spectral_sum import NotFiniteError, spectral_sum
 
 
 def log_determinant(
@@ -65,8 +65,14 @@ def log_determinant(
                 f"`lowest` + `shift` = {end:.6g} up. Raise `shift`, or lower `lowest` if op is not positive "
                 "semi-definite."
             )
-        return np.log(values)
+        with np.errstate(divide="ignore"):
+            return np.log(values)
 
-    return spectral_sum(
-        op, logarithm, key=key, num_probes=num_probes, num_steps=num_steps, lowest=lowest
-    )
+    options = {"num_probes": num_probes, "num_steps": num_steps, "lowest": lowest}
+    try:
+        return spectral_sum(op, logarithm, key=key, **options)
+    except NotFiniteError as error:
+        raise ValueError(
+            "`op` + `shift` has a Ritz value 0, so that its determinant may be 0 and has no logarithm. Raise "
+            "`shift`."
+        ) from error

@@ -14,6 +14,10 @@ from lsgeo.spectra.densities._radau import radau
 from lsgeo.spectra.krylov import lanczos, probes
 
 
+class NotFiniteError(ValueError):
+    """The function is not finite at a Ritz value."""
+
+
 def spectral_sum(
     op: LinearOperator,
     function: Callable[[np.ndarray], np.ndarray],
@@ -75,7 +79,7 @@ def _two_rules(rule, function, lowest):
     nodes, weights = _gauss(alphas, betas[:-1])
     values = function(nodes)
     if np.shape(values) != (m,) or not np.isfinite(values).all():
-        raise ValueError(
+        raise NotFiniteError(
             f"`function` must give one finite number for each eigenvalue; got {values} at {nodes}."
         )
     own = weights @ values
