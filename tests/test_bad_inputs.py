@@ -14,6 +14,7 @@ KEY = jax.random.key(0)
 LOSS, PARAMS, BATCH, _ = oracles.linear_regression()
 PREDICT, CRITERION, WEIGHTS, LABELLED, _ = oracles.softmax_regression()
 OP = lsgeo.dense(np.diag([1.0, 2.0, 3.0]))
+NARROW = lsgeo.dense(np.eye(2, dtype=np.float32))
 HUGE = lsgeo.from_matvec(lambda v: v, jnp.zeros(100_000))
 DENSITY = lsgeo.spectral_density(OP, key=KEY, num_probes=2, num_steps=2)
 UNEVEN = {**BATCH, "y": BATCH["y"][1:]}
@@ -263,6 +264,17 @@ CASES = {
     # wrong types
     "factor is text": (lambda: "a" * OP, "`factor` must be a finite real scalar; got 'a'"),
     "factor is complex": (lambda: 1j * OP, "`factor` must be a finite real scalar; got 1j"),
+    "factor is an array": (lambda: np.ones(3) * OP, r"`factor`.*got shape \(3,\).*`op @ v`"),
+    "factor is an array of JAX": (lambda: jnp.ones(3) * OP, r"`factor`.*got shape \(3,\)"),
+    "factor on the right is an array": (lambda: OP * np.ones(3), r"`factor`.*got shape \(3,\)"),
+    "factor is an operator": (lambda: OP * OP, r"`factor`.*got Dense\(3 x 3, float64\)"),
+    "factor is a truth value": (lambda: OP * True, "`factor`.*got True"),
+    "factor leaves the range": (lambda: 1e39 * NARROW, "`factor` must lie in the range of float32"),
+    "factor vanishes": (lambda: NARROW * 1e-60, "`factor` must lie in the range of float32"),
+    "divisor is zero": (lambda: OP / 0, "`divisor` must not be 0; got 0"),
+    "divisor is infinite": (lambda: OP / np.inf, "`divisor` must be a finite real scalar; got inf"),
+    "divisor is an array": (lambda: OP / jnp.ones(3), r"`divisor`.*got shape \(3,\)"),
+    "divisor is too small": (lambda: OP / 5e-324, "`1 / divisor` must lie in the range of float64"),
     "factor is NaN": (lambda: np.nan * OP, "`factor` must be a finite real scalar; got nan"),
     "factor is a NumPy vector": (lambda: np.ones(3) * OP, r"`factor` .*scalar; got shape \(3,\)"),
     "shift is NaN": (lambda: OP.shift(np.nan), "`s` must be a finite real scalar; got nan"),

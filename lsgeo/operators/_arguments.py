@@ -26,18 +26,55 @@ def check_real(v: Any) -> None:
             )
 
 
-def check_scalar(value: Any, name: str) -> None:
-    """Raises a ValueError unless `value` is a finite real scalar, or traced."""
-    if isinstance(value, jax.core.Tracer):
-        return
+def as_scalar(value: Any, name: str, dtype: np.dtype, *, keep: bool = False) -> jax.Array:
+    """Returns a real scalar in a dtype.
+
+    Args:
+      value: a number, of Python or NumPy, or an array of shape (); it may be traced.
+      name: how messages call it.
+      dtype: the operator's.
+      keep: whether it may not become 0 there, which would make zero of an operator.
+
+    Raises:
+      ValueError: if it is another thing, or leaves the range of the dtype.
+    """
+    traced = isinstance(value, jax.core.Tracer)
     try:
-        number = np.asarray(value)
+        number = value if traced else np.asarray(value)
     except (TypeError, ValueError):
         number = np.asarray(None)
     real = jnp.issubdtype(number.dtype, jnp.floating) or jnp.issubdtype(number.dtype, jnp.integer)
-    if number.ndim or not real or not np.isfinite(number):
+    if number.ndim or not real or not (traced or np.isfinite(number)):
         got = f"shape {number.shape}" if number.ndim else repr(value)
-        raise ValueError(f"`{name}` must be a finite real scalar; got {got}.")
+        hint = " A vector is multiplied by `op @ v`." if number.ndim else ""
+        raise ValueError(f"`{name}` must be a finite real scalar; got {got}.{hint}")
+    with np.errstate(over="ignore"):
+        scalar = jnp.asarray(number, dtype)
+    if not traced:
+        _check_range(number, np.asarray(scalar), name, dtype, keep)
+    return scalar
+
+
+def _check_range(number, scalar, name, dtype, keep):
+    if not np.isfinite(scalar) or (keep and number and not scalar):
+        raise ValueError(
+            f"`{name}` must lie in the range of {dtype}, the operator's dtype; got {number}. Use float64 "
+            "parameters, or rescale the loss."
+        )
+
+
+def inverse(value: Any, name: str, dtype: np.dtype) -> jax.Array:
+    """Returns 1 / value in a dtype, see `as_scalar`; also refuses 0."""
+    scalar = as_scalar(value, name, dtype, keep=True)
+    if isinstance(scalar, jax.core.Tracer):
+        return 1 / scalar
+    if not scalar:
+        raise ValueError(f"`{name}` must not be 0; got {value!r}.")
+    with np.errstate(over="ignore"):
+        one = 1 / np.asarray(scalar, np.float64)
+        narrow = one.astype(dtype)
+    _check_range(one, narrow, f"1 / {name}", dtype, keep=True)
+    return jnp.asarray(narrow)
 
 
 def check_same_space(op: Any, other: Any) -> None:

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,23 +11,16 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.operators import _arguments, _selection
+from lsgeo.operators._keeps import Keeps, kept_by_parts
 
 MAX_BATCHED_SIZE = 2**20
-
-
-class Keeps(NamedTuple):
-    """What an operator keeps on the device, and what one product runs there."""
-
-    arrays: list[Any]  # between products
-    programs: list[tuple[Any, tuple]]  # compiled functions with their arguments, in turn
-    batch_bytes: int = 0  # of the largest batch that is sent for a product
 
 
 class LinearOperator(abc.ABC):
     """A real symmetric linear operator on the space of pytrees like the parameters.
 
     `op @ v` takes a pytree of that structure, or a flat vector [n], and returns the same kind.
-    Operators form an algebra: `2.0 * op`, `-op`, `op1 + op2`, `op1 - op2`, `op.shift(s)`,
+    Operators form an algebra: `2 * op`, `op / 2`, `-op`, `op1 + op2`, `op1 - op2`, `op.shift(s)`,
     `op.restrict(pattern)`, `op.precondition(diagonal)`.
 
     Attributes:
@@ -59,12 +52,7 @@ class LinearOperator(abc.ABC):
         if self.traceable:
             vector = jax.ShapeDtypeStruct(self.shape[:1], self.dtype)
             return Keeps(jax.tree.leaves(self), [(_flat_product, (self, vector))])
-        arrays, programs, largest = [], [], 0
-        for part in jax.tree.leaves(self, is_leaf=lambda x: x is not self and _is_operator(x)):
-            kept = part.keeps() if _is_operator(part) else Keeps([part], [])
-            arrays, programs = arrays + kept.arrays, programs + kept.programs
-            largest = max(largest, kept.batch_bytes)
-        return Keeps(arrays, programs, largest)
+        return kept_by_parts(self)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -127,9 +115,14 @@ class LinearOperator(abc.ABC):
     def __neg__(self) -> "LinearOperator":
         return (-1.0) * self
 
-    def __rmul__(self, factor: float) -> "LinearOperator":
-        _arguments.check_scalar(factor, "factor")
-        return Affine(self, jnp.asarray(factor, self.dtype), jnp.zeros((), self.dtype))
+    def __mul__(self, factor: float) -> "LinearOperator":
+        factor = _arguments.as_scalar(factor, "factor", self.dtype, keep=True)
+        return Affine(self, factor, jnp.zeros((), self.dtype))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> "LinearOperator":
+        return self * _arguments.inverse(divisor, "divisor", self.dtype)
 
     def shift(self, s: float) -> "LinearOperator":
         """Returns op + s * identity.
@@ -137,8 +130,8 @@ class LinearOperator(abc.ABC):
         Raises:
           ValueError: if `s` is not a finite real scalar.
         """
-        _arguments.check_scalar(s, "s")
-        return Affine(self, jnp.ones((), self.dtype), jnp.asarray(s, self.dtype))
+        s = _arguments.as_scalar(s, "s", self.dtype)
+        return Affine(self, jnp.ones((), self.dtype), s)
 
     def restrict(self, pattern: str | Sequence[str]) -> "LinearOperator":
         """Returns the diagonal block of the parameters whose path matches `pattern`.
@@ -170,8 +163,9 @@ class LinearOperator(abc.ABC):
     def _flat_matvec(self, v: jax.Array) -> jax.Array:
         return trees.ravel(self.space, self.matvec(trees.unravel(self.space, v)))
 
-    def __str__(self) -> str:
-        return f"{type(self).__name__}({self.space.size} x {self.space.size}, {self.dtype})"
+    def __repr__(self) -> str:
+        mode = f", {self.mode}" if hasattr(self, "mode") else ""
+        return f"{type(self).__name__}({self.space.size} x {self.space.size}, {self.dtype}{mode})"
 
 
 _flat_product = jax.jit(lambda op, v: op._flat_matvec(v))
@@ -182,15 +176,11 @@ _ravel = jax.jit(trees.ravel, static_argnums=0)
 _unravel = jax.jit(trees.unravel, static_argnums=0)
 
 
-def _is_operator(value):
-    return isinstance(value, LinearOperator)
-
-
 def operator_class(*, meta: tuple[str, ...] = ()) -> Callable[[type], type]:
     """Makes a class a frozen dataclass and a pytree; the fields in `meta` are static."""
 
     def wrap(cls):
-        frozen = dataclasses.dataclass(frozen=True, eq=False)(cls)
+        frozen = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
         return trees.register_dataclass(frozen, meta=meta)
 
     return wrap

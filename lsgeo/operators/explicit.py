@@ -26,7 +26,7 @@ class Dense(LinearOperator):
         return jnp.matmul(self.matrix, v, precision=trees.HIGHEST)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Function(LinearOperator):
     """A product given by any Python function; called as it is, never traced."""
 

@@ -35,9 +35,27 @@ def test_expressions_of_operators_equal_expressions_of_matrices():
         (left + right, a + b),
         (left - 0.5 * right, a - 0.5 * b),
         (left.shift(3.0), a + 3 * np.eye(12)),
+        (left * 2, 2 * a),
+        (left / 4, a / 4),
+        (left / -0.3, a / -0.3),
+        (np.float32(0.5) * left, 0.5 * a),
+        (left * np.int64(3), 3 * a),
+        (np.array(2.5) * left / jnp.asarray(2.0), 1.25 * a),
+        (jnp.asarray(2.5) * left, 2.5 * a),
+        (left * jnp.asarray(3), 3 * a),
     ]
     for op, matrix in cases:
         np.testing.assert_allclose(op.to_dense(), matrix, rtol=1e-12, atol=1e-12)
+
+
+def test_factors_may_be_traced_and_a_traced_vector_is_refused():
+    op = lsgeo.dense(np.diag([1.0, 2.0]))
+    found = jax.jit(lambda c: (op * c / (2 * c)) @ jnp.ones(2))(jnp.asarray(3.0))
+    np.testing.assert_allclose(found, [0.5, 1.0], rtol=1e-15)
+    with pytest.raises(
+        ValueError, match=r"`factor` must be a finite real scalar; got shape \(2,\)"
+    ):
+        jax.jit(lambda c: (op * c) @ jnp.ones(2))(jnp.ones(2))
 
 
 def test_preconditioned_operator_is_scaled_by_the_inverse_roots_on_both_sides():

@@ -100,7 +100,7 @@ def _digest(batch: Any) -> bytes:
     return digest.digest()
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Streamed(LinearOperator):
     """The sum of one product per batch, driven from the host.
 
