@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from lsgeo.oneline import one_line
+
 HIGHEST = jax.lax.Precision.HIGHEST
 PyTree = Any
 
@@ -60,8 +62,8 @@ def static(**options: Any) -> Any:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
 def frozen(cls: type) -> type:
-    """Makes a class a frozen dataclass that is a pytree, see `register_dataclass`: what results are."""
-    return register_dataclass(dataclasses.dataclass(frozen=True)(cls))
+    """Makes a class a frozen dataclass that is a pytree and prints as one line: what results are."""
+    return register_dataclass(one_line(dataclasses.dataclass(frozen=True)(cls)))
 
 
 @dataclasses.dataclass(frozen=True)

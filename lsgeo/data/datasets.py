@@ -16,6 +16,7 @@ from lsgeo.data.sources.folder import folder
 from lsgeo.data.sources.hub import HubSplit, hub
 from lsgeo.data.sources.synthetic import SYNTHETIC
 from lsgeo.data.statistics import Statistics
+from lsgeo.oneline import one_line
 
 IMAGES = {
     "cifar10": cifar10,
@@ -28,6 +29,7 @@ IMAGES = {
 _HUB = "hf:"
 
 
+@one_line
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Examples in memory.

@@ -9,8 +9,10 @@ import numpy as np
 
 from lsgeo.data.sources._pictures import missing
 from lsgeo.data.statistics import Statistics
+from lsgeo.oneline import one_line
 
 
+@one_line
 @dataclasses.dataclass(frozen=True)
 class Stream:
     """Batches that can be iterated again and again; made by `stream`.

@@ -5,9 +5,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from lsgeo.oneline import one_line
 from lsgeo.trees import PyTree
 
 
+@one_line
 @dataclasses.dataclass
 class State:
     """Where training stands: all that is needed to go on from here, bit for bit.
@@ -40,6 +42,7 @@ class Observer:
         """Hears of a resume state, once every earlier loss and snapshot has been reported."""
 
 
+@one_line
 @dataclasses.dataclass(frozen=True)
 class Fit:
     """The result of `fit`.
