@@ -6,10 +6,11 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = {"checks", "draws", "interval", "memory", "oneline", "programs", "results", "trees"}
+GROUND = {"batches", "checks", "draws", "interval", "memory", "oneline", "programs", "results", "trees"}
 # What each room of lsgeo may import beside itself. Geometry needs no model, only loss(params, batch).
 BELOW: dict[str, set[str]] = {
     "oneline": set(),
+    "batches": {"trees"},
     "trees": {"oneline"},
     "checks": {"trees"},
     "draws": {"trees", "checks"},
