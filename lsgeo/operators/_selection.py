@@ -16,7 +16,7 @@ def select(
       The leaves' places, sorted by path, and the space of dictionaries {path: leaf} of them.
 
     Raises:
-      ValueError: if a pattern matches no path, or there is none.
+      ValueError: if a pattern matches no path, there is none, or all that match are of size 0.
     """
     patterns = [patterns] if isinstance(patterns, str) else patterns
     if not isinstance(patterns, Iterable) or not all(isinstance(p, str) for p in patterns):
@@ -36,5 +36,10 @@ def select(
         chosen.update(matches)
     if not chosen:
         raise ValueError("`pattern` is an empty list. Pass at least one glob such as '**/kernel'.")
+    if not any(leaves[path].size for path in chosen):
+        raise ValueError(
+            f"`pattern` chooses parameters of size 0 alone: {', '.join(sorted(chosen))}. They have no "
+            "curvature; choose others."
+        )
     index = tuple(paths.index(path) for path in sorted(chosen))
     return index, trees.space_of({paths[i]: leaves[paths[i]] for i in index})

@@ -144,7 +144,7 @@ class LinearOperator(abc.ABC):
           An operator on dictionaries {path: leaf} of the selected leaves.
 
         Raises:
-          ValueError: if a pattern matches no path, or is no text.
+          ValueError: if a pattern matches no path, or none with an entry, or is no text.
         """
         return Restricted(self, *_selection.select(self.space, pattern))
 

@@ -50,7 +50,7 @@ def gradient_norms(
       batch: pytree handed to loss.
 
     Returns:
-      GradientNorms; leaves are named by their path, "block_0/dense_0/kernel".
+      GradientNorms; leaves are named by their path, "block_0/dense_0/kernel". Those of size 0 have no norm.
 
     Raises:
       ValueError: for no network, or networks of different structure.
@@ -68,13 +68,12 @@ def gradient_norms(
         value, norms = _measure(loss, params, batch)
         rows.append(np.asarray(norms, np.float64))
         losses.append(float(value))
-    paths = jax.tree_util.tree_leaves_with_path(networks[0])
-    return GradientNorms(
-        tuple(trees.path_name(p) for p, _ in paths), np.stack(rows), np.array(losses)
-    )
+    paths = jax.tree_util.tree_leaves_with_path(space.like)
+    names = tuple(trees.path_name(path) for path, leaf in paths if leaf.size)
+    return GradientNorms(names, np.stack(rows), np.array(losses))
 
 
 @jax.jit
 def _measure(loss, params, batch):
     value, gradient = jax.value_and_grad(loss)(params, batch)
-    return value, [trees.norm(leaf) for leaf in jax.tree.leaves(gradient)]
+    return value, [trees.norm(leaf) for leaf in jax.tree.leaves(gradient) if leaf.size]

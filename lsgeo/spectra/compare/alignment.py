@@ -102,7 +102,7 @@ def layer_mass(pairs: EigenPairs, *, depth: int | None = None) -> dict[str, np.n
         stands alone.
 
     Returns:
-      {layer: mass [k]}; the masses of one eigenvector sum to 1.
+      {layer: mass [k]}; the masses of one eigenvector sum to 1. A layer of size 0 has none.
 
     Raises:
       ValueError: if `depth` is not positive, or a vector is zero or not finite.
@@ -122,7 +122,8 @@ def layer_mass(pairs: EigenPairs, *, depth: int | None = None) -> dict[str, np.n
     pieces = np.split(masses, np.cumsum(sizes)[:-1], axis=1)
     result: dict[str, np.ndarray] = {}
     for name, piece in zip(names, pieces, strict=True):
-        result[name] = result.get(name, 0.0) + piece.sum(axis=1)
+        if piece.size:
+            result[name] = result.get(name, 0.0) + piece.sum(axis=1)
     return {name: mass / sum(result.values()) for name, mass in result.items()}
 
 

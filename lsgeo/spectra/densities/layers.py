@@ -30,7 +30,7 @@ def layer_spectra(
       num_steps: Lanczos steps per probe, at most as many as the leaf has entries.
 
     Returns:
-      {path: SpectralDensity} in the order of the paths.
+      {path: SpectralDensity} in the order of the paths; leaves of size 0 have none.
 
     Raises:
       ValueError: if no path matches or an argument is out of range.
@@ -55,4 +55,5 @@ def layer_spectra(
             num_steps=num_steps,
         )
         for path in sorted(paths)
+        if paths[path].size
     }
