@@ -56,7 +56,7 @@ def _filter_norms(path, leaf):
     axes = summed_axes(path, leaf)
     if axes is None:
         return jnp.abs(leaf)
-    largest = jnp.max(jnp.abs(leaf), axis=axes, keepdims=True)
+    largest = jnp.max(jnp.abs(leaf), axis=axes, keepdims=True, initial=0)
     unit = leaf / jnp.where(largest == 0, jnp.ones_like(largest), largest)
     norms = largest * jnp.sqrt(jnp.sum(jnp.square(unit), axis=axes, keepdims=True))
     return jnp.broadcast_to(norms, leaf.shape)

@@ -216,6 +216,6 @@ def _names(path):
 
 def _norm(array, axes):
     # Divided by the largest entry first: squares of float32 weights under 1e-19 would vanish.
-    largest = jnp.max(jnp.abs(array), axis=axes, keepdims=True)
+    largest = jnp.max(jnp.abs(array), axis=axes, keepdims=True, initial=0)
     safe = jnp.where(largest == 0, jnp.ones_like(largest), largest)
     return safe * jnp.sqrt(jnp.sum(jnp.square(array / safe), axis=axes, keepdims=True))
