@@ -6,17 +6,29 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = {"batches", "checks", "draws", "interval", "memory", "oneline", "programs", "results", "trees"}
+GROUND = {
+    "batches",
+    "checks",
+    "draws",
+    "interval",
+    "memory",
+    "oneline",
+    "programs",
+    "progress",
+    "results",
+    "trees",
+}
 # What each room of lsgeo may import beside itself. Geometry needs no model, only loss(params, batch).
 BELOW: dict[str, set[str]] = {
     "oneline": set(),
+    "progress": set(),
     "batches": {"trees"},
     "trees": {"oneline"},
     "checks": {"trees"},
     "draws": {"trees", "checks"},
     "interval": {"trees", "checks"},
     "memory": set(),
-    "programs": {"trees"},
+    "programs": {"trees", "batches"},
     "provenance": set(),
     "results": set(),
     "runs": {"provenance"},

@@ -11,7 +11,7 @@ from typing import Any
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from lsgeo import provenance
+from lsgeo import progress, provenance
 
 
 def launch(
@@ -51,6 +51,7 @@ def launch(
         for name, flag in short.items():
             if flag.value is not None:
                 setattr(config.value, name, flag.value)
+        progress.show(False)  # an experiment has lines of its own
         try:
             run(config.value, workdir.value, progress=Progress(), **said)
         except (ValueError, OSError) as error:

@@ -12,6 +12,7 @@ import numpy as np
 from lsgeo import trees
 from lsgeo.operators import _arguments, _selection
 from lsgeo.operators._keeps import Keeps, kept_by_parts
+from lsgeo.progress import expect, tick, watched
 
 MAX_BATCHED_SIZE = 2**20
 
@@ -80,16 +81,20 @@ class LinearOperator(abc.ABC):
 
     def flat_product(self, v: jax.Array) -> jax.Array:
         """Multiplies with a flat vector [n]; compiled once for all operators of this structure."""
-        return _flat_product(self, v) if self.traceable else self._flat_matvec(v)
+        product = _flat_product(self, v) if self.traceable else self._flat_matvec(v)
+        tick()
+        return product
 
     def block_product(self, vs: jax.Array) -> jax.Array:
         """Multiplies with each row of `vs` [k, n]: in one batched product where that is faster."""
         # On CPU a batched product takes longer than its parts (1.3x dense, 2-4x convolutional).
         small = self.space.size <= MAX_BATCHED_SIZE and jax.default_backend() != "cpu"
         if self.traceable and small:
+            tick(len(vs))
             return _block_product(self, vs)
         return _stack([self.flat_product(_row(vs, i)) for i in range(len(vs))])
 
+    @watched
     def to_dense(self) -> np.ndarray:
         """Forms the matrix, shape [n, n], from n products.
 
@@ -98,6 +103,7 @@ class LinearOperator(abc.ABC):
         """
         n = self.space.size
         _arguments.check_dense(n, self.dtype)
+        expect(n)
         identity = np.eye(n, dtype=self.dtype)
         step = max(1, min(64, 2**24 // n))
         blocks = [identity[i : i + step] for i in range(0, n, step)]

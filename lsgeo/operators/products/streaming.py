@@ -14,6 +14,7 @@ from jax.tree_util import Partial
 from lsgeo import trees
 from lsgeo.operators.base import Keeps, LinearOperator
 from lsgeo.operators.products import examples as ex
+from lsgeo.progress import say, watched
 
 _END = object()
 
@@ -122,10 +123,12 @@ class Streamed(LinearOperator):
         """False: the host sends the batches."""
         return False
 
+    @watched
     def matvec(self, v: Any) -> Any:
         """Adds the products of all batches, each with its share."""
         total = jax.tree.map(jnp.zeros_like, v)
-        for product, part, share in self._parts():
+        for i, (product, part, share) in enumerate(self._parts()):
+            say(f"batch {i + 1} of {len(self.batches.counts)}")
             before, total = total, _accumulate(total, share, product, part, v)
             # Or a device that lags behind would be sent all the data before it has used any.
             jax.block_until_ready(before)

@@ -11,10 +11,12 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import expect, watched
 from lsgeo.spectra.compare.alignment import layer_names
 from lsgeo.spectra.krylov import probes
 
 
+@watched
 def block_diagonal_share(
     op: LinearOperator,
     *,
@@ -62,6 +64,7 @@ def block_diagonal_share(
     layers = list(dict.fromkeys(names := layer_names(op.space.like, depth)))
     labels = np.repeat([layers.index(name) for name in names], leaves)
     labels = jnp.asarray(labels, jnp.int32)
+    expect(num_probes * num_signs)
     within, whole = np.zeros((2, num_probes))
     unit = 0.0  # of the products: their squares might leave the range of floats
     for i in range(num_probes):

@@ -11,6 +11,7 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import expect, watched
 from lsgeo.spectra.krylov import _spherical, lanczos
 
 INTERVAL_STEPS = 32
@@ -93,6 +94,7 @@ class ChebyshevDensity:
         )
 
 
+@watched
 def chebyshev_density(
     op: LinearOperator,
     *,
@@ -136,6 +138,7 @@ def chebyshev_density(
     check_count(num_probes, "num_probes")
     check_count(num_moments, "num_moments", 2)
     low, high, used = (*_checked(interval), 0) if interval is not None else _interval(op, key)
+    expect(num_probes * (num_moments // 2))
     frame = jnp.asarray([(low + high) / 2, (high - low) / 2], op.dtype)
     products = num_moments // 2
     rows = []

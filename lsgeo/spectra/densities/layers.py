@@ -6,10 +6,12 @@ from lsgeo.checks import check_key
 from lsgeo.draws import named
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import Listener, expect, watched
 from lsgeo.spectra.densities.density import SpectralDensity
 from lsgeo.spectra.densities.quadrature import spectral_density
 
 
+@watched
 def layer_spectra(
     op: LinearOperator,
     pattern: str = "**",
@@ -17,6 +19,7 @@ def layer_spectra(
     key: jax.Array,
     num_probes: int = 8,
     num_steps: int = 64,
+    progress: Listener | None = None,
 ) -> dict[str, SpectralDensity]:
     """Estimates the eigenvalue density of the diagonal block of each parameter leaf.
 
@@ -28,6 +31,8 @@ def layer_spectra(
       key: typed random key; each leaf's probes depend on it and on the leaf's name.
       num_probes: start vectors for each leaf.
       num_steps: Lanczos steps per probe, at most as many as the leaf has entries.
+      progress: called after every product as progress(products, the most there may be, text); without it a
+        line shows in a terminal, see `lsgeo.progress`.
 
     Returns:
       {path: SpectralDensity} in the order of the paths; leaves of size 0 have none.
@@ -47,6 +52,7 @@ def layer_spectra(
     check_operator(op)
     check_key(key)
     paths = op.restrict(pattern).space.like
+    expect(sum(num_probes * min(num_steps, leaf.size) for leaf in paths.values()), progress)
     return {
         path: spectral_density(
             op.restrict(path),

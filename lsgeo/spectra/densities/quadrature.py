@@ -10,12 +10,14 @@ import numpy as np
 from lsgeo.checks import check_count, check_key, check_one_of
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import expect, say, watched
 from lsgeo.spectra.densities.density import SpectralDensity
 from lsgeo.spectra.krylov import lanczos, planning
 from lsgeo.spectra.krylov._resume import StateFile
 from lsgeo.spectra.krylov.basis import PLACES
 
 
+@watched
 def spectral_density(
     op: LinearOperator,
     *,
@@ -45,7 +47,8 @@ def spectral_density(
       state_file: path of a file that the run's state is saved to every `save_every` steps. A call with the
         same arguments goes on from it, to the same result to the bit; it is deleted when the run ends.
       save_every: steps between two saves.
-      progress: called after every step with the steps done, their total and a line of text.
+      progress: called after every step with the steps done, their total and a line of text; without it a line
+        shows in a terminal, see `lsgeo.progress`.
 
     Returns:
       SpectralDensity with nodes and weights [num_probes, num_steps] in the units of op. `num_matvecs` also
@@ -70,6 +73,7 @@ def spectral_density(
     check_one_of(basis, "basis", PLACES)
     steps = min(num_steps, op.shape[0])
     place = planning.place(op, steps + 1, basis, none=True)
+    expect(num_probes * steps, quiet=progress is not None)
     saved = None
     if state_file is not None:
         saved = StateFile(state_file, op, key, steps, place)
@@ -81,8 +85,9 @@ def spectral_density(
             if saved and taken and taken % save_every == 0:
                 saved.save(rules, state)
             lanczos.advance(op, state)
+            text = f"probe {probe + 1} of {num_probes}, step {taken + 1} of {steps}"
+            say(text)
             if progress is not None:
-                text = f"probe {probe + 1} of {num_probes}, step {taken + 1} of {steps}"
                 progress(probe * steps + taken + 1, num_probes * steps, text)
         rules.append(state.rule)
         state = None

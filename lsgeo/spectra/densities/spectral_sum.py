@@ -10,6 +10,7 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import expect, watched
 from lsgeo.spectra.densities._radau import radau
 from lsgeo.spectra.krylov import lanczos, probes
 
@@ -18,6 +19,7 @@ class NotFiniteError(ValueError):
     """The function is not finite at a Ritz value."""
 
 
+@watched
 def spectral_sum(
     op: LinearOperator,
     function: Callable[[np.ndarray], np.ndarray],
@@ -63,6 +65,7 @@ def spectral_sum(
     check_count(num_steps, "num_steps")
     n = op.shape[0]
     steps = min(num_steps, n)
+    expect(num_probes * steps)
     rules = lanczos.rules(op, key, num_probes, steps)
     own, other = n * np.array([_two_rules(rule, function, lowest) for rule in rules]).T
     enclosed = lowest is not None and np.isfinite(other).all()

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from lsgeo.progress import say
 from lsgeo.spectra.krylov import _spherical, lanczos
 from lsgeo.spectra.krylov import basis as bases
 
@@ -84,6 +85,7 @@ class Search:
                     break
                 self._step()
             ritz = self._ritz(np.flatnonzero(self.done))
+            say(self._words(ritz))
             if self._converged(ritz) or self.num_matvecs >= self.limit:
                 return ritz
             if self.vectors.count > self.size:
@@ -178,6 +180,11 @@ class Search:
         if len(ritz.values) < wanted or self.num_matvecs < min(self.size, 2 * wanted + 4):
             return False
         return not len(self._short(ritz))
+
+    def _words(self, ritz):
+        wanted = self.top + self.bottom
+        found = min(wanted, len(ritz.values)) - len(self._short(ritz))
+        return f"{found} of {wanted} pairs converged"
 
     def _short(self, ritz):
         """The wanted pairs that have not converged."""

@@ -10,6 +10,7 @@ from lsgeo import trees
 from lsgeo.checks import check_count, check_fraction, check_key
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import expect, watched
 from lsgeo.spectra.eigen.eigenpairs import EigenPairs, extreme_eigenpairs
 from lsgeo.spectra.krylov import _spherical, lanczos
 
@@ -44,6 +45,7 @@ class NegativeCurvature:
         )
 
 
+@watched
 def negative_curvature(
     op: LinearOperator, *, key: jax.Array, failure_probability: float = 0.01, num_steps: int = 64
 ) -> NegativeCurvature:
@@ -81,6 +83,7 @@ def negative_curvature(
     n = op.shape[0]
     if n <= num_steps:
         return _exact(op, key, failure_probability)
+    expect(num_steps + 1)
     state = lanczos.extend(op, lanczos.start(op, key=key), num_steps)
     rule = state.rule
     connected = lanczos.Tridiagonal(*(part[: rule.num_connected] for part in rule))

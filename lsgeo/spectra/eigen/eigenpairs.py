@@ -12,6 +12,7 @@ from lsgeo import trees
 from lsgeo.checks import check_count, check_fraction, check_key, check_one_of
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import NonFiniteProduct, check_operator
+from lsgeo.progress import Listener, expect, watched
 from lsgeo.spectra.eigen._search import Search
 from lsgeo.spectra.krylov import lanczos, planning
 from lsgeo.spectra.krylov.basis import PLACES
@@ -39,6 +40,7 @@ class EigenPairs:
         return f"EigenPairs: {pairs}; {done} ({self.num_matvecs} products)"
 
 
+@watched
 def extreme_eigenpairs(
     op: LinearOperator,
     *,
@@ -50,6 +52,7 @@ def extreme_eigenpairs(
     basis: str = "auto",
     basis_size: int | None = None,
     max_matvecs: int | None = None,
+    progress: Listener | None = None,
 ) -> EigenPairs:
     """Finds the lowest and the highest eigenvalues of a symmetric operator and their vectors.
 
@@ -74,6 +77,8 @@ def extreme_eigenpairs(
         than a given size, is diagonalised whole.
       max_matvecs: products after which the search ends unconverged; by default 40 for each vector of the
         smallest default basis, or of the basis given.
+      progress: called after every product as progress(products, the most there may be, text); without it a
+        line shows in a terminal, see `lsgeo.progress`.
 
     Returns:
       EigenPairs: the `bottom` lowest, then the `top` highest values, in the units of op; the whole spectrum
@@ -108,8 +113,10 @@ def extreme_eigenpairs(
     check_count(size, "basis_size", min(n, 2 * wanted + 4))
     limit = 40 * (smallest if basis_size is None else size) if max_matvecs is None else max_matvecs
     check_count(limit, "max_matvecs")
+    expect(limit, progress)
     first = None if start is None else _start_vector(op, start, key)
     if n <= max(smallest if basis_size is None else size, wanted):
+        expect(n, progress)
         return _whole_spectrum(op, top, bottom)
     place = planning.place(op, size + 1, basis)
     found = Search(op, key, top, bottom, tol, size, limit, place, first)

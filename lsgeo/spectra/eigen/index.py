@@ -8,6 +8,7 @@ from lsgeo.checks import check_count, check_fraction, check_key
 from lsgeo.interval import says_nothing
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import expect, watched
 from lsgeo.spectra.densities import _brackets
 from lsgeo.spectra.densities.quadrature import density_of
 from lsgeo.spectra.krylov import _spherical, lanczos, probes
@@ -50,6 +51,7 @@ class IndexEstimate:
         )
 
 
+@watched
 def index_estimate(
     op: LinearOperator,
     *,
@@ -96,6 +98,7 @@ def index_estimate(
     if tau is not None and not (tau >= 0 and np.isfinite(tau)):
         raise ValueError(f"`tau` must be a number of at least 0; got {tau!r}.")
     n = op.shape[0]
+    expect(min(n, num_probes * num_steps))
     if n <= num_probes * num_steps:
         return _exact(op, tau, confidence)
     rules = lanczos.rules(op, key, num_probes, num_steps)

@@ -10,6 +10,7 @@ from lsgeo import trees
 from lsgeo.checks import check_count, check_key
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import expect, watched
 from lsgeo.spectra.krylov import probes
 from lsgeo.spectra.traces._deflation import CHUNK, KEY_PROBES, Krylov
 
@@ -32,6 +33,7 @@ class Diagonal:
         )
 
 
+@watched
 def diagonal(
     op: LinearOperator, *, key: jax.Array, num_matvecs: int = 64, num_deflated: int = 0
 ) -> Diagonal:
@@ -71,6 +73,7 @@ def diagonal(
             f"`num_deflated` must be less than `num_matvecs` and the {n} rows; got {num_deflated} of "
             f"{num_matvecs}."
         )
+    expect(num_matvecs)
     krylov, inside = None, jnp.zeros(n, op.dtype)
     if num_deflated:
         krylov = Krylov(op, key)

@@ -12,11 +12,13 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import Listener, expect, watched
 from lsgeo.spectra.compare.alignment import layer_names
 from lsgeo.spectra.krylov import probes
 from lsgeo.spectra.traces._deflation import CHUNK, KEY_PROBES
 
 
+@watched
 def layer_traces(
     op: LinearOperator,
     pattern: str | Sequence[str] = "**",
@@ -24,6 +26,7 @@ def layer_traces(
     key: jax.Array,
     num_matvecs: int = 64,
     depth: int | None = None,
+    progress: Listener | None = None,
 ) -> dict[str, Estimate]:
     """Estimates the trace of the diagonal block of each layer, of all layers from the same products.
 
@@ -40,6 +43,8 @@ def layer_traces(
       num_matvecs: products to spend on all layers together. With n or more the traces are summed exactly.
       depth: names of the path that make a layer, 1 for 'Dense_0' of 'Dense_0/kernel'; by default every leaf is
         a layer of its own.
+      progress: called after every product as progress(products, the most there may be, text); without it a
+        line shows in a terminal, see `lsgeo.progress`.
 
     Returns:
       {layer: Estimate} in the order of the parameters, in the units of op; each has `num_matvecs` for its
@@ -63,6 +68,7 @@ def layer_traces(
     paths = jax.tree_util.tree_leaves_with_path(op.space.like)
     chosen = op.restrict(pattern).space.like
     wanted = [trees.path_name(path) in chosen and bool(leaf.size) for path, leaf in paths]
+    expect(min(num_matvecs, op.shape[0]), progress)
     exact = num_matvecs >= op.shape[0]
     forms, sizes = _exact(op) if exact else _sampled(op, key, num_matvecs)
     layers: dict[str, np.ndarray] = {}

@@ -7,10 +7,12 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import expect, watched
 from lsgeo.spectra.krylov import probes
 from lsgeo.spectra.traces._deflation import KEY_PROBES, Krylov
 
 
+@watched
 def frobenius_norm(op: LinearOperator, *, key: jax.Array, num_matvecs: int = 64) -> Estimate:
     """Estimates the Frobenius norm of a symmetric operator, the root of the sum of lambda^2.
 
@@ -42,6 +44,7 @@ def frobenius_norm(op: LinearOperator, *, key: jax.Array, num_matvecs: int = 64)
     check_key(key)
     n = op.shape[0]
     check_count(num_matvecs, "num_matvecs", min(4, n))
+    expect(min(num_matvecs, n))
     if num_matvecs >= n:
         value = float(np.linalg.norm(op.to_dense().astype(np.float64)))
         probes.check_products(np.asarray(value))

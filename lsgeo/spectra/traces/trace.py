@@ -10,6 +10,7 @@ from lsgeo.checks import check_count, check_fraction, check_key, check_one_of
 from lsgeo.interval import Estimate
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.checks import check_operator
+from lsgeo.progress import Listener, expect, watched
 from lsgeo.spectra.krylov import lanczos, probes
 from lsgeo.spectra.traces._deflation import DeflatedProbes, Krylov, project_out
 from lsgeo.spectra.traces._xtrace import orthonormal_rows, xtrace
@@ -20,6 +21,7 @@ MIN_PROBES = 16  # before a standard error may end the search
 ROUND = 8
 
 
+@watched
 def trace(
     op: LinearOperator,
     *,
@@ -27,6 +29,7 @@ def trace(
     num_matvecs: int | None = None,
     rel_tol: float | None = None,
     method: str = "krylov",
+    progress: Listener | None = None,
 ) -> Estimate:
     """Estimates the trace of a symmetric operator.
 
@@ -48,6 +51,8 @@ def trace(
         taken, and at most 4096 products (a trace near zero has no relative accuracy: read the error).
         For "krylov" and "hutchinson".
       method: "krylov", "hutch++", "hutchinson" or "xtrace".
+      progress: called after every product as progress(products, the most there may be, text); without it a
+        line shows in a terminal, see `lsgeo.progress`.
 
     Returns:
       Estimate of tr(op), in the units of op.
@@ -71,6 +76,7 @@ def trace(
         )
     estimate, minimum, adapts = _METHODS[method]
     n = op.shape[0]
+    expect(min(n, num_matvecs or MAX_MATVECS), progress)
     if rel_tol is not None:
         check_fraction(rel_tol, "rel_tol")
         if not adapts:
