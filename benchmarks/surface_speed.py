@@ -56,7 +56,13 @@ def build(name, examples):
         constants = models.reestimate_batch_stats(model, variables, jnp.asarray(images))
     loss = models.CrossEntropy(model, constants)
     problem = workloads.Problem(name, loss, variables["params"], constants, images, labels)
-    return problem, geometry.filter_normalized_directions(problem.params, key=jax.random.key(1))
+    directions = geometry.filter_normalized_directions(
+        problem.params,
+        key=jax.random.key(1),
+        loss=loss,
+        batch={"image": images[:2], "label": labels[:2]},
+    )
+    return problem, directions
 
 
 def raw(problem, directions):

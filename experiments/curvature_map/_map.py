@@ -46,7 +46,9 @@ def measure(
     draw, start = jax.random.split(jax.random.key(config.seed))
     return terrain.curvature_map(
         *network.problem,
-        geometry.filter_normalized_directions(network.params, key=draw),
+        geometry.filter_normalized_directions(
+            network.params, key=draw, loss=network.loss, batch=network.batch
+        ),
         **grid,
         key=start,
         tol=config.tol,

@@ -75,7 +75,7 @@ def layouts(config: Any, network: Network, loss: Any, others: list[Any]) -> list
         points = np.concatenate([np.zeros((1, dimensions)), np.eye(1, dimensions)])
     if dimensions == 1:
         return [Layout((first,), points, facts)]
-    return [Layout((first, _beside(first, network.params, key)), points, facts) for key in keys]
+    return [Layout((first, _beside(first, network, key)), points, facts) for key in keys]
 
 
 def policy_loss(network: Network, policy: str) -> Any:
@@ -112,6 +112,8 @@ def _random(config, network, key):
         count=2,  # In one dimension too: the first is then that of the plane of the same seed.
         normalization=config.directions,
         small_leaves=config.small_leaves,
+        loss=network.loss,
+        batch=network.batch,
     )
     return Layout(found[: config.dimensions], np.zeros((1, config.dimensions)), {})
 
@@ -160,9 +162,16 @@ def _principal(params, trajectory, dimensions):
     )
 
 
-def _beside(first, params, key):
+def _beside(first, network, key):
     # A random direction at right angles to the first one, as long as it.
-    draw = geometry.random_directions(params, key=key, count=1, normalization="raw")[0]
+    (draw,) = geometry.random_directions(
+        network.params,
+        key=key,
+        count=1,
+        normalization="raw",
+        loss=network.loss,
+        batch=network.batch,
+    )
     aside = geometry.orthogonal(draw, first)
     return _times(trees.norm(first) / trees.norm(aside), aside)
 

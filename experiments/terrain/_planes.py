@@ -48,7 +48,9 @@ def plane(config: Any, network: Network, k: int, p: int) -> dict[str, Any]:
     """The p-th plane of the k-th network of a side; both sides have the same directions."""
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), k), p)
     draw, fields = jax.random.split(key)
-    directions = geometry.filter_normalized_directions(network.params, key=draw)
+    directions = geometry.filter_normalized_directions(
+        network.params, key=draw, loss=network.loss, batch=network.batch
+    )
     xs = _axis(config)
     surface = geometry.surface(*network.problem, directions, xs=xs, ys=xs)
     return {**results.entries(surface), **figures(surface, config, network.chance_loss, fields)}

@@ -12,7 +12,7 @@ from lsgeo.matching.axes import Axis, Fixed, Product, Sum, Unifier, compose
 
 Shape = tuple[Axis, ...]  # one structure for each axis of an array
 
-_ELEMENTWISE = frozenset(
+ELEMENTWISE = frozenset(
     """abs acos acosh add add_any and asin asinh atan atan2 atanh cbrt ceil clamp clz conj
     convert_element_type copy copy_p cos cosh digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge
     gt imag integer_pow is_finite le lgamma log log1p logistic lt max min mul name ne neg nextafter not
@@ -20,10 +20,10 @@ _ELEMENTWISE = frozenset(
     shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt square stop_gradient sub
     tan tanh xor""".split()
 )
-_CALLS = frozenset(
+CALLS = frozenset(
     "checkpoint closed_call core_call custom_jvp_call custom_vjp_call jit pjit remat2".split()
 )
-_REDUCTIONS = frozenset(
+REDUCTIONS = frozenset(
     "reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum reduce_xor".split()
 )
 
@@ -55,14 +55,14 @@ def trace(
 
 def _apply(u, eqn, operands, unknown):
     name = eqn.primitive.name
-    if name in _ELEMENTWISE:
+    if name in ELEMENTWISE:
         return _elementwise(u, eqn, operands)
-    if name in _CALLS:
+    if name in CALLS:
         inner = eqn.params["jaxpr"] if "jaxpr" in eqn.params else eqn.params["call_jaxpr"]
         return trace(u, getattr(inner, "jaxpr", inner), operands, unknown)[0]
     if name == "scan":
         return _scan(u, eqn, operands, unknown)
-    if name in _REDUCTIONS:
+    if name in REDUCTIONS:
         gone = eqn.params["axes"]
         return [tuple(axis for i, axis in enumerate(operands[0]) if i not in gone)]
     if name in _RULES:
@@ -95,21 +95,27 @@ def _elementwise(u, eqn, operands):
 
 def _scan(u, eqn, operands, unknown):
     inner = eqn.params["jaxpr"].jaxpr
-    # Read off the ranks: how the equation writes its numbers down depends on the version of JAX.
-    stacked = [
-        sum(a.aval.ndim > b.aval.ndim for a, b in zip(outer, within, strict=True))
-        for outer, within in ((eqn.invars, inner.invars), (eqn.outvars, inner.outvars))
-    ]
-    carry = len(eqn.outvars) - stacked[1]
-    consts = len(eqn.invars) - stacked[0] - carry
-    scanned = operands[consts + carry :]
-    u.freeze(*(operand[0] for operand in scanned))
-    body = [*operands[: consts + carry], *(operand[1:] for operand in scanned)]
+    consts, carry = scanned(eqn)
+    rows = operands[consts + carry :]
+    u.freeze(*(operand[0] for operand in rows))
+    body = [*operands[: consts + carry], *(operand[1:] for operand in rows)]
     results, _ = trace(u, inner, body, unknown)
     for before, after in zip(operands[consts : consts + carry], results[:carry], strict=True):
         _join_all(u, before, after)
     length = Fixed(eqn.params["length"])
     return [*results[:carry], *((length, *result) for result in results[carry:])]
+
+
+def scanned(eqn: core.JaxprEqn) -> tuple[int, int]:
+    """How many operands of a `scan` are constants, and how many its state; the rest it takes row by row."""
+    # Read off the ranks: how the equation writes its numbers down depends on the version of JAX.
+    inner = eqn.params["jaxpr"].jaxpr
+    stacked = [
+        sum(a.aval.ndim > b.aval.ndim for a, b in zip(outer, within, strict=True))
+        for outer, within in ((eqn.invars, inner.invars), (eqn.outvars, inner.outvars))
+    ]
+    carry = len(eqn.outvars) - stacked[1]
+    return len(eqn.invars) - stacked[0] - carry, carry
 
 
 def _join_all(u, one: Iterable[Axis], other: Iterable[Axis]):

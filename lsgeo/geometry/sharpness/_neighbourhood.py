@@ -10,6 +10,7 @@ import numpy as np
 from lsgeo import programs, trees
 from lsgeo.draws import random_direction
 from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.surfaces._filters import Rule
 from lsgeo.operators import checks
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products import streaming
@@ -34,6 +35,7 @@ class Neighbourhood:
         batch: Any = None,
         batches: Iterable | None = None,
         scaling: str = "none",
+        axes: str | Rule | None = None,
     ):
         self.space = trees.space_of(params)
         trees.check_finite(params, "params")
@@ -46,7 +48,7 @@ class Neighbourhood:
         if batches is not None:
             ex.check_mean(self._loss, params, batch)
         self.params = jax.tree.map(jnp.asarray, params)
-        self.scales = _scalings.scales(self.params, scaling)
+        self.scales = _scalings.scales(self.params, scaling, self._loss, batch, axes)
         self.num_evaluations = self.num_gradients = 0
         self.centre = self.value(jax.tree.map(jnp.zeros_like, self.params))
         checks.check_value(jnp.asarray(self.centre))
@@ -54,9 +56,12 @@ class Neighbourhood:
     @property
     def rounding(self) -> float:
         """Bound on what rounding makes of a difference of two losses near the centre."""
-        batch, _ = next(iter(self._data))
-        dtype = programs.outputs(self._loss, "loss", self.params, batch).dtype
+        dtype = programs.outputs(self._loss, "loss", self.params, self.first()).dtype
         return 4 * float(jnp.finfo(dtype).eps) * abs(self.centre)
+
+    def first(self) -> Any:
+        """The first batch of the data."""
+        return next(iter(self._data))[0]
 
     def value(self, z: Any, radius: float = 1.0) -> float:
         """The loss at params + radius * T z."""

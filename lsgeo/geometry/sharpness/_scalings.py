@@ -16,20 +16,27 @@ A measure that does not name a change moves with it. Permutations of hidden unit
 but a random one in its draw: the interval covers that.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from lsgeo.checks import check_one_of
-from lsgeo.geometry.surfaces.directions import summed_axes
+from lsgeo.geometry.surfaces._filters import Filter, Rule, filters_of
 
 LAYERS, UNITS, NORMALIZED = "layer rescaling", "unit rescaling", "norm-fed weights"
 ALL = (LAYERS, UNITS, NORMALIZED)
 INVARIANCES = {"none": (), "magnitude": ALL, "filter": (LAYERS, NORMALIZED), "box": ()}
 
 
-def scales(params: Any, scaling: str) -> Any:
+def scales(
+    params: Any,
+    scaling: str,
+    loss: Callable | None = None,
+    batch: Any = None,
+    axes: str | Rule | None = None,
+) -> Any:
     """Returns the diagonal of T as a pytree like params.
 
     Args:
@@ -37,12 +44,20 @@ def scales(params: Any, scaling: str) -> Any:
       scaling: "none", 1; "magnitude", |w| (Kwon et al. 2021, element-wise); "filter", the norm of the
         weight's filter, and |w| for what belongs to no filter, such as biases (Kwon et al. 2021,
         filter-wise); "box", |w| + 1 (Keskar et al. 2017). A weight of zero does not move under "magnitude".
+      loss: loss(params, batch), off which "filter" reads where filters lie.
+      batch: handed to loss.
+      axes: where filters lie, said; see `normalize_direction`.
 
     Raises:
-      ValueError: if the scaling is unknown.
+      ValueError: if the scaling is unknown, or the filters of a leaf cannot be told.
     """
-    check_one_of(scaling, "scaling", _SCALES)
-    return jax.tree_util.tree_map_with_path(_SCALES[scaling], params)
+    check_one_of(scaling, "scaling", INVARIANCES)
+    if scaling == "filter":
+        found = jax.tree.unflatten(
+            jax.tree.structure(params), filters_of(params, loss, batch, axes)
+        )
+        return jax.tree.map(_filter_norms, params, found)
+    return jax.tree.map(_SCALES[scaling], params)
 
 
 def describe(invariant_under: tuple[str, ...]) -> str:
@@ -52,9 +67,9 @@ def describe(invariant_under: tuple[str, ...]) -> str:
     return f"invariant under {', '.join(invariant_under)}"
 
 
-def _filter_norms(path, leaf):
-    axes = summed_axes(path, leaf)
-    if axes is None:
+def _filter_norms(leaf: jax.Array, found: Filter) -> jax.Array:
+    axes = found.axes
+    if axes is None or not leaf.size:
         return jnp.abs(leaf)
     largest = jnp.max(jnp.abs(leaf), axis=axes, keepdims=True, initial=0)
     unit = leaf / jnp.where(largest == 0, jnp.ones_like(largest), largest)
@@ -63,8 +78,7 @@ def _filter_norms(path, leaf):
 
 
 _SCALES = {
-    "none": lambda path, leaf: jnp.ones_like(leaf),
-    "magnitude": lambda path, leaf: jnp.abs(leaf),
-    "filter": _filter_norms,
-    "box": lambda path, leaf: jnp.abs(leaf) + 1,
+    "none": jnp.ones_like,
+    "magnitude": jnp.abs,
+    "box": lambda leaf: jnp.abs(leaf) + 1,
 }

@@ -11,6 +11,7 @@ from lsgeo import trees
 from lsgeo.checks import check_count, check_key, check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
+from lsgeo.geometry.surfaces._filters import Rule
 from lsgeo.interval import Estimate
 from lsgeo.spectra.krylov import probes
 
@@ -59,6 +60,7 @@ def average_sharpness(
     scaling: str = "none",
     num_pairs: int = 16,
     batches: Iterable | None = None,
+    axes: str | Rule | None = None,
 ) -> AverageSharpness:
     """Estimates E[loss(params + radius * T z)] - loss(params), z random and T given by `scaling`.
 
@@ -85,6 +87,7 @@ def average_sharpness(
       scaling: "none", "magnitude" or "filter".
       num_pairs: pairs of perturbations, two evaluations each.
       batches: instead of `batch`, batches that can be iterated again and again.
+      axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
 
     Returns:
       AverageSharpness in units of the loss. A loss that is not finite stays so.
@@ -105,7 +108,7 @@ def average_sharpness(
     check_positive(radius, "radius")
     check_count(num_pairs, "num_pairs", 2)
     check_one_of(ball, "ball", _DRAWS)
-    at = Neighbourhood(loss, params, batch, batches, scaling)
+    at = Neighbourhood(loss, params, batch, batches, scaling, axes)
     samples = pair_increases(at, key, radius, ball, num_pairs)
     value, error = probes.mean_and_error(samples)
     return AverageSharpness(

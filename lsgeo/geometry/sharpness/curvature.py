@@ -8,6 +8,7 @@ import jax
 from lsgeo import trees
 from lsgeo.checks import check_key
 from lsgeo.geometry.sharpness import _scalings
+from lsgeo.geometry.surfaces._filters import Rule
 from lsgeo.operators import hessian
 from lsgeo.operators.base import Preconditioned
 from lsgeo.spectra import Estimate, extreme_eigenpairs
@@ -46,6 +47,7 @@ def hessian_sharpness(
     tol: float = 1e-3,
     num_matvecs: int = 64,
     batches: Iterable | None = None,
+    axes: str | Rule | None = None,
 ) -> HessianSharpness:
     """Measures lambda_max and the trace of T H T, with the spectral core.
 
@@ -64,6 +66,7 @@ def hessian_sharpness(
       tol: of the eigenvalue, as in `extreme_eigenpairs`.
       num_matvecs: products for the trace.
       batches: instead of `batch`, batches that can be iterated again and again.
+      axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
 
     Returns:
       HessianSharpness in units of loss / parameter^2, or, scaled, of the loss.
@@ -72,7 +75,8 @@ def hessian_sharpness(
       ValueError: as `hessian`, `extreme_eigenpairs` and `trace`, or if the scaling is unknown.
     """
     check_key(key)
-    scales = _scalings.scales(params, scaling)
+    first = next(iter(batches)) if scaling == "filter" and batches is not None else batch
+    scales = _scalings.scales(params, scaling, loss, first, axes)
     op = hessian(loss, params, batch, batches=batches)
     if scaling != "none":
         op = Preconditioned(op, _ravel(op.space, scales))

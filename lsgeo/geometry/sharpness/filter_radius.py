@@ -13,7 +13,8 @@ from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import size
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
-from lsgeo.geometry.surfaces.directions import normalize_filters
+from lsgeo.geometry.surfaces._filters import Rule, filters_of
+from lsgeo.geometry.surfaces.directions import scale_to_filters
 
 SMALLEST, RATIO = 1e-3, 1.25
 PRECISION = 1e-3  # relative
@@ -55,6 +56,7 @@ def filter_radius(
     max_radius: float = 4.0,
     confidence: float = 0.95,
     batches: Iterable | None = None,
+    axes: str | Rule | None = None,
 ) -> FilterRadius:
     """Finds, along random filter-normalised directions d, the least t with loss(params + t d) >= loss + rise.
 
@@ -69,7 +71,7 @@ def filter_radius(
 
     Args:
       loss: `loss(params, batch) -> scalar`, the mean over the examples.
-      params: pytree of floating-point arrays; filters are those of `normalize_filters`.
+      params: pytree of floating-point arrays; filters are read off the loss, see `normalize_direction`.
       batch: pytree of arrays with the examples on the leading axis.
       key: typed random key; directions of twins are matched as in `filter_normalized_directions`.
       rise: increase of the loss, in its units.
@@ -77,13 +79,14 @@ def filter_radius(
       max_radius: where the search ends.
       confidence: of the interval.
       batches: instead of `batch`, batches that can be iterated again and again.
+      axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
 
     Returns:
       FilterRadius, each radius to 1e-3 of its value.
 
     Raises:
-      ValueError: as `average_sharpness`, if no leaf of params has filters, or if the rise is lost in the
-        rounding of the loss.
+      ValueError: as `average_sharpness`, if the filters of a leaf cannot be told or there are none, or
+        if the rise is lost in the rounding of the loss.
     """
     check_key(key)
     for value, name in ((rise, "rise"), (max_radius, "max_radius")):
@@ -96,13 +99,15 @@ def filter_radius(
             f"`rise` {rise} is lost in the rounding of the loss {at.centre}, {at.rounding:.1g}. Raise it, or "
             "compute in float64."
         )
+    filters = filters_of(at.params, loss, at.first(), axes)
     radii = np.empty(num_directions)
     for i in range(num_directions):
-        direction = _normalized(at.normal(jax.random.fold_in(key, i)), at.params)
+        direction = scale_to_filters(at.normal(jax.random.fold_in(key, i)), at.params, filters)
         if not i and not float(size(direction)):
             raise ValueError(
-                "`params` have no filter: no leaf of rank 2 or more that is not zero. Use "
-                "`pac_bayes_sigma`, which perturbs every parameter."
+                "`params` have no filter: no leaf of rank 2 or more, not zero, that the loss multiplies with "
+                "its data. Say where filters lie with `axes`, or use `pac_bayes_sigma`, which perturbs every "
+                "parameter."
             )
         radii[i] = _first_crossing(
             lambda t, d=direction: at.value(d, t) - at.centre, rise, max_radius
@@ -143,6 +148,3 @@ def _first_crossing(increase, rise, max_radius):
         middle = (low + high) / 2
         low, high = (middle, high) if increase(middle) < rise else (low, middle)
     return (low + high) / 2
-
-
-_normalized = jax.jit(normalize_filters)

@@ -14,6 +14,7 @@ from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 from lsgeo.geometry.sharpness.average import pair_increases
+from lsgeo.geometry.surfaces._filters import Rule
 from lsgeo.spectra.krylov import probes
 
 START = 0.01
@@ -55,6 +56,7 @@ def pac_bayes_sigma(
     num_pairs: int = 16,
     confidence: float = 0.95,
     batches: Iterable | None = None,
+    axes: str | Rule | None = None,
 ) -> PACBayesSigma:
     """Finds the largest sigma with E[loss(params + sigma T u)] <= loss(params) + target, u standard normal.
 
@@ -80,6 +82,7 @@ def pac_bayes_sigma(
       num_pairs: pairs of perturbations, evaluated at about 25 sigmas.
       confidence: of the interval.
       batches: instead of `batch`, batches that can be iterated again and again.
+      axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
 
     Returns:
       PACBayesSigma, to 1e-3 of its value; sigma is infinite where no noise costs the target.
@@ -91,7 +94,7 @@ def pac_bayes_sigma(
     check_positive(target, "target")
     check_count(num_pairs, "num_pairs", 2)
     check_fraction(confidence, "confidence")
-    at = Neighbourhood(loss, params, batch, batches, scaling)
+    at = Neighbourhood(loss, params, batch, batches, scaling, axes)
     if target <= 4 * at.rounding:
         raise ValueError(
             f"`target` {target} is lost in the rounding of the loss {at.centre}, {at.rounding:.1g}. Raise it, "

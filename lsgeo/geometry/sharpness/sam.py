@@ -11,6 +11,7 @@ from lsgeo.checks import check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import dual_norm, steepest
 from lsgeo.geometry.sharpness._neighbourhood import BALLS, Neighbourhood
+from lsgeo.geometry.surfaces._filters import Rule
 
 
 @trees.frozen
@@ -44,6 +45,7 @@ def sam_sharpness(
     ball: str = "l2",
     scaling: str = "none",
     batches: Iterable | None = None,
+    axes: str | Rule | None = None,
 ) -> SAMSharpness:
     """Measures loss(params + step) - loss(params) for the steepest step of a given length.
 
@@ -63,6 +65,7 @@ def sam_sharpness(
       ball: "l2" or "linf".
       scaling: "none", "magnitude" or "filter".
       batches: instead of `batch`, batches that can be iterated again and again.
+      axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
 
     Returns:
       SAMSharpness in units of the loss; exact but for rounding.
@@ -72,7 +75,7 @@ def sam_sharpness(
     """
     check_positive(radius, "radius")
     check_one_of(ball, "ball", BALLS)
-    at = Neighbourhood(loss, params, batch, batches, scaling)
+    at = Neighbourhood(loss, params, batch, batches, scaling, axes)
     _, slope = at.value_and_gradient(jax.tree.map(jnp.zeros_like, at.params))
     raised = at.value(steepest(slope, float(radius), ball))
     return SAMSharpness(

@@ -11,6 +11,7 @@ from lsgeo.checks import check_count, check_key, check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import ascend
 from lsgeo.geometry.sharpness._neighbourhood import BALLS, Neighbourhood
+from lsgeo.geometry.surfaces._filters import Rule
 
 
 @trees.frozen
@@ -47,6 +48,7 @@ def worst_sharpness(
     num_starts: int = 4,
     num_steps: int = 20,
     batches: Iterable | None = None,
+    axes: str | Rule | None = None,
 ) -> WorstSharpness:
     """Bounds max loss(params + T z) - loss(params) over ||z|| <= radius from below.
 
@@ -69,6 +71,7 @@ def worst_sharpness(
       num_starts: the steepest step from the centre, and random points of the ball's surface.
       num_steps: gradients for each start.
       batches: instead of `batch`, batches that can be iterated again and again.
+      axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
 
     Returns:
       WorstSharpness in units of the loss. A loss that is not finite stays so.
@@ -89,7 +92,7 @@ def worst_sharpness(
     check_count(num_starts, "num_starts")
     check_count(num_steps, "num_steps")
     check_one_of(ball, "ball", BALLS)
-    at = Neighbourhood(loss, params, batch, batches, scaling)
+    at = Neighbourhood(loss, params, batch, batches, scaling, axes)
     values, gap = ascend(at, key, float(radius), ball, num_starts, num_steps)
     rises = values - at.centre
     return WorstSharpness(

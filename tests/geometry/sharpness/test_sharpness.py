@@ -19,6 +19,7 @@ CURVATURES = np.array([4.0, 2.0, 1.0, 0.5, 0.25, 0.1])
 HESSIAN = oracles.prescribed(CURVATURES)
 CENTRE = np.random.default_rng(3).normal(size=6)
 FLOOR = 0.3
+AXES = "flax"  # A polynomial has no layers off which filters could be read.
 MATRIX, MINIMUM = jnp.asarray(HESSIAN), jnp.asarray(CENTRE)
 
 
@@ -54,7 +55,7 @@ def scale_of(scaling, vector):
 def test_hessian_sharpness_is_the_largest_eigenvalue_and_the_trace_of_tht(scaling):
     t = scale_of(scaling, CENTRE + OFFSET)
     matrix = t[:, None] * HESSIAN * t[None, :]
-    found = geometry.hessian_sharpness(quadratic, OUTSIDE, key=KEY, scaling=scaling)
+    found = geometry.hessian_sharpness(quadratic, OUTSIDE, key=KEY, scaling=scaling, axes=AXES)
     np.testing.assert_allclose(found.largest, np.linalg.eigvalsh(matrix)[-1], rtol=1e-10)
     np.testing.assert_allclose(found.trace.value, np.trace(matrix), rtol=1e-10)
     assert isinstance(found.trace, Estimate) and found.size == 6 and found.converged
@@ -100,7 +101,7 @@ def test_worst_sharpness_at_a_minimum_is_half_the_largest_eigenvalue_times_radiu
     t = scale_of(scaling, CENTRE)
     top = np.linalg.eigvalsh(t[:, None] * HESSIAN * t[None, :])[-1]
     found = geometry.worst_sharpness(
-        quadratic, AT_MINIMUM, key=KEY, radius=0.2, scaling=scaling, num_starts=2
+        quadratic, AT_MINIMUM, key=KEY, radius=0.2, scaling=scaling, num_starts=2, axes=AXES
     )
     exact = 0.02 * top
     # A lower bound but for rounding of the loss, and reached to a gap that it knows.
@@ -160,7 +161,9 @@ def test_sam_sharpness_of_a_quadratic_is_its_first_two_terms_along_the_steepest_
     g, radius = t * SLOPE, 0.05
     z = radius * (g / np.linalg.norm(g) if ball == "l2" else np.sign(g))
     exact = g @ z + 0.5 * (t * z) @ HESSIAN @ (t * z)
-    found = geometry.sam_sharpness(quadratic, OUTSIDE, radius=radius, ball=ball, scaling=scaling)
+    found = geometry.sam_sharpness(
+        quadratic, OUTSIDE, radius=radius, ball=ball, scaling=scaling, axes=AXES
+    )
     np.testing.assert_allclose(found.value, exact, rtol=1e-12)
     np.testing.assert_allclose(found.first_order, g @ z, rtol=1e-12)
 
@@ -207,7 +210,9 @@ def test_pac_bayes_sigma_counts_a_loss_that_is_not_finite_as_above_the_target():
 
 
 def test_filter_radius_of_a_quadratic_is_the_root_along_each_direction():
-    found = geometry.filter_radius(quadratic, OUTSIDE, key=KEY, rise=0.05, num_directions=9)
+    found = geometry.filter_radius(
+        quadratic, OUTSIDE, key=KEY, rise=0.05, num_directions=9, axes=AXES
+    )
     exact = []
     for i in range(9):
         (direction,) = _directions(i)
@@ -221,19 +226,19 @@ def test_filter_radius_of_a_quadratic_is_the_root_along_each_direction():
 
 def _directions(i):
     raw = geometry.random_direction(OUTSIDE, key=jax.random.fold_in(KEY, i))
-    return (geometry.normalize_filters(raw, OUTSIDE),)
+    return (geometry.normalize_filters(raw, OUTSIDE, axes=AXES),)
 
 
 def test_filter_radius_takes_the_first_of_several_crossings_and_says_where_there_is_none():
     waves = lambda w, _: jnp.sin(jnp.sum(jnp.abs(w["b"] - 1.0)))  # noqa: E731
     params = {"a": jnp.ones(2), "b": jnp.ones((2, 2))}
-    found = geometry.filter_radius(waves, params, key=KEY, rise=0.5, num_directions=3)
+    found = geometry.filter_radius(waves, params, key=KEY, rise=0.5, num_directions=3, axes=AXES)
     for i in range(3):
         raw = geometry.random_direction(params, key=jax.random.fold_in(KEY, i))
-        length = jnp.sum(jnp.abs(geometry.normalize_filters(raw, params)["b"]))
+        length = jnp.sum(jnp.abs(geometry.normalize_filters(raw, params, axes=AXES)["b"]))
         np.testing.assert_allclose(found.radii[i] * length, math.pi / 6, rtol=1e-3)
     level = lambda w, _: jnp.sum(0 * w["b"])  # noqa: E731
-    plain = geometry.filter_radius(level, params, key=KEY, num_directions=3)
+    plain = geometry.filter_radius(level, params, key=KEY, num_directions=3, axes=AXES)
     assert plain.median == math.inf and plain.lower == 0 and "3 beyond 4" in str(plain)
 
 

@@ -22,7 +22,10 @@ def _measure(subject: Subject) -> dict[str, float]:
 
 def _deficit(subject, plane):
     directions = geometry.filter_normalized_directions(
-        subject.params, key=jax.random.fold_in(subject.key, plane)
+        subject.params,
+        key=jax.random.fold_in(subject.key, plane),
+        loss=subject.loss,
+        batch=subject.batch,
     )
     surface = geometry.surface(
         subject.loss, subject.params, subject.batch, directions, xs=AXIS, ys=AXIS
