@@ -252,6 +252,10 @@ CASES = {
         ).sum(),
         jnp.ones(4), X, [None],
     ),
+    "a vector as a bias of groups": (
+        lambda w, x: w.reshape(1, 2, 2) + x.reshape(5, 2, 2).std(2, keepdims=True), jnp.ones(4), X,
+        [None],
+    ),
     "a scale of heads": (
         lambda w, x: x.reshape(5, 2, 2) * (w[None] / x.reshape(5, 2, 2).std(2, keepdims=True)),
         jnp.ones((2, 2)), X, [None],

@@ -113,14 +113,16 @@ def _named(leaves) -> list[Filter | str]:
     """The layout of Flax, where its names leave no doubt."""
     names, found = [_names(path) for path, _ in leaves], []
     flax = any(name in ("kernel", "embedding") for _, name in names)
+    biases = {_module(path): np.shape(leaf) for path, leaf in leaves if _names(path)[1] == "bias"}
     witnesses = {_prefix(path) for path, _ in leaves if not _may_be_convolution(path)}
     for (path, leaf), stack, (parent, name) in zip(leaves, _stacks(leaves), names, strict=True):
-        rank = np.ndim(leaf) - len(stack)
+        rank, depth = np.ndim(leaf) - len(stack), len(stack)
+        bias = biases.get(_module(path), ())[depth:]
         told = (
             rank <= 1
             or name in _BESIDE
             or (name in ("kernel", "embedding") and rank == 2)
-            or (name == "kernel" and _tells(parent, rank))
+            or (name == "kernel" and _tells(parent, np.shape(leaf)[depth:], bias))
             or (flax and name != "weight" and _broadcasts(name, leaf, stack))
         ) and (not stack or _prefix(path) in witnesses)
         why = "its name does not tell, and no `loss` and `batch` came from which to read it"
@@ -133,10 +135,16 @@ def _may_be_convolution(path):
     return name == "kernel" and bool(_CONVOLUTION.search(parent))
 
 
-def _tells(parent, rank):
-    if rank == 3 and parent in (*_PROJECTIONS, "out"):
-        return True
-    return bool(_CONVOLUTION.search(parent)) and not _TRANSPOSED.search(parent)
+def _tells(parent, shape, bias):
+    if parent in _PROJECTIONS and len(shape) == 3:
+        return len(bias) != 1  # A convolution may have that name too.
+    if _TRANSPOSED.search(parent):
+        return False
+    # One bias for each entry of the last axis: there are no other units. No dense layer has three axes of
+    # outputs and as many inputs as a window is wide.
+    window = len(shape) == 4 and shape[0] == shape[1] in (1, 3, 5, 7)
+    attention = parent == "out" and len(shape) == 3
+    return bias == shape[-1:] or window or attention or bool(_CONVOLUTION.search(parent))
 
 
 def _flax(leaves):
@@ -184,11 +192,17 @@ def _prefix(path):
 
 
 def _names(path):
-    texts = ["", "", *(jax.tree_util.keystr((entry,), simple=True) for entry in path)]
+    path = _variable(path)
+    return tuple(["", "", *(jax.tree_util.keystr((e,), simple=True) for e in path)][-2:])
+
+
+def _module(path):
+    return _variable(path)[:-1]
+
+
+def _variable(path):
     # A variable of NNX is a node of its own, and its array's name is "value".
-    if texts[-1] == "value" and isinstance(path[-1], jax.tree_util.GetAttrKey):
-        texts = texts[:-1]
-    return tuple(texts[-2:])
+    return path[:-1] if path and path[-1] == jax.tree_util.GetAttrKey("value") else path
 
 
 def _haiku(leaves):

@@ -141,9 +141,10 @@ def normalize_direction(
     it entry by entry has no filters, nor has a vector (Li et al.'s rule).
 
     Without `loss` and `axes`, filters are those of Flax where its names leave no doubt: "kernel" and
-    "embedding" of rank 2, the kernels of modules called conv, query, key, value and out, and what a
-    scanned module called "blocks" or "..._blocks" stacks; "bias", "scale", "positions", and, beside
-    kernels, leaves that only broadcast have none. Anything else of rank 2 or more is refused.
+    "embedding" of rank 2; kernels that have a bias for each entry of the last axis, a square window, or
+    a module called conv, query, key, value or out; and what a scanned module called "blocks" or
+    "..._blocks" stacks. "bias", "scale", "positions" and, beside kernels, leaves that only broadcast
+    have none. Anything else of rank 2 or more is refused.
 
     Args:
       direction: pytree like params, for example a Gaussian draw.
