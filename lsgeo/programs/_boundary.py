@@ -40,6 +40,7 @@ def traced(function: Callable, name: str, *args: Any) -> Callable:
     """
     if name != "criterion":
         _warn_of_statistics(args[0])
+    _check_batch(args[1:])
     if not callable(function):
         raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
     if isinstance(function, program.Program):
@@ -161,6 +162,16 @@ def _check_deterministic(function, name, args, first):
     if not equal:
         raise ValueError(
             f"`{name}` is random: two evaluations differ in a constant or in their steps. {CAUSES}"
+        )
+
+
+def _check_batch(batch: Any) -> None:
+    """Raises a ValueError if a batch has arrays, and all of them are empty: a mean over nothing is NaN."""
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(batch)]
+    if shapes and all(0 in shape for shape in shapes):
+        raise ValueError(
+            f"`batch` is empty: its arrays have shapes {', '.join(map(str, shapes))}. Pass at least one "
+            "example, or None where the loss needs no data."
         )
 
 

@@ -61,6 +61,7 @@ def classify_critical_point(
     *,
     key: jax.Array,
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
     gradient_tol: float = 1e-4,
     flat_tol: float = 1e-3,
     curvature_tol: float = 1e-2,
@@ -91,6 +92,7 @@ def classify_critical_point(
       batch: pytree of arrays with the examples on the leading axis.
       key: typed random key.
       batches: instead of `batch`, batches that can be iterated again and again.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
       gradient_tol: relative gain under which a step counts as none.
       flat_tol: eigenvalues within this fraction of max|lambda| make up the near-kernel.
       curvature_tol: eigenvalues within this fraction of max|lambda| count as zero.
@@ -115,6 +117,8 @@ def classify_critical_point(
     check_fraction(flat_tol, "flat_tol")
     check_fraction(curvature_tol, "curvature_tol")
     check_fraction(failure_probability, "failure_probability")
+    if batches is not None:
+        batches = streaming.Batches.of(batches, batch, count)
     value, gradient, op = value_gradient_hessian(loss, params, batch, batches=batches)
     bound_key, index_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     steps = _steps_for(op.shape[0], curvature_tol, failure_probability)
@@ -177,7 +181,7 @@ def _steps_for(n: int, epsilon: float, probability: float) -> int:
 
 
 def _evaluation(loss, params, batch, batches):
-    parts = ((batch, 1.0),) if batches is None else streaming.Batches.of(batches)
+    parts = ((batch, 1.0),) if batches is None else batches
     first, _ = next(iter(parts))
     function = programs.traced(loss, "loss", params, first)
     return lambda point: sum(share * float(_value(function, point, part)) for part, share in parts)

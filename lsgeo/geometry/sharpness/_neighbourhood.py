@@ -12,8 +12,7 @@ from lsgeo.draws import random_direction
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.surfaces._filters import Rule
 from lsgeo.operators import checks
-from lsgeo.operators.products import examples as ex
-from lsgeo.operators.products import streaming
+from lsgeo.operators.products import means, streaming
 
 BALLS = ("l2", "linf")
 
@@ -36,17 +35,18 @@ class Neighbourhood:
         batches: Iterable | None = None,
         scaling: str = "none",
         axes: str | Rule | None = None,
+        count: Callable[[Any], Any] | None = None,
     ):
         self.space = trees.space_of(params)
         trees.check_finite(params, "params")
         self._data = ((batch, 1.0),)
         if batches is not None:
-            self._data = streaming.Batches.of(batches, batch)
+            self._data = streaming.Batches.of(batches, batch, count)
             batch = self._data.first()
         self._loss = programs.traced(loss, "loss", params, batch)
         checks.check_loss(self._loss, params, batch)
         if batches is not None:
-            ex.check_mean(self._loss, params, batch)
+            means.check_mean(self._loss, params, self._data.telling, count=count)
         self.params = jax.tree.map(jnp.asarray, params)
         self.scales = _scalings.scales(self.params, scaling, self._loss, batch, axes)
         self.num_evaluations = self.num_gradients = 0

@@ -61,6 +61,7 @@ def average_sharpness(
     num_pairs: int = 16,
     batches: Iterable | None = None,
     axes: str | Rule | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> AverageSharpness:
     """Estimates E[loss(params + radius * T z)] - loss(params), z random and T given by `scaling`.
 
@@ -88,6 +89,7 @@ def average_sharpness(
       num_pairs: pairs of perturbations, two evaluations each.
       batches: instead of `batch`, batches that can be iterated again and again.
       axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       AverageSharpness in units of the loss. A loss that is not finite stays so.
@@ -108,7 +110,7 @@ def average_sharpness(
     check_positive(radius, "radius")
     check_count(num_pairs, "num_pairs", 2)
     check_one_of(ball, "ball", _DRAWS)
-    at = Neighbourhood(loss, params, batch, batches, scaling, axes)
+    at = Neighbourhood(loss, params, batch, batches, scaling, axes, count)
     samples = pair_increases(at, key, radius, ball, num_pairs)
     value, error = probes.mean_and_error(samples)
     return AverageSharpness(

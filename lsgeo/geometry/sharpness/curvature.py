@@ -48,6 +48,7 @@ def hessian_sharpness(
     num_matvecs: int = 64,
     batches: Iterable | None = None,
     axes: str | Rule | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> HessianSharpness:
     """Measures lambda_max and the trace of T H T, with the spectral core.
 
@@ -67,6 +68,7 @@ def hessian_sharpness(
       num_matvecs: products for the trace.
       batches: instead of `batch`, batches that can be iterated again and again.
       axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       HessianSharpness in units of loss / parameter^2, or, scaled, of the loss.
@@ -77,7 +79,7 @@ def hessian_sharpness(
     check_key(key)
     first = next(iter(batches)) if scaling == "filter" and batches is not None else batch
     scales = _scalings.scales(params, scaling, loss, first, axes)
-    op = hessian(loss, params, batch, batches=batches)
+    op = hessian(loss, params, batch, batches=batches, count=count)
     if scaling != "none":
         op = Preconditioned(op, _ravel(op.space, scales))
     pairs = extreme_eigenpairs(op, key=jax.random.fold_in(key, 0), top=1, bottom=0, tol=tol)

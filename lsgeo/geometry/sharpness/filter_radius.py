@@ -57,6 +57,7 @@ def filter_radius(
     confidence: float = 0.95,
     batches: Iterable | None = None,
     axes: str | Rule | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> FilterRadius:
     """Finds, along random filter-normalised directions d, the least t with loss(params + t d) >= loss + rise.
 
@@ -80,6 +81,7 @@ def filter_radius(
       confidence: of the interval.
       batches: instead of `batch`, batches that can be iterated again and again.
       axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       FilterRadius, each radius to 1e-3 of its value.
@@ -93,7 +95,7 @@ def filter_radius(
         check_positive(value, name)
     check_count(num_directions, "num_directions")
     check_fraction(confidence, "confidence")
-    at = Neighbourhood(loss, params, batch, batches)
+    at = Neighbourhood(loss, params, batch, batches, count=count)
     if rise <= 4 * at.rounding:
         raise ValueError(
             f"`rise` {rise} is lost in the rounding of the loss {at.centre}, {at.rounding:.1g}. Raise it, or "

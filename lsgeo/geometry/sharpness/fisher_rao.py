@@ -8,12 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
 from lsgeo import programs, trees
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.operators.curvature.fisher import LIKELIHOODS, check_outputs
-from lsgeo.operators.products import examples as ex
-from lsgeo.operators.products import streaming
+from lsgeo.operators.products import counts, means, streaming
+from lsgeo.operators.products.telling import Telling
 
 
 @trees.frozen
@@ -49,6 +50,7 @@ def fisher_rao_norm(
     criterion: Callable[[Any, Any], jax.Array] | None = None,
     likelihood: str = "softmax",
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> FisherRaoNorm:
     """Measures <w, F w>, the square of the Fisher-Rao norm (Liang et al. 2019), from one derivative along w.
 
@@ -70,12 +72,15 @@ def fisher_rao_norm(
         takes the labels from the model's distribution.
       likelihood: "softmax" or "gaussian" (unit variance); without a part where `criterion` is given.
       batches: instead of `batch`, batches that can be iterated again and again.
+      count: how much a row of the outputs counts, as in `lsgeo.fisher`: the mean over examples becomes
+        the mean with these weights, and the criterion is a mean with them. What counts nothing is left out.
 
     Returns:
       FisherRaoNorm, `squared` in nats.
 
     Raises:
-      ValueError: if the outputs or arguments do not fit, or `predict` is random or, streamed, mixes examples.
+      ValueError: if the outputs or arguments do not fit, or `predict` is random or, streamed, mixes
+        examples, or the criterion is no such mean.
     """
     if likelihood not in LIKELIHOODS:
         raise ValueError(f"`likelihood` must be 'softmax' or 'gaussian'; got {likelihood!r}.")
@@ -83,49 +88,71 @@ def fisher_rao_norm(
     trees.check_finite(params, "params")
     parts, first = (batch,), batch
     if batches is not None:
-        data = streaming.Batches.of(batches, batch)
+        data = streaming.Batches.of(batches, batch, count)
         parts, first = (part for part, _ in data), data.first()
     predict = programs.traced(predict, "predict", params, first)
-    if batches is not None:
-        ex.check_rowwise(predict, params, first)
     check_outputs(predict, params, first, likelihood if criterion is None else "")
     slopes = None
+    if batches is not None:
+        means.check_rowwise(predict, params, data.telling)
     if criterion is not None:
         outputs = programs.outputs(predict, "predict", params, first)
         slopes = programs.traced(criterion, "criterion", outputs, first)
-    along, forms, dots = [], [], np.zeros(3)
+        loss = Partial(_composed, predict, slopes)
+        told = Telling.of(batch) if batches is None else data.telling
+        means.check_mean(loss, params, told, count=count, name="criterion")
+    rows, dots = [], np.zeros(3)
     for part in parts:
-        one, other, products = _figures(likelihood, predict, slopes, params, part)
-        along.append(np.asarray(one, np.float64))
-        forms.append(np.asarray(other, np.float64))
-        dots += np.asarray(products, np.float64)
-    along, forms = np.concatenate(along), np.concatenate(forms)
+        counted = counts.each(count, part)
+        found = _figures(likelihood, predict, slopes, params, part, counted)
+        one, other, products = (np.asarray(figure, np.float64) for figure in found)
+        rows.append(np.stack([counted, one, other])[:, counted > 0])
+        dots += products
+    weights, along, forms = np.concatenate(rows, axis=1)
     degree, misfit = _homogeneity(*dots)
-    count = len(along)
+    mean, error = _mean(weights, along)
     return FisherRaoNorm(
-        float(along.mean()),
-        float(along.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan,
+        mean,
+        error,
         degree,
         misfit,
-        float(degree**2 * forms.mean()),
-        count,
+        float(degree**2 * _mean(weights, forms)[0]),
+        len(along),
         _scalings.ALL,
     )
 
 
+def _composed(predict, criterion, params, batch):
+    return criterion(predict(params, batch), batch)
+
+
+def _mean(weights, values):
+    # And its standard error, that of a ratio of two means (Cochran 1977, section 6.4).
+    shares, num = weights / weights.sum(), len(values)
+    mean = float(shares @ values)
+    if num == 1:
+        return mean, math.nan
+    return mean, math.sqrt(num / (num - 1) * float(shares**2 @ (values - mean) ** 2))
+
+
 @functools.partial(jax.jit, static_argnums=0)
-def _figures(likelihood, predict, criterion, params, batch):
+def _figures(likelihood, predict, criterion, params, batch, counted):
     with jax.default_matmul_precision("highest"):
         outputs, along = jax.jvp(lambda p: predict(p, batch), (params,), (params,))
     if criterion is None:
         form = functools.partial(_FORMS[likelihood], outputs)
     else:
-        slopes = len(outputs) * jax.grad(criterion)(outputs, batch)
-        form = functools.partial(_observed, slopes)
-    dots = jnp.stack(
-        [trees.vdot(along, outputs), trees.vdot(outputs, outputs), trees.vdot(along, along)]
-    )
+        # Of each row's own loss, from that of the batch.
+        scale = _rows(jnp.sum(counted) / jnp.where(counted > 0, counted, 1), outputs)
+        form = functools.partial(_observed, scale * jax.grad(criterion)(outputs, batch))
+    sides = (along, outputs), (outputs, outputs), (along, along)
+    dots = jnp.stack([trees.vdot(_rows(counted, a) * a, b) for a, b in sides])
     return form(along), form(outputs), dots
+
+
+def _rows(factors, like):
+    # One factor for each row.
+    return factors.astype(like.dtype).reshape(-1, *[1] * (like.ndim - 1))
 
 
 def _softmax(logits, u):

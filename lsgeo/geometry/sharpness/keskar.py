@@ -43,6 +43,7 @@ def keskar_sharpness(
     num_starts: int = 4,
     num_steps: int = 20,
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> KeskarSharpness:
     """Bounds 100 (max f(w + y) - f(w)) / (1 + f(w)) over |y_i| <= epsilon (|w_i| + 1) from below.
 
@@ -62,6 +63,7 @@ def keskar_sharpness(
       num_starts: as `worst_sharpness`.
       num_steps: as `worst_sharpness`.
       batches: instead of `batch`, batches that can be iterated again and again.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       KeskarSharpness, in per cent.
@@ -73,7 +75,7 @@ def keskar_sharpness(
     check_positive(epsilon, "epsilon")
     check_count(num_starts, "num_starts")
     check_count(num_steps, "num_steps")
-    at = Neighbourhood(loss, params, batch, batches, "box")
+    at = Neighbourhood(loss, params, batch, batches, "box", count=count)
     if at.centre <= -1:
         raise ValueError(
             f"`loss` must be above -1 for a sharpness relative to 1 + loss; got {at.centre}. Use "

@@ -62,6 +62,7 @@ def learning_coefficient(
     confidence: float = 0.95,
     progress: Callable[[int, int], None] | None = None,
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> LearningCoefficient:
     """Estimates n beta (E[loss(w)] - loss(params)) for w about params, distributed by the tempered posterior.
 
@@ -95,6 +96,7 @@ def learning_coefficient(
       confidence: of the interval.
       progress: called as progress(done, total), in chains.
       batches: instead of `batch`, batches that can be iterated again and again.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`; n is the examples all the same.
 
     Returns:
       LearningCoefficient, in parameters.
@@ -108,9 +110,11 @@ def learning_coefficient(
     check_count(num_draws, "num_draws", 2)
     check_positive(localization, "localization")
     check_fraction(confidence, "confidence")
+    if batches is not None:
+        batches = streaming.Batches.of(batches, batch, count)
     scale = _scale(batch, batches) if scale is None else scale
     check_positive(scale, "scale")
-    at = Neighbourhood(loss, params, batch, batches)
+    at = Neighbourhood(loss, params, batch, batches, count=count)
     traces, rates = [], []
     for i in range(num_chains):
         chain = _Chain(at, jax.random.fold_in(key, i), float(scale), float(localization))
@@ -153,7 +157,7 @@ def _summary(traces, rates, at, scale, localization, confidence):
 def _scale(batch, batches):
     if batch is None and batches is None:
         raise ValueError("without data, `scale`, which is n / ln n for n examples, must be given.")
-    num = ex.num_examples(batch) if batches is None else streaming.Batches.of(batches).total
+    num = ex.num_examples(batch) if batches is None else batches.total
     if num < 3:
         raise ValueError(f"`scale` must be given for fewer than 3 examples; got {num}.")
     return num / math.log(num)

@@ -57,6 +57,7 @@ def pac_bayes_sigma(
     confidence: float = 0.95,
     batches: Iterable | None = None,
     axes: str | Rule | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> PACBayesSigma:
     """Finds the largest sigma with E[loss(params + sigma T u)] <= loss(params) + target, u standard normal.
 
@@ -83,6 +84,7 @@ def pac_bayes_sigma(
       confidence: of the interval.
       batches: instead of `batch`, batches that can be iterated again and again.
       axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       PACBayesSigma, to 1e-3 of its value; sigma is infinite where no noise costs the target.
@@ -94,7 +96,7 @@ def pac_bayes_sigma(
     check_positive(target, "target")
     check_count(num_pairs, "num_pairs", 2)
     check_fraction(confidence, "confidence")
-    at = Neighbourhood(loss, params, batch, batches, scaling, axes)
+    at = Neighbourhood(loss, params, batch, batches, scaling, axes, count)
     if target <= 4 * at.rounding:
         raise ValueError(
             f"`target` {target} is lost in the rounding of the loss {at.centre}, {at.rounding:.1g}. Raise it, "

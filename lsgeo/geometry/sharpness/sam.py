@@ -46,6 +46,7 @@ def sam_sharpness(
     scaling: str = "none",
     batches: Iterable | None = None,
     axes: str | Rule | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> SAMSharpness:
     """Measures loss(params + step) - loss(params) for the steepest step of a given length.
 
@@ -66,6 +67,7 @@ def sam_sharpness(
       scaling: "none", "magnitude" or "filter".
       batches: instead of `batch`, batches that can be iterated again and again.
       axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       SAMSharpness in units of the loss; exact but for rounding.
@@ -75,7 +77,7 @@ def sam_sharpness(
     """
     check_positive(radius, "radius")
     check_one_of(ball, "ball", BALLS)
-    at = Neighbourhood(loss, params, batch, batches, scaling, axes)
+    at = Neighbourhood(loss, params, batch, batches, scaling, axes, count)
     _, slope = at.value_and_gradient(jax.tree.map(jnp.zeros_like, at.params))
     raised = at.value(steepest(slope, float(radius), ball))
     return SAMSharpness(

@@ -49,6 +49,7 @@ def worst_sharpness(
     num_steps: int = 20,
     batches: Iterable | None = None,
     axes: str | Rule | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> WorstSharpness:
     """Bounds max loss(params + T z) - loss(params) over ||z|| <= radius from below.
 
@@ -72,6 +73,7 @@ def worst_sharpness(
       num_steps: gradients for each start.
       batches: instead of `batch`, batches that can be iterated again and again.
       axes: where filters lie, if they cannot be read off the loss; see `normalize_direction`.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       WorstSharpness in units of the loss. A loss that is not finite stays so.
@@ -92,7 +94,7 @@ def worst_sharpness(
     check_count(num_starts, "num_starts")
     check_count(num_steps, "num_steps")
     check_one_of(ball, "ball", BALLS)
-    at = Neighbourhood(loss, params, batch, batches, scaling, axes)
+    at = Neighbourhood(loss, params, batch, batches, scaling, axes, count)
     values, gap = ascend(at, key, float(radius), ball, num_starts, num_steps)
     rises = values - at.centre
     return WorstSharpness(

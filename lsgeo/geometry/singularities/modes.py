@@ -45,6 +45,7 @@ def symmetry_modes(
     symmetries: Sequence[Symmetry],
     slack: float = 100.0,
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> SymmetryModes:
     """Tests which rescalings are symmetries of the loss, and counts the zero modes that they force.
 
@@ -65,6 +66,7 @@ def symmetry_modes(
       symmetries: from `rescaling`, `normalized` or `dense_chain`.
       slack: a symmetry holds where both residuals are below `slack` times the rounding of a product.
       batches: instead of `batch`, batches that can be iterated again and again.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       SymmetryModes, one entry for each member of each symmetry, in order.
@@ -79,7 +81,7 @@ def symmetry_modes(
         raise ValueError(
             "`symmetries` is empty. Make one with rescaling, normalized or dense_chain."
         )
-    _, gradient, op = value_gradient_hessian(loss, params, batch, batches=batches)
+    _, gradient, op = value_gradient_hessian(loss, params, batch, batches=batches, count=count)
     largest = _largest(op)
     weights, slope = (_ravel(op.space, tree) for tree in (params, gradient))
     rows = []

@@ -12,7 +12,8 @@ Example:
   [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,7 @@ from lsgeo.checks import check_same
 from lsgeo.geometry.surfaces._grids import check_directions
 from lsgeo.operators import evaluation, hessian
 from lsgeo.operators.checks import check_loss
+from lsgeo.operators.products import means, streaming
 from lsgeo.spectra import EigenPairs, extreme_eigenpairs
 from lsgeo.trees import PyTree
 
@@ -100,26 +102,42 @@ def direction_towards(params: PyTree, other: PyTree, *, name: str = "other") -> 
     return step
 
 
-def gradient_direction(loss: Loss, params: PyTree, batch: PyTree) -> tuple[PyTree, float]:
+def gradient_direction(
+    loss: Loss,
+    params: PyTree,
+    batch: PyTree = None,
+    *,
+    batches: Iterable | None = None,
+    count: Callable[[PyTree], Any] | None = None,
+) -> tuple[PyTree, float]:
     """Returns the unit direction of steepest ascent, and the slope along it.
 
     Args:
       loss: loss(params, batch) -> scalar.
       params: pytree of floating arrays.
       batch: pytree handed to loss.
+      batches: instead of `batch`, batches that can be iterated again and again.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       (direction, slope): a pytree of norm 1, and the norm of the gradient, in the units of loss per
       parameter.
 
     Raises:
-      ValueError: if the loss returns no real scalar, or the gradient is zero or not finite.
+      ValueError: if the loss returns no real scalar or, streamed, is no mean over examples or what `count`
+        counts, or the gradient is zero or not finite.
     """
+    data = None if batches is None else streaming.Batches.of(batches, batch, count)
+    batch = batch if data is None else data.first()
     params, batch = jax.tree.map(jnp.asarray, (params, batch))
     trees.space_of(params)
     loss = programs.traced(loss, "loss", params, batch)
     check_loss(loss, params, batch)
-    gradient = evaluation.gradient(loss, params, batch)
+    if data is None:
+        gradient = evaluation.gradient(loss, params, batch)
+    else:
+        means.check_mean(loss, params, data.telling, count=count)
+        gradient = streaming.streamed_gradient(loss, params, data)[1]
     slope = float(trees.norm(gradient))
     if not 0 < slope < np.inf:
         raise ValueError(
@@ -132,12 +150,14 @@ def gradient_direction(loss: Loss, params: PyTree, batch: PyTree) -> tuple[PyTre
 def eigenvector_directions(
     loss: Loss,
     params: PyTree,
-    batch: PyTree,
+    batch: PyTree = None,
     *,
     key: jax.Array,
     top: int = 1,
     bottom: int = 1,
     tol: float = 1e-3,
+    batches: Iterable | None = None,
+    count: Callable[[PyTree], Any] | None = None,
 ) -> tuple[tuple[PyTree, ...], EigenPairs]:
     """Returns Hessian eigenvectors as directions: the highest first, then the lowest.
 
@@ -151,6 +171,8 @@ def eigenvector_directions(
       top: eigenvectors of the highest eigenvalues, in descending order.
       bottom: of the lowest ones, in ascending order.
       tol: see `lsgeo.extreme_eigenpairs`.
+      batches: instead of `batch`, batches that can be iterated again and again.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       (directions, pairs): pytrees of norm 1, and all that is known about them, in ascending order.
@@ -159,9 +181,8 @@ def eigenvector_directions(
       ValueError: for more eigenvectors than there are parameters, or as `lsgeo.hessian` and
         `lsgeo.extreme_eigenpairs`.
     """
-    pairs = extreme_eigenpairs(
-        hessian(loss, params, batch), key=key, top=top, bottom=bottom, tol=tol
-    )
+    op = hessian(loss, params, batch, batches=batches, count=count)
+    pairs = extreme_eigenpairs(op, key=key, top=top, bottom=bottom, tol=tol)
     if len(pairs.values) < top + bottom:
         raise ValueError(
             f"`top` and `bottom` must be at most {len(pairs.values)} together, the number of parameters; got "

@@ -23,7 +23,8 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +33,8 @@ import numpy as np
 from lsgeo import programs, trees
 from lsgeo.checks import check_count
 from lsgeo.geometry.surfaces._grids import check_axes, check_directions, check_finished
+from lsgeo.operators.products.means import check_mean
+from lsgeo.operators.products.streaming import Batches
 from lsgeo.trees import PyTree
 
 AHEAD = 8  # calls in the queue; each holds the parameters of `chunk` points per device
@@ -90,6 +93,8 @@ def slice_along(
     finished: Mapping[int, np.ndarray] | None = None,
     on_row: Callable[[int, np.ndarray], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    batches: Iterable | None = None,
+    count: Callable[[PyTree], Any] | None = None,
 ) -> Slice:
     """Evaluates the loss on a rectangular grid along one, two or more directions.
 
@@ -115,13 +120,17 @@ def slice_along(
         again.
       on_row: called as on_row(row, values) with each new row, [n_last], in ascending order.
       progress: called as progress(done, total), in rows, after each row.
+      batches: instead of `batch`, which is None, batches that can be iterated again and again; each row goes
+        through them once. Values are their mean, to rounding those of all data in one batch.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       Slice, its values in the dtype of the loss.
 
     Raises:
       ValueError: if `directions` are not trees like params, one is zero, `axes` are not one grid per
-        direction, a row of `finished` does not fit, or `loss` does not return a real scalar.
+        direction, a row of `finished` does not fit, or `loss` does not return a real scalar or, streamed, is no
+        mean over examples or what `count` counts.
     """
     check_directions(directions, params)
     grids = check_axes(axes, len(directions))
@@ -129,10 +138,17 @@ def slice_along(
     finished = {} if finished is None else dict(finished)
     check_count(chunk, "chunk")
     check_finished(finished, rows, width)
-    walk = _Walk.start(loss, params, batch, directions, chunk=chunk, devices=devices)
+    data = None if batches is None else Batches.of(batches, batch, count)
+    first = batch if data is None else data.first()
+    walk = _Walk.start(loss, params, first, directions, chunk=chunk, devices=devices)
+    if data is not None:
+        check_mean(walk.loss, params, data.telling, count=count)
     points = np.array(list(itertools.product(*grids))).reshape(rows, width, len(grids))
     new = [row for row in range(rows) if row not in finished]
-    stream = walk.losses(points[new].reshape(-1, len(grids)))
+    if data is None:
+        stream = walk.losses(points[new].reshape(-1, len(grids)))
+    else:
+        stream = itertools.chain.from_iterable(walk.means(points[row], data) for row in new)
     values = np.empty((rows, width), walk.dtype)
     for row in range(rows):
         if row in finished:
@@ -201,6 +217,17 @@ class _Walk:
                 yield from _ready(*queue.popleft())
         while queue:
             yield from _ready(*queue.popleft())
+
+    def means(self, points: np.ndarray, data: Batches) -> np.ndarray:
+        """Returns the mean losses over all data at points [m, number of directions], from one pass."""
+        total = np.zeros(len(points))
+        for part, share in data:
+            batch = jax.tree.map(jnp.asarray, part)
+            if self.mesh is not None:
+                batch = jax.device_put(batch, jax.NamedSharding(self.mesh, jax.P()))
+            values = dataclasses.replace(self, batch=batch).losses(points)
+            total += share * np.array(list(values), np.float64)
+        return total
 
 
 def _ready(values, count):

@@ -16,7 +16,8 @@ Example:
   [1.0, 0.0, 1.0]
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -104,6 +105,8 @@ def surface(
     finished: Mapping[int, np.ndarray] | None = None,
     on_row: Callable[[int, np.ndarray], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    batches: Iterable | None = None,
+    count: Callable[[PyTree], Any] | None = None,
 ) -> Surface:
     """Evaluates the loss on a plane through the parameters.
 
@@ -126,13 +129,17 @@ def surface(
         again.
       on_row: called as on_row(j, values) with each new row, [nx], in ascending order.
       progress: called as progress(done, total), in rows, after each row.
+      batches: instead of `batch`, which is None, batches that can be iterated again and again; each row goes
+        through them once.
+      count: what the loss of a batch is a mean over, as in `lsgeo.hessian`.
 
     Returns:
       Surface with values [ny, nx] in the dtype of the loss.
 
     Raises:
       ValueError: if `directions` are not two trees like params or one is zero, `xs` or `ys` is not
-        a grid, a row of `finished` does not fit, or `loss` does not return a real scalar.
+        a grid, a row of `finished` does not fit, or `loss` does not return a real scalar or, streamed, is no
+        mean over examples or what `count` counts.
     """
     xs, ys = check_grid(xs, "xs"), check_grid(ys, "ys")
     check_pair(directions)
@@ -149,6 +156,8 @@ def surface(
         finished=finished,
         on_row=on_row,
         progress=progress,
+        batches=batches,
+        count=count,
     )
     return Surface(xs, ys, found.values)
 

@@ -14,8 +14,8 @@ from lsgeo.checks import check_count, check_key
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.products import _jacobians as jacobians
+from lsgeo.operators.products import counts, means, streaming
 from lsgeo.operators.products import examples as ex
-from lsgeo.operators.products import streaming
 from lsgeo.operators.products.product import anew, multiplied, preflight, sandwich, unchecked
 
 LIKELIHOODS = ("softmax", "gaussian")
@@ -30,6 +30,7 @@ def fisher(
     key: jax.Array | None = None,
     num_samples: int | None = None,
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> LinearOperator:
     """Returns the Fisher matrix (1/N) sum_n E_y[g_n(y) g_n(y)'] with y drawn from the model.
 
@@ -48,6 +49,10 @@ def fisher(
         depend on the key and its place in the data alone, not on how the data are cut into batches.
       num_samples: labels for each example; given with `key`.
       batches: instead of `batch`, batches that can be iterated again and again in one order.
+      count: how much a row of the outputs counts, as a function of a batch as in `hessian`, also for one
+        `batch`: the mean becomes sum_n count_n E_y[g_n(y) g_n(y)'] / sum_n count_n, the Gauss-Newton matrix of
+        the negative log-likelihood with that mean. A mask in the batch leaves padding out by
+        count=lambda batch: batch["mask"].sum().
 
     Returns:
       A positive semi-definite operator in the units nat / parameter^2.
@@ -69,13 +74,14 @@ def fisher(
     metric = _EXACT[likelihood]
     if key is not None:
         metric = Partial(_sampled, _SCORES[likelihood], key, np.arange(num_samples))
-    data = None if batches is None else streaming.Batches.of(batches, batch)
+    data = None if batches is None else streaming.Batches.of(batches, batch, count)
     first = batch if data is None else data.first()
     predict = programs.traced(predict, "predict", params, first)
     check_outputs(predict, params, first, likelihood)
     if data is not None:
-        ex.check_rowwise(predict, params, first)
+        means.check_rowwise(predict, params, data.telling)
     del first  # A pass has two batches on the device, not three.
+    shares = None if count is None or data else counts.weigh(None, counts.each(count, batch))
 
     def attempt(way):
         linearize = Partial(_linearize, way, metric, predict, params)
@@ -83,7 +89,8 @@ def fisher(
             return streaming.streamed(
                 None, Partial(anew, linearize), space, data, mode=way.name
             ).tried()
-        return multiplied(unchecked(linearize(ex.whole(batch, space.dtype)), space, way.name))
+        examples = ex.whole(batch, space.dtype, shares)
+        return multiplied(unchecked(linearize(examples), space, way.name))
 
     return preflight(*jacobians.working(attempt, "`predict`"), source="`predict`")
 

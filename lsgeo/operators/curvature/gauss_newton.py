@@ -10,8 +10,8 @@ from lsgeo import programs, trees
 from lsgeo.operators import _mixing, checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.products import _jacobians as jacobians
+from lsgeo.operators.products import counts, means, streaming
 from lsgeo.operators.products import examples as ex
-from lsgeo.operators.products import streaming
 from lsgeo.operators.products.product import anew, multiplied, preflight, sandwich, unchecked
 
 SOURCE = "`predict` and `criterion`"
@@ -25,6 +25,7 @@ def gauss_newton(
     *,
     batches: Iterable | None = None,
     weights: Any = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> LinearOperator:
     """Returns the generalised Gauss-Newton matrix J' H_out J of `criterion(predict(params))`.
 
@@ -39,6 +40,7 @@ def gauss_newton(
       batches: instead of `batch`, batches that can be iterated again and again in one order.
       weights: [N] non-negative weights of all examples, as in `hessian`. The outputs must then have the
         examples on their leading axis; the criterion is called on one example at a time, under `vmap`.
+      count: what the criterion of a batch is a mean over, as in `hessian`.
 
     Returns:
       A symmetric operator in the units loss / parameter^2.
@@ -57,33 +59,21 @@ def gauss_newton(
       [4.0]
     """
     space = _space(params)
-    data = None if batches is None else streaming.Batches.of(batches, batch)
-    first = batch if data is None else data.first()
-    predict, criterion = _traced(predict, criterion, params, first)
-    counted = weights is not None or (data is not None and len(set(data.counts)) > 2)
-    if data is not None or weights is not None:
-        ex.check_mean(Partial(_composed, predict, criterion), params, first, "criterion")
+    data = None if batches is None else streaming.Batches.of(batches, batch, count)
+    predict, criterion = _let_in(predict, criterion, params, batch, data, weights is not None)
+    if data is not None:
+        return _streamed(_linearize, predict, criterion, params, data, weights)
+    parts = predict, criterion
+    if weights is None:
+        _mixing.warn(Partial(_composed, *parts), params, batch, "criterion")
     else:
-        _mixing.warn(Partial(_composed, predict, criterion), params, batch, "criterion")
-    if counted:
-        _check_outputs(predict, params, first)
-    if data is None:
-        examples = ex.whole(batch, space.dtype, weights) if counted else batch
-    del first  # A pass has two batches on the device, not three.
-    plain = predict, criterion, params
-    weighted = (
-        Partial(ex.predict_examples, predict),
-        Partial(ex.weighted_criterion, criterion),
-        params,
-    )
+        told = Partial(_composed, *parts)
+        means.check_batch_mean(told, params, batch, count=count, name="criterion")
+        shares = counts.weigh(weights, counts.each(count, batch))
+        parts, batch = _weighted(*parts), ex.sound(ex.whole(batch, space.dtype, shares))
 
     def attempt(way):
-        if data is None:
-            product = _linearize(way, *(weighted if counted else plain), examples)
-            return multiplied(unchecked(product, space, way.name))
-        products = [Partial(anew, Partial(_linearize, way, *parts)) for parts in (plain, weighted)]
-        op = streaming.streamed(*products, space, data, weights=weights, mode=way.name)
-        return op.tried()
+        return multiplied(unchecked(_linearize(way, *parts, params, batch), space, way.name))
 
     return preflight(*jacobians.working(attempt, SOURCE), source=SOURCE)
 
@@ -92,9 +82,14 @@ def split_hessian(
     predict: Callable[[Any, Any], Any],
     criterion: Callable[[Any, Any], jax.Array],
     params: Any,
-    batch: Any,
+    batch: Any = None,
+    *,
+    batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> tuple[LinearOperator, LinearOperator]:
-    """Returns the Hessian's two parts, G and R with H = G + R, from one linearisation.
+    """Returns the Hessian's two parts, G and R with H = G + R.
+
+    Of one batch both come from one linearisation; streamed, each linearises anew in every product.
 
     G = J' H_out J is the Gauss-Newton matrix; R = sum_k (d criterion / d output_k) Hessian(output_k) is
     the rest, also called the functional part (Singh, Bachmann and Hofmann 2021, section 3). R is in
@@ -102,9 +97,11 @@ def split_hessian(
 
     Args:
       predict: `predict(params, batch) -> outputs`.
-      criterion: `criterion(outputs, batch) -> scalar`.
+      criterion: `criterion(outputs, batch) -> scalar`, the mean over the batch's examples.
       params: pytree of floating-point arrays.
       batch: pytree of arrays with the examples on the leading axis.
+      batches: instead of `batch`, batches that can be iterated again and again in one order.
+      count: what the criterion of a batch is a mean over, as in `hessian`.
 
     Returns:
       (G, R), symmetric operators in the units loss / parameter^2.
@@ -125,7 +122,11 @@ def split_hessian(
       [[0.0, -2.0], [-2.0, 0.0]]
     """
     space = _space(params)
-    predict, criterion = _traced(predict, criterion, params, batch)
+    data = None if batches is None else streaming.Batches.of(batches, batch, count)
+    predict, criterion = _let_in(predict, criterion, params, batch, data)
+    if data is not None:
+        kinds = _linearize, _linearize_rest
+        return tuple(_streamed(kind, predict, criterion, params, data) for kind in kinds)
     _mixing.warn(Partial(_composed, predict, criterion), params, batch, "criterion")
     outputs = trees.space_of(programs.outputs(predict, "predict", params, batch), "outputs")
 
@@ -162,6 +163,38 @@ def _traced(predict, criterion, params, batch):
     return predict, criterion
 
 
+def _weighted(predict, criterion):
+    return Partial(ex.predict_examples, predict), Partial(ex.weighted_criterion, criterion)
+
+
+def _let_in(predict, criterion, params, batch, data, weighted=False):
+    """Checks both functions; in a function of its own: a pass has two batches on the device, not three."""
+    first = batch if data is None else data.first()
+    predict, criterion = _traced(predict, criterion, params, first)
+    if data is not None:
+        loss = Partial(_composed, predict, criterion)
+        checks.check_value(means.value(loss, params, first), "criterion")
+        means.check_mean(loss, params, data.telling, count=data.count, name="criterion")
+    if weighted or (data is not None and len(set(data.sizes)) > 2):
+        _check_outputs(predict, params, first)
+    return predict, criterion
+
+
+def _streamed(linearize, predict, criterion, params, data, weights=None):
+    space = _space(params)
+
+    def attempt(way):
+        # Of the mean over a batch, and of the weighted sum over Examples.
+        products = [
+            Partial(anew, Partial(linearize, way, *parts, params))
+            for parts in ((predict, criterion), _weighted(predict, criterion))
+        ]
+        op = streaming.streamed(*products, space, data, weights=weights, mode=way.name)
+        return op.tried()
+
+    return preflight(*jacobians.working(attempt, SOURCE), source=SOURCE)
+
+
 def _check_outputs(predict, params, batch):
     num = ex.num_examples(batch)
     shapes = [leaf.shape for leaf in jax.tree.leaves(jax.eval_shape(predict, params, batch))]
@@ -192,3 +225,10 @@ def _linearize_both(way, predict, criterion, params, batch):
         outputs, both = way.split(outputs_and_pullback, params)
         curvature = way.symmetric(lambda o: jax.grad(criterion)(o, batch), outputs)
     return criterion(outputs, batch), both, curvature
+
+
+@jax.jit
+def _linearize_rest(way, predict, criterion, params, batch):
+    outputs = trees.space_of(jax.eval_shape(predict, params, batch), "outputs")
+    both = _linearize_both(way, predict, criterion, params, batch)[1]
+    return way.parts(both, trees.space_of(params), outputs)[1]

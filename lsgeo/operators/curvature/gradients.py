@@ -14,10 +14,9 @@ from jax.tree_util import Partial
 from lsgeo import programs, trees
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import _jacobians as jacobians
+from lsgeo.operators.products import counts, means, streaming
 from lsgeo.operators.products import examples as ex
-from lsgeo.operators.products import streaming
 from lsgeo.operators.products.product import anew, multiplied, preflight, sandwich, unchecked
 
 
@@ -27,6 +26,7 @@ def empirical_fisher(
     batch: Any = None,
     *,
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> LinearOperator:
     """Returns (1/N) sum_n g_n g_n', g_n the gradient of one example's loss at its observed label.
 
@@ -39,6 +39,9 @@ def empirical_fisher(
       params: pytree of floating-point arrays.
       batch: pytree of arrays with the examples on the leading axis.
       batches: instead of `batch`, batches that can be iterated again and again in one order.
+      count: as in `hessian`, also for one `batch`: the mean over examples becomes
+        sum_n count_n g_n g_n' / sum_n count_n, g_n still the gradient of the example's own loss. (Where each
+        token is to have a gradient of its own, put tokens on the leading axis.)
 
     Returns:
       A positive semi-definite operator in the units loss^2 / parameter^2.
@@ -53,8 +56,8 @@ def empirical_fisher(
       >>> op.to_dense().tolist()
       [[5.0]]
     """
-    space, loss, data = _prepared(loss, params, batch, batches)
-    return _operator(Partial(_linearize, loss, params), space, batch, data)
+    space, loss, data = _prepared(loss, params, batch, batches, count)
+    return _operator(Partial(_linearize, loss, params), space, data or _whole(batch, space, count))
 
 
 def gradient_covariance(
@@ -63,6 +66,7 @@ def gradient_covariance(
     batch: Any = None,
     *,
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> LinearOperator:
     """Returns (1/N) sum_n (g_n - g)(g_n - g)', the covariance of the per-example gradients.
 
@@ -75,6 +79,7 @@ def gradient_covariance(
       params: pytree of floating-point arrays.
       batch: pytree of arrays with the examples on the leading axis.
       batches: instead of `batch`, batches that can be iterated again and again in one order.
+      count: as `empirical_fisher`: the examples of the noise's batch are drawn with these chances.
 
     Returns:
       A positive semi-definite operator in the units loss^2 / parameter^2.
@@ -89,42 +94,48 @@ def gradient_covariance(
       >>> op.to_dense().tolist()
       [[1.0]]
     """
-    space, loss, data = _prepared(loss, params, batch, batches)
+    space, loss, data = _prepared(loss, params, batch, batches, count)
     if (ex.num_examples(batch) if data is None else data.total) == 1:
         raise ValueError("`batch` has one example, which has no covariance; pass at least two.")
     if data is None:
-        parts = [ex.whole(batch, space.dtype)]
-    else:
-        parts = data.examples(ex.normalized(None, data.total).astype(space.dtype))
+        data = _whole(batch, space, count)
+    parts = [data] if batches is None else data.examples(data.weigh().astype(space.dtype))
     mean = jax.tree.map(jnp.zeros_like, params)
     for part in parts:
         mean = jax.block_until_ready(_add_gradient(mean, loss, params, part))
-    return _operator(Partial(_linearize_centred, loss, params, mean), space, batch, data)
+    return _operator(Partial(_linearize_centred, loss, params, mean), space, data)
 
 
-def _prepared(loss, params, batch, batches):
+def _prepared(loss, params, batch, batches, count):
     space = trees.space_of(params)
     trees.check_finite(params, "params")
     data = None
     if batches is not None:
-        data = streaming.Batches.of(batches, batch)
+        data = streaming.Batches.of(batches, batch, count)
         batch = data.first()
     loss = programs.traced(loss, "loss", params, batch)
     checks.check_loss(loss, params, batch)
-    if not programs.is_traced(loss, params, batch):
-        checks.check_value(evaluate(loss, params, batch))
-        ex.check_mean(loss, params, batch)
+    if data is not None:
+        checks.check_value(means.value(loss, params, batch))
+        means.check_mean(loss, params, data.telling, count=count)
+    elif not programs.is_traced(loss, params, batch):
+        means.check_batch_mean(loss, params, batch, count=count)
     return space, loss, data
 
 
-def _operator(linearize, space, batch, data):
+def _whole(batch, space, count):
+    shares = None if count is None else counts.weigh(None, counts.each(count, batch))
+    return ex.sound(ex.whole(batch, space.dtype, shares))
+
+
+def _operator(linearize, space, data):
     """Makes the operator from `linearize(way, examples)`, in the first way that works."""
 
     def attempt(way):
         part = Partial(linearize.func, way, *linearize.args)
-        if data is not None:
-            return streaming.streamed(None, Partial(anew, part), space, data, mode=way.name).tried()
-        return multiplied(unchecked(part(ex.whole(batch, space.dtype)), space, way.name))
+        if isinstance(data, ex.Examples):
+            return multiplied(unchecked(part(data), space, way.name))
+        return streaming.streamed(None, Partial(anew, part), space, data, mode=way.name).tried()
 
     return preflight(*jacobians.working(attempt, "`loss`"))
 

@@ -5,16 +5,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from lsgeo import programs, trees
 from lsgeo.checks import check_one_of
 from lsgeo.operators import _mixing, checks
 from lsgeo.operators.base import LinearOperator
-from lsgeo.operators.evaluation import evaluate, value_and_gradient
+from lsgeo.operators.products import counts, means, modes, streaming
 from lsgeo.operators.products import examples as ex
-from lsgeo.operators.products import modes, streaming
 from lsgeo.operators.products.product import multiplied, preflight, unchecked
 
 
@@ -25,6 +23,7 @@ def hessian(
     *,
     batches: Iterable | None = None,
     weights: Any = None,
+    count: Callable[[Any], Any] | None = None,
     mode: str = "auto",
 ) -> LinearOperator:
     """Returns the Hessian of `loss` at `params` as a linear operator.
@@ -43,6 +42,11 @@ def hessian(
         most two shapes are compiled, and the device holds two batches at a time.
       weights: [N] non-negative weights of all examples, in the order of the data; the loss becomes
         sum_i w_i loss_i / sum_i w_i. The loss is then called on batches of one example, under `vmap`.
+      count: a function of a batch, called on the host: what its loss is a mean over, such as the number of
+        unmasked tokens, or the sum of the weights where it is divided by that. None: its examples. The loss of
+        all data is the mean of the batches' with their counts as weights, and with `weights`
+        sum_i w_i count_i loss_i / sum_i w_i count_i; what counts nothing is left out. The loss of one
+        `batch` without weights is what it is, whatever it counts.
       mode: "linearized"; "forward-over-reverse" or "reverse-over-reverse", which recompute the
         primal in each product and keep nothing; "finite-difference", the central difference of the
         gradient with step eps^(1/3) ||params|| / ||v||, for kernels without a forward derivative,
@@ -53,9 +57,9 @@ def hessian(
       A symmetric operator in the units loss / parameter^2.
 
     Raises:
-      ValueError: if the loss is not a finite real scalar, is random, is not a mean over examples where
-        it is streamed or weighted, or its Hessian is not symmetric to rounding (dropout, batch
-        normalisation in training mode); if the arguments do not fit.
+      ValueError: if the loss is not a finite real scalar, is random, is not a mean over examples, or over
+        what `count` counts, where it is streamed or weighted, or its Hessian is not symmetric to rounding
+        (dropout, batch normalisation in training mode); if the arguments do not fit.
 
     Example:
       >>> import jax.numpy as jnp
@@ -73,12 +77,15 @@ def hessian(
     if streamed and programs.is_traced(params, batch, weights):
         raise ValueError("inside `jit`, `hessian` takes neither `batches` nor `weights`.")
     if batches is not None:
-        return _streamed(loss, params, space, streaming.Batches.of(batches, batch), weights, mode)
+        data = streaming.Batches.of(batches, batch, count)
+        return _streamed(loss, params, space, data, weights, mode)
     loss = programs.traced(loss, "loss", params, batch)
     checks.check_loss(loss, params, batch)
     if weights is not None:
-        ex.check_mean(loss, params, batch)
-        loss, batch = Partial(ex.weighted_loss, loss), ex.whole(batch, space.dtype, weights)
+        means.check_batch_mean(loss, params, batch, count=count)
+        shares = counts.weigh(weights, counts.each(count, batch))
+        loss = Partial(ex.weighted_loss, loss)
+        batch = ex.sound(ex.whole(batch, space.dtype, shares))
     else:
         _mixing.warn(loss, params, batch)
     return _at(loss, params, batch, mode)[2]
@@ -90,18 +97,21 @@ def value_gradient_hessian(
     batch: Any = None,
     *,
     batches: Iterable | None = None,
+    count: Callable[[Any], Any] | None = None,
 ) -> tuple[float, Any, LinearOperator]:
     """Returns the loss, its gradient (like `params`) and its Hessian.
 
     One linearisation gives all three for a `batch`; `batches` are gone through once for the loss and the
-    gradient.
+    gradient. `count` as in `hessian`.
 
     Raises:
       ValueError: as `hessian`.
     """
     if batches is not None:
-        op = hessian(loss, params, batch, batches=batches)
-        return *_streamed_gradient(loss, params, batches), op
+        data = streaming.Batches.of(batches, batch, count)
+        loss = programs.traced(loss, "loss", params, data.first())
+        op = hessian(loss, params, batches=data)
+        return *streaming.streamed_gradient(loss, params, data), op
     trees.space_of(params)
     trees.check_finite(params, "params")
     loss = programs.traced(loss, "loss", params, batch)
@@ -129,23 +139,12 @@ def _at(loss, params, batch, mode):
     return float(value), gradient, op
 
 
-def _streamed_gradient(loss, params, batches):
-    value, gradient = 0.0, jax.tree.map(jnp.zeros_like, params)
-    parts = streaming.Batches.of(batches)
-    loss = programs.traced(loss, "loss", params, parts.first())
-    for part, share in parts:
-        one, slope = value_and_gradient(loss, params, part)
-        value += share * float(one)
-        gradient = jax.tree.map(lambda g, s, w=share: g + w * s, gradient, slope)
-    return value, gradient
-
-
 def _streamed(loss, params, space, data, weights, mode):
     first = data.first()
     loss = programs.traced(loss, "loss", params, first)
     checks.check_loss(loss, params, first)
-    checks.check_value(evaluate(loss, params, first))
-    ex.check_mean(loss, params, first)
+    checks.check_value(means.value(loss, params, first))
+    means.check_mean(loss, params, data.telling, count=data.count)
     del first  # A pass has two batches on the device, not three.
 
     def products(mode):

@@ -21,7 +21,8 @@ def ntk(predict: Callable[[Any, Any], Any], params: Any, batch: Any) -> LinearOp
     Args:
       predict: `predict(params, batch) -> outputs`, a pytree of arrays.
       params: pytree of floating-point arrays.
-      batch: pytree of arrays. It is one batch: the kernel of two batches has entries between them.
+      batch: pytree of arrays. It is one batch: the kernel of two batches has entries between them. It is no
+        mean, so that nothing is counted.
 
     Returns:
       A positive semi-definite operator on pytrees like the outputs, in the units output^2 / parameter^2,

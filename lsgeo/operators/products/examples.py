@@ -13,8 +13,6 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.checks import is_key
-from lsgeo.operators import checks
-from lsgeo.operators.evaluation import evaluate
 
 
 @trees.frozen
@@ -29,28 +27,49 @@ class Examples:
     index: jax.Array  # (N,)
 
 
-def whole(batch: Any, dtype: np.dtype, weights: Any = None) -> Examples:
-    """Returns all the data as Examples; `weights` [N] of any sum, equal if not given."""
+def whole(batch: Any, dtype: np.dtype, weights: np.ndarray | None = None) -> Examples:
+    """Returns all the data as Examples; `weights` [N] of sum one, equal if not given."""
     num = num_examples(batch)
-    return Examples(batch, normalized(weights, num).astype(dtype), np.arange(num))
+    weights = normalized(None, num) if weights is None else weights
+    return Examples(batch, weights.astype(dtype), np.arange(num))
+
+
+def sound(examples: Examples) -> Examples:
+    """Returns the same sum without its idle examples: 0 times the loss of a masked one would be NaN."""
+    weights = np.asarray(examples.weights)
+    if weights.all():
+        return examples
+    batch, index = _taken((examples.batch, examples.index), _order(weights, len(weights)))
+    return Examples(batch, examples.weights, index)
 
 
 def padded(batch: Any, weights: np.ndarray, start: int, size: int) -> Examples:
-    """Returns Examples of `size` rows: the first example fills up, with weight zero."""
-    missing = size - len(weights)
+    """Returns Examples of `size` rows: one with a weight fills up, and stands in for idle ones."""
+    order = _order(weights, size)
+    if len(order) > len(weights) or not weights.all():
+        batch = _taken(batch, order)
+    missing = np.zeros(size - len(weights), weights.dtype)
+    return Examples(batch, np.r_[weights, missing], start + order)
 
-    def fill(leaf):
-        values = on_host(leaf)
-        filled = np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
-        return (
-            jax.random.wrap_key_data(filled, impl=jax.random.key_impl(leaf))
-            if is_key(leaf)
-            else filled
-        )
 
-    batch = jax.tree.map(fill, batch) if missing else batch
-    index = np.r_[start : start + len(weights), np.full(missing, start)]
-    return Examples(batch, np.r_[weights, np.zeros(missing, weights.dtype)], index)
+def _order(weights, size):
+    # Which rows `size` rows are made of; weights that are all zero keep what they have.
+    num, there = len(weights), np.flatnonzero(weights)
+    order = np.full(size, there[0] if len(there) else 0)
+    order[:num] = np.arange(num)
+    if len(there):
+        order[:num][weights == 0] = there[0]
+    return order
+
+
+def _taken(batch, order):
+    def take(leaf):
+        values = on_host(leaf)[order]
+        if not is_key(leaf):
+            return values
+        return jax.random.wrap_key_data(values, impl=jax.random.key_impl(leaf))
+
+    return jax.tree.map(take, batch)
 
 
 def num_examples(batch: Any) -> int:
@@ -95,41 +114,6 @@ def normalized(weights: Any, num: int) -> np.ndarray:
         )
     scaled = values / largest
     return scaled / scaled.sum()
-
-
-def check_mean(loss: Callable, params: Any, batch: Any, name: str = "loss") -> None:
-    """Raises a ValueError unless the loss of a batch is the mean of the losses of its halves."""
-    num = num_examples(batch)
-    if num == 1:
-        return
-    cut = num // 2
-    head = jax.tree.map(lambda leaf: leaf[:cut], batch)
-    tail = jax.tree.map(lambda leaf: leaf[cut:], batch)
-    together, first, second = (np.asarray(evaluate(loss, params, b)) for b in (batch, head, tail))
-    checks.check_value(together, name)
-    mean = (cut * first + (num - cut) * second) / num
-    tolerance = np.sqrt(float(jnp.finfo(together.dtype).eps)) * max(abs(first), abs(second))
-    if not abs(together - mean) <= tolerance:
-        raise ValueError(
-            f"`{name}` is not a mean over examples, so that it cannot be streamed, weighted or taken apart: "
-            f"a batch of {num} has {together:.6g}, its halves together {mean:.6g}. Likely causes: batch "
-            "normalisation in training mode, a sum in place of a mean, a mean over unmasked tokens."
-        )
-
-
-def check_rowwise(predict: Callable, params: Any, batch: Any) -> None:
-    """Raises a ValueError unless an example's outputs are the same whatever comes with it."""
-    num = num_examples(batch)
-    if num == 1:
-        return
-    head = jax.tree.map(lambda leaf: leaf[: num // 2], batch)
-    together, alone = (np.asarray(evaluate(predict, params, b)) for b in (batch, head))
-    gap = np.abs(together[: num // 2] - alone).max()
-    if not gap <= np.sqrt(float(jnp.finfo(together.dtype).eps)) * np.abs(together).max():
-        raise ValueError(
-            f"`predict` gives an example other outputs (by {gap:.2g}) when others come with it, so that it "
-            "cannot be streamed. Likely cause: batch normalisation in training mode."
-        )
 
 
 def per_example(loss: Callable, params: Any, batch: Any) -> jax.Array:

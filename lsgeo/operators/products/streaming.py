@@ -1,6 +1,7 @@
 """Operators over batches that are never held on the device together."""
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,10 @@ from jax.tree_util import Partial
 
 from lsgeo import trees
 from lsgeo.operators.base import Keeps, LinearOperator
+from lsgeo.operators.evaluation import value_and_gradient
+from lsgeo.operators.products import counts
 from lsgeo.operators.products import examples as ex
+from lsgeo.operators.products.telling import Telling
 from lsgeo.progress import say, watched
 
 _END = object()
@@ -21,21 +25,26 @@ _END = object()
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Batches that can be iterated again and again, and how many examples each has."""
+    """Batches that can be iterated again and again, how many examples each has, and how much it counts."""
 
     source: Iterable
-    counts: tuple[int, ...]
+    sizes: tuple[int, ...]
+    counts: tuple[float, ...]
+    count: counts.Count
+    telling: Telling
 
     @classmethod
-    def of(cls, source: Iterable, batch: Any = None) -> "Batches":
-        """Counts the examples of each batch.
+    def of(cls, source: Iterable, batch: Any = None, count: counts.Count = None) -> "Batches":
+        """Counts each batch, by its examples or by `count`; Batches stay as they are.
 
         Raises:
           ValueError: if a `batch` came beside it, or `source` is empty, can be read only once, a batch is
-            malformed, or a second pass starts with another batch.
+            malformed, the data count nothing, or a second pass starts with another batch.
         """
         if batch is not None:
             raise ValueError("pass either `batch` or `batches`, not both.")
+        if isinstance(source, cls):
+            return source
         if not hasattr(source, "__iter__") or isinstance(source, dict):
             raise ValueError(
                 f"`batches` must be a list of batches or re-iterable; got {type(source).__name__}."
@@ -45,13 +54,17 @@ class Batches:
                 "`batches` must be re-iterable; got a one-shot iterator, which is empty on the second "
                 "pass. Pass a list or an object whose __iter__ starts anew."
             )
-        counts, seen = [], None
+        sizes, counted, seen, told = [], [], None, Telling()
         for batch in source:
-            seen = _digest(batch) if seen is None else seen
-            counts.append(ex.num_examples(batch))
-        if not counts:
+            sizes.append(ex.num_examples(batch))
+            counted.append(counts.of(count, batch))
+            seen = _digest(batch) if seen is None and counted[-1] else seen
+            told.add(batch)
+        if not sizes:
             raise ValueError("`batches` is empty. Pass at least one batch.")
-        batches = cls(source, tuple(counts))
+        if seen is None:
+            raise ValueError("`count` is zero for every batch: there is no mean over nothing.")
+        batches = cls(source, tuple(sizes), tuple(counted), count, told)
         if _digest(batches.first()) != seen:
             raise ValueError(_MOVED.format("the first batch has changed between two passes"))
         return batches
@@ -59,30 +72,47 @@ class Batches:
     @property
     def total(self) -> int:
         """Number of examples in the data."""
-        return sum(self.counts)
+        return sum(self.sizes)
 
     def first(self) -> Any:
-        """Reads the first batch."""
-        return next(iter(self.source))
+        """Reads the first batch that counts."""
+        return next(batch for batch, count in zip(self.source, self.counts, strict=False) if count)
 
     def __iter__(self) -> Iterator[tuple[Any, float]]:
-        """Yields each batch and its share of the examples."""
-        for batch, count in itertools.zip_longest(self.source, self.counts, fillvalue=_END):
-            if batch is _END or count is _END:
-                raise ValueError(_MOVED.format(f"a pass did not have {len(self.counts)} batches"))
-            if ex.num_examples(batch) != count:
+        """Yields each batch that counts, and its share in the mean."""
+        total = sum(self.counts)
+        for batch, count in zip(self._read(), self.counts, strict=True):
+            if count:
+                yield batch, count / total
+
+    def _read(self):
+        for batch, size in itertools.zip_longest(self.source, self.sizes, fillvalue=_END):
+            if batch is _END or size is _END:
+                raise ValueError(_MOVED.format(f"a pass did not have {len(self.sizes)} batches"))
+            if ex.num_examples(batch) != size:
                 raise ValueError(
-                    _MOVED.format(f"{ex.num_examples(batch)} examples in place of {count}")
+                    _MOVED.format(f"{ex.num_examples(batch)} examples in place of {size}")
                 )
-            yield batch, count / self.total
+            yield batch
+
+    def weigh(self, weights: Any = None) -> np.ndarray:
+        """Returns the share of each example in the mean [total], in float64; `weights` as in `streamed`."""
+        if self.count is None:
+            return ex.normalized(weights, self.total)
+        return counts.weigh(weights, self._example_counts)
+
+    @functools.cached_property
+    def _example_counts(self):
+        return np.concatenate([counts.each(self.count, batch) for batch in self._read()])
 
     def examples(self, weights: np.ndarray) -> Iterator[ex.Examples]:
-        """Yields each batch with its part of `weights` [total], padded to the largest batch."""
-        start, size = 0, max(self.counts)
-        for batch, _ in self:
-            count = ex.num_examples(batch)
-            yield ex.padded(batch, weights[start : start + count], start, size)
-            start += count
+        """Yields each batch with its part of `weights` [total], unless that is zero, padded to the largest."""
+        start, most = 0, max(self.sizes)
+        for batch, size in zip(self._read(), self.sizes, strict=True):
+            part = weights[start : start + size]
+            if part.any():
+                yield ex.padded(batch, part, start, most)
+            start += size
 
 
 _MOVED = (
@@ -156,10 +186,10 @@ class Streamed(LinearOperator):
         )
 
     def _parts(self):
-        if self.weights is None and self.plain is not None and len(set(self.batches.counts)) <= 2:
+        if self.weights is None and self.plain is not None and len(set(self.batches.sizes)) <= 2:
             yield from ((self.plain, batch, share) for batch, share in self.batches)
         else:
-            weights = ex.normalized(self.weights, self.batches.total).astype(self.space.dtype)
+            weights = self.batches.weigh(self.weights).astype(self.space.dtype)
             yield from ((self.weighted, part, 1.0) for part in self.batches.examples(weights))
 
 
@@ -179,13 +209,23 @@ def streamed(
       weighted: `weighted(examples, v)`, the product of the weighted sum over Examples.
       space: the space of v.
       batches: the data.
-      weights: [total] weights of the examples, or None for equal ones.
+      weights: [total] weights of the examples beside what they count, or None for equal ones.
       mode: how the products are computed.
     """
     if weights is not None:
         weights = ex.normalized(weights, batches.total)
     eps = jnp.asarray(space.eps, space.dtype)
     return Streamed(plain, weighted, space, batches, weights, eps, mode)
+
+
+def streamed_gradient(loss: Any, params: Any, batches: Batches) -> tuple[float, Any]:
+    """Returns the value and the gradient of a loss, from one pass."""
+    value, gradient = 0.0, jax.tree.map(jnp.zeros_like, params)
+    for part, share in batches:
+        one, slope = value_and_gradient(loss, params, part)
+        value += share * float(one)
+        gradient = jax.tree.map(lambda g, s, w=share: g + w * s, gradient, slope)
+    return value, gradient
 
 
 def _bytes(part):
