@@ -6,6 +6,7 @@ a time in a batch as large as the first one, for which the loss is compiled alre
 nearby, for where losses are alike, as of a network that has learnt nothing, any weights give one mean.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -124,7 +125,7 @@ def _parts(function, params, group) -> Iterator[tuple[list, int]]:
 
 def _takes(function, params, batch):
     try:
-        jax.eval_shape(function, params, batch)
+        value.eval_shape(function, params, batch)  # whose trace serves the value
     except Exception:  # whatever it is that a function does with too few examples
         return False
     return True
@@ -168,13 +169,21 @@ def _refusal(name, count, size, together, mean):
 
 
 def _moved(params, step):
-    random, whole = np.random.default_rng(1), float(trees.norm(params))
-    size = sum(leaf.size for leaf in jax.tree.leaves(params))
+    random = np.random.default_rng(1)
+    *lengths, whole = np.asarray(_sizes(params), np.float64)
+    leaves, treedef = jax.tree.flatten(params)
+    moved = [
+        leaf
+        + jnp.asarray(step * (size or whole or 1) * random.standard_normal(leaf.shape), leaf.dtype)
+        for leaf, size in zip(leaves, lengths, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, moved)
 
-    def move(leaf):
-        length = (
-            float(trees.norm(leaf)) / np.sqrt(max(leaf.size, 1)) or whole / np.sqrt(size) or 1.0
-        )
-        return leaf + jnp.asarray(step * length * random.standard_normal(leaf.shape), leaf.dtype)
 
-    return jax.tree.map(move, params)
+@jax.jit
+def _sizes(params):
+    # The root mean squares of the leaves, and of all together.
+    leaves = [leaf.astype(jnp.float32) for leaf in jax.tree.leaves(params)]
+    sizes = [max(leaf.size, 1) for leaf in leaves]
+    lengths = [trees.norm(leaf) / math.sqrt(size) for leaf, size in zip(leaves, sizes, strict=True)]
+    return jnp.stack([*lengths, trees.norm(leaves) / math.sqrt(sum(sizes))])
