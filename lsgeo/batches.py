@@ -5,7 +5,9 @@ module that their class comes from.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -66,6 +68,40 @@ def as_params(params: Any, name: str = "params") -> Any:
     return jax.tree.map(
         lambda x: jnp.array(x) if isinstance(x, np.ndarray | np.generic) else x, params
     )
+
+
+def accepts(**kinds: Callable[..., Any]) -> Callable[[Callable], Callable]:
+    """Makes a function take some of its arguments as people have them.
+
+    Args:
+      **kinds: `as_params` or `as_arrays`, by name of the argument.
+    """
+
+    def wrap(function):
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def taking(*args, **options):
+            given = signature.bind(*args, **options)
+            for name, convert in kinds.items():
+                if name in given.arguments:
+                    given.arguments[name] = convert(given.arguments[name], name)
+            return function(*given.args, **given.kwargs)
+
+        return taking
+
+    return wrap
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrays:
+    """Batches that can be iterated again and again, each made arrays as it is read."""
+
+    source: Iterable
+
+    def __iter__(self) -> Iterator[Any]:
+        """Starts anew."""
+        return (as_arrays(batch, "batches") for batch in self.source)
 
 
 @dataclasses.dataclass(frozen=True)

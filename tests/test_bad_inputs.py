@@ -232,7 +232,7 @@ CASES = {
     # what several functions share
     "batch without examples": (
         lambda: lsgeo.hessian(LOSS, PARAMS, {"x": jnp.ones((0, 6)), "y": jnp.ones((0, 3))}),
-        "`loss` is nan",
+        "`batch` is empty: its arrays have shapes",
     ),
     "Gauss-Newton of no batch": (
         lambda: lsgeo.gauss_newton(PREDICT, CRITERION, WEIGHTS, batches=[]),

@@ -28,7 +28,7 @@ BELOW: dict[str, set[str]] = {
     "draws": {"trees", "checks"},
     "interval": {"trees", "checks"},
     "memory": set(),
-    "programs": {"trees", "batches"},
+    "programs": {"trees"},
     "provenance": set(),
     "results": set(),
     "runs": {"provenance"},

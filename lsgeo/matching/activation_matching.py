@@ -10,6 +10,7 @@ from jax.extend import core
 from scipy.optimize import linear_sum_assignment
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_same
 from lsgeo.matching import axes
 from lsgeo.matching.permutation_groups import PermutationGroups
@@ -17,6 +18,7 @@ from lsgeo.matching.traced_axes import trace_axes
 from lsgeo.matching.weight_matching import Matching, distance
 
 
+@accepts(params=as_params, target=as_params, batch=as_arrays)
 def match_activations(
     groups: PermutationGroups,
     predict: Callable[[Any, Any], jax.Array],

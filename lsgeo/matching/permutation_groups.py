@@ -16,6 +16,7 @@ import numpy as np
 from jax.tree_util import tree_flatten_with_path
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_key
 from lsgeo.draws import generator
 from lsgeo.matching import axes
@@ -111,6 +112,7 @@ class _Layout:
     function: _Leaves
 
 
+@accepts(params=as_params, batch=as_arrays)
 def permutation_groups(
     predict: Callable[[Any, Any], jax.Array], params: Any, batch: Any, *, key: jax.Array
 ) -> PermutationGroups:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_fraction, check_key
 
 
@@ -29,6 +30,7 @@ class GradientConfusion:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def gradient_confusion(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

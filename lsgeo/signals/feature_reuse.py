@@ -11,6 +11,7 @@ import numpy as np
 from jax.tree_util import tree_flatten_with_path
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.matching import axes, trace_axes
 from lsgeo.operators.evaluation import evaluate
 
@@ -49,6 +50,7 @@ class FeatureReuse:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def feature_reuse(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

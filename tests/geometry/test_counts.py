@@ -47,7 +47,7 @@ def test_a_streamed_token_mean_gives_what_one_batch_gives(name):
 @pytest.mark.parametrize("chunk", [1, 3])
 def test_a_streamed_surface_is_that_of_the_union(sizes, chunk):
     _, _, loss, params, batch = tokens(masked=(4, 5, 6, 7))
-    directions = geometry.random_directions(params, key=KEY)
+    directions = geometry.random_directions(params, key=KEY, axes=lambda path: (0,))
     grid = {"xs": [-1.0, 0.0, 1.0], "ys": [0.0, 0.5]}
     parts = {"batches": rows(batch, sizes), "count": count}
     found = geometry.surface(loss, params, None, directions, **grid, **parts, chunk=chunk)
@@ -75,7 +75,7 @@ def test_a_streamed_surface_is_that_of_the_union(sizes, chunk):
 
 def test_a_surface_of_what_is_no_mean_is_refused():
     _, _, loss, params, batch = tokens()
-    directions = geometry.random_directions(params, key=KEY)
+    directions = geometry.random_directions(params, key=KEY, axes=lambda path: (0,))
     parts = rows(batch, (4, 4, 4))
     for data, message in (
         ({"batch": None, "batches": parts}, "`loss` is not a mean over examples.*`count="),

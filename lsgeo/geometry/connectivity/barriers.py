@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.curves import Curve
@@ -126,6 +127,7 @@ def barrier_along(
     return Barrier(ts, np.array(losses), curves.lengths(curve, ts), distance, num_points)
 
 
+@accepts(start=as_params, end=as_params, batch=as_arrays)
 def linear_barrier(
     loss: Loss,
     start: Any,

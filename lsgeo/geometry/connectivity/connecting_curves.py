@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_key, check_one_of
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
@@ -41,6 +42,7 @@ class FittedCurve:
         )
 
 
+@accepts(start=as_params, end=as_params, batch=as_arrays)
 def fit_curve(
     loss: Loss,
     start: Any,

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_same
 from lsgeo.geometry.connectivity import curves
 from lsgeo.geometry.connectivity.barriers import Barrier, Loss, barrier_along
@@ -46,6 +47,7 @@ class ElasticBand:
         )
 
 
+@accepts(start=as_params, end=as_params, batch=as_arrays)
 def nudged_elastic_band(
     loss: Loss,
     start: Any,

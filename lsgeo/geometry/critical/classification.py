@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_fraction, check_key
 from lsgeo.geometry.critical._degenerate import falls_along_kernel
 from lsgeo.geometry.critical._krylov import krylov
@@ -54,6 +55,7 @@ class CriticalPoint:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def classify_critical_point(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

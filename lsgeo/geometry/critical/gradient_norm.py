@@ -7,6 +7,7 @@ import numpy as np
 from scipy import optimize
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.geometry.critical import search
 from lsgeo.geometry.critical.search import FoundPoint, Loss, Progress, Search
 
@@ -14,6 +15,7 @@ LOOKS = 20  # evaluations of a line search at most
 FLAT = 1e-4  # share of the steepest ||H g|| / ||g|| of a search below which ||g||^2 counts as stationary
 
 
+@accepts(params=as_params, batch=as_arrays)
 def minimize_gradient_norm(
     loss: Loss,
     params: Any,

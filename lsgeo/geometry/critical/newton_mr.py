@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_fraction
 from lsgeo.geometry.critical import search
 from lsgeo.geometry.critical._krylov import minimal_residual
@@ -13,6 +14,7 @@ SHORTEST = 2.0**-30
 KERNEL = 1e-5  # share of ||g||^2 outside the kernel of H below which nothing is left to remove
 
 
+@accepts(params=as_params, batch=as_arrays)
 def newton_mr(
     loss: Loss,
     params: Any,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count
 from lsgeo.geometry.critical import search
 from lsgeo.geometry.critical.search import FoundPoint, Loss, Progress, Search
@@ -13,6 +14,7 @@ DAMPINGS = 10.0 ** np.arange(1, -7, -1.0)  # in units of the largest |Ritz value
 ROUNDING = 8
 
 
+@accepts(params=as_params, batch=as_arrays)
 def saddle_free_newton(
     loss: Loss,
     params: Any,

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_positive
 from lsgeo.geometry.dynamics._updates import jit_for_each, updated
 from lsgeo.operators.evaluation import evaluate
@@ -37,6 +38,7 @@ class DescentState:
     diverged: bool
 
 
+@accepts(params=as_params, batch=as_arrays)
 def descend(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_key, check_positive
 from lsgeo.geometry.dynamics.descent import DescentState, Optimizer, descend
 from lsgeo.operators import adam_diagonal, hessian
@@ -68,6 +69,7 @@ class EdgeOfStability:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def edge_of_stability(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays
 from lsgeo.checks import check_count, check_fraction
 
 GROWTH = (0.2, 4.0)  # of the step size from one step to the next
@@ -40,6 +41,7 @@ class FlowState:
         return float(between(self.params, self.coarse))
 
 
+@accepts(batch=as_arrays)
 def follow_flow(
     loss: Callable[[Any, Any], jax.Array],
     start: Any,

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_positive
 from lsgeo.geometry.dynamics.descent import DescentState, Optimizer, descend
 from lsgeo.geometry.dynamics.flow import FlowState, between, follow_flow
@@ -55,6 +56,7 @@ class FlowDistance:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def flow_distance(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

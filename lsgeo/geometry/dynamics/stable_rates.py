@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.geometry.dynamics.descent import Optimizer, init, update
 from lsgeo.geometry.dynamics.limits import ends_below
@@ -53,6 +54,7 @@ class LargestStableRate:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def largest_stable_rate(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

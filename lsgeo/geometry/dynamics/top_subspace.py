@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_key
 from lsgeo.operators.curvature.hessian import value_gradient_hessian
 from lsgeo.spectra import EigenPairs, Overlap, extreme_eigenpairs
@@ -52,6 +53,7 @@ class TopSubspace:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def top_subspace(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_key, check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
@@ -49,6 +50,7 @@ class AverageSharpness:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def average_sharpness(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

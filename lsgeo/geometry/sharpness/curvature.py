@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_key
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.surfaces._filters import Rule
@@ -37,6 +38,7 @@ class HessianSharpness:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def hessian_sharpness(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,
@@ -77,7 +79,9 @@ def hessian_sharpness(
       ValueError: as `hessian`, `extreme_eigenpairs` and `trace`, or if the scaling is unknown.
     """
     check_key(key)
-    first = next(iter(batches)) if scaling == "filter" and batches is not None else batch
+    first = batch
+    if scaling == "filter" and batches is not None:
+        first = as_arrays(next(iter(batches)), "batches")
     scales = _scalings.scales(params, scaling, loss, first, axes)
     op = hessian(loss, params, batch, batches=batches, count=count)
     if scaling != "none":

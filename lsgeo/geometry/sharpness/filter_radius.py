@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import size
@@ -45,6 +46,7 @@ class FilterRadius:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def filter_radius(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -11,6 +11,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.operators.curvature.fisher import LIKELIHOODS, check_outputs
 from lsgeo.operators.products import counts, means, streaming
@@ -42,6 +43,7 @@ class FisherRaoNorm:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def fisher_rao_norm(
     predict: Callable[[Any, Any], jax.Array],
     params: Any,

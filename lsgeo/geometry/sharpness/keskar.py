@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_key, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import ascend
@@ -33,6 +34,7 @@ class KeskarSharpness:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def keskar_sharpness(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

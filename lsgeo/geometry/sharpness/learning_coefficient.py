@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.draws import random_direction
 from lsgeo.geometry.sharpness import _scalings
@@ -48,6 +49,7 @@ class LearningCoefficient:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def learning_coefficient(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

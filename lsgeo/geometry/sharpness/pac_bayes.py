@@ -10,6 +10,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_fraction, check_key, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
@@ -45,6 +46,7 @@ class PACBayesSigma:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def pac_bayes_sigma(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_one_of, check_positive
 from lsgeo.geometry.sharpness import _scalings
 from lsgeo.geometry.sharpness._ascent import dual_norm, steepest
@@ -36,6 +37,7 @@ class SAMSharpness:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def sam_sharpness(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_positive
 from lsgeo.geometry.singularities.symmetries import Symmetry, count_members, leaf_shapes
 from lsgeo.operators import value_gradient_hessian
@@ -37,6 +38,7 @@ class SymmetryModes:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def symmetry_modes(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

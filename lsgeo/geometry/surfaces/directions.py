@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_one_of, check_same
 from lsgeo.draws import check_draw, random_direction
 from lsgeo.geometry.surfaces._filters import Filter, Rule, filters_of
@@ -39,6 +40,7 @@ NORMALIZATIONS = ("filter", "layer", "global", "raw")
 SMALL_LEAVES = ("zero", "keep")
 
 
+@accepts(params=as_params, batch=as_arrays)
 def filter_normalized_directions(
     params: PyTree,
     *,
@@ -75,6 +77,7 @@ def filter_normalized_directions(
     return random_directions(params, key=key, count=count, loss=loss, batch=batch, axes=axes)
 
 
+@accepts(params=as_params, batch=as_arrays)
 def random_directions(
     params: PyTree,
     *,

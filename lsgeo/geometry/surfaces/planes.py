@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_same
 from lsgeo.geometry.surfaces._grids import check_directions
 from lsgeo.operators import evaluation, hessian
@@ -102,6 +103,7 @@ def direction_towards(params: PyTree, other: PyTree, *, name: str = "other") -> 
     return step
 
 
+@accepts(params=as_params, batch=as_arrays)
 def gradient_direction(
     loss: Loss,
     params: PyTree,
@@ -147,6 +149,7 @@ def gradient_direction(
     return _scaled(gradient, 1 / slope), slope
 
 
+@accepts(params=as_params, batch=as_arrays)
 def eigenvector_directions(
     loss: Loss,
     params: PyTree,

@@ -31,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count
 from lsgeo.geometry.surfaces._grids import check_axes, check_directions, check_finished
 from lsgeo.operators.products.means import check_mean
@@ -81,6 +82,7 @@ class Slice(Grid):
         return self._describe(self.values.shape)
 
 
+@accepts(params=as_params, batch=as_arrays)
 def slice_along(
     loss: Callable[[PyTree, PyTree], jax.Array],
     params: PyTree,

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.geometry.surfaces._grids import (
     check_directions,
     check_grid,
@@ -92,6 +93,7 @@ class Surface(Grid):
         return self._describe((len(self.xs), len(self.ys)))
 
 
+@accepts(params=as_params, batch=as_arrays)
 def surface(
     loss: Callable[[PyTree, PyTree], jax.Array],
     params: PyTree,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_fraction, check_key
 from lsgeo.geometry.surfaces._grids import check_directions, check_grid, check_pair
 from lsgeo.operators import hessian
@@ -71,6 +72,7 @@ class CurvatureMap:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def curvature_map(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_positive
 from lsgeo.operators import evaluation
 
@@ -47,6 +48,7 @@ class GradientSmoothness:
         )
 
 
+@accepts(params=as_params, batch=as_arrays)
 def gradient_smoothness(
     loss: Callable[[Any, Any], jax.Array], params: Any, batch: Any = None, *, steps: Sequence[float]
 ) -> GradientSmoothness:

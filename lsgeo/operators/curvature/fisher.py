@@ -10,6 +10,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_count, check_key
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
@@ -21,6 +22,7 @@ from lsgeo.operators.products.product import anew, multiplied, preflight, sandwi
 LIKELIHOODS = ("softmax", "gaussian")
 
 
+@accepts(params=as_params, batch=as_arrays)
 def fisher(
     predict: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -7,6 +7,7 @@ import jax
 from jax.tree_util import Partial
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.operators import _mixing, checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.products import _jacobians as jacobians
@@ -17,6 +18,7 @@ from lsgeo.operators.products.product import anew, multiplied, preflight, sandwi
 SOURCE = "`predict` and `criterion`"
 
 
+@accepts(params=as_params, batch=as_arrays)
 def gauss_newton(
     predict: Callable[[Any, Any], Any],
     criterion: Callable[[Any, Any], jax.Array],
@@ -78,6 +80,7 @@ def gauss_newton(
     return preflight(*jacobians.working(attempt, SOURCE), source=SOURCE)
 
 
+@accepts(params=as_params, batch=as_arrays)
 def split_hessian(
     predict: Callable[[Any, Any], Any],
     criterion: Callable[[Any, Any], jax.Array],

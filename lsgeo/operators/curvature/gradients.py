@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.products import _jacobians as jacobians
@@ -20,6 +21,7 @@ from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products.product import anew, multiplied, preflight, sandwich, unchecked
 
 
+@accepts(params=as_params, batch=as_arrays)
 def empirical_fisher(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,
@@ -60,6 +62,7 @@ def empirical_fisher(
     return _operator(Partial(_linearize, loss, params), space, data or _whole(batch, space, count))
 
 
+@accepts(params=as_params, batch=as_arrays)
 def gradient_covariance(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -8,6 +8,7 @@ import jax
 from jax.tree_util import Partial
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_one_of
 from lsgeo.operators import _mixing, checks
 from lsgeo.operators.base import LinearOperator
@@ -16,6 +17,7 @@ from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products.product import multiplied, preflight, unchecked
 
 
+@accepts(params=as_params, batch=as_arrays)
 def hessian(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,
@@ -91,6 +93,7 @@ def hessian(
     return _at(loss, params, batch, mode)[2]
 
 
+@accepts(params=as_params, batch=as_arrays)
 def value_gradient_hessian(
     loss: Callable[[Any, Any], jax.Array],
     params: Any,

@@ -7,11 +7,13 @@ import jax
 from jax.tree_util import Partial
 
 from lsgeo import programs, trees
+from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.operators.base import LinearOperator
 from lsgeo.operators.products import _jacobians as jacobians
 from lsgeo.operators.products.product import multiplied, preflight, unchecked
 
 
+@accepts(params=as_params, batch=as_arrays)
 def ntk(predict: Callable[[Any, Any], Any], params: Any, batch: Any) -> LinearOperator:
     """Returns the empirical neural tangent kernel J J' as an operator on the outputs.
 

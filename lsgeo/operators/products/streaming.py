@@ -13,6 +13,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from lsgeo import trees
+from lsgeo.batches import Arrays
 from lsgeo.operators.base import Keeps, LinearOperator
 from lsgeo.operators.evaluation import value_and_gradient
 from lsgeo.operators.products import counts
@@ -54,6 +55,7 @@ class Batches:
                 "`batches` must be re-iterable; got a one-shot iterator, which is empty on the second "
                 "pass. Pass a list or an object whose __iter__ starts anew."
             )
+        source = Arrays(source)
         sizes, counted, seen, told = [], [], None, Telling()
         for batch in source:
             sizes.append(ex.num_examples(batch))
