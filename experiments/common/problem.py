@@ -21,14 +21,19 @@ class Problem:
     params: Any
     batch: Any = None
     batches: Any = None
+    count: Callable[[Any], Any] | None = (
+        None  # what the loss of a batch is a mean over; None: its examples
+    )
     sha256: str = ""  # of the parameters
     arm: str = "network"
     step: int = 0
 
     @property
     def data(self) -> dict[str, Any]:
-        """The data as the operators take them: {"batch": ...} or {"batches": ...}."""
-        return {"batch": self.batch} if self.batches is None else {"batches": self.batches}
+        """The data as the operators take them: {"batch": ...} or {"batches": ..., "count": ...}."""
+        if self.batches is None:
+            return {"batch": self.batch}
+        return {"batches": self.batches, "count": self.count}
 
 
 @functools.lru_cache(1)
@@ -38,10 +43,11 @@ def load_problem(name: str) -> Problem:
     Args:
       name: where the function is. It takes no argument and returns (loss, params, data): a pure
         `loss(params, batch)`, a pytree of float arrays, and one batch, or a list (or another object with
-        __iter__ that is no pytree node) of batches.
+        __iter__ that is no pytree node) of batches. After a list it may return a fourth thing: `count` as in
+        `lsgeo.hessian`, where the loss is a mean over something else than examples.
 
     Raises:
-      ValueError: if there is no such function, or it does not return three things.
+      ValueError: if there is no such function, or it does not return these three or four things.
     """
     module, _, function = name.partition(":")
     if not module or not function:
@@ -56,16 +62,16 @@ def load_problem(name: str) -> Problem:
             "put that on PYTHONPATH."
         ) from error
     result = make()
-    if not isinstance(result, tuple) or len(result) != 3:
+    if not isinstance(result, tuple) or len(result) not in (3, 4):
         raise ValueError(
             f"`problem` {name!r} must return (loss, params, data); got {type(result).__name__}"
-            f"{f' of {len(result)}' if isinstance(result, tuple) else ''}."
+            f"{f' of {len(result)}' if isinstance(result, tuple) else ''}. `count` may follow batches."
         )
-    loss, params, data = result
+    loss, params, data, count = (*result, None)[:4]
     is_leaf = not hasattr(data, "shape") and jax.tree_util.all_leaves([data])
     streamed = isinstance(data, list) or (hasattr(data, "__iter__") and is_leaf)
     role = "batches" if streamed else "batch"
-    return Problem(loss, params, **{role: data}, sha256=fingerprint(params))
+    return Problem(loss, params, **{role: data}, count=count, sha256=fingerprint(params))
 
 
 def fingerprint(*trees: Any) -> str:

@@ -3,7 +3,8 @@
 python -m experiments.spectrum --config=configs/spectrum.py --config.run=runs/train --workdir=runs/spectrum
 python -m experiments.spectrum --problem=package.module:function --workdir=runs/mine
 
-The function takes no argument and returns (loss, params, data); see `experiments.common.problem.load_problem`.
+The function takes no argument and returns (loss, params, data), or (loss, params, batches, count); see
+`experiments.common.problem.load_problem`.
 """
 
 import dataclasses
@@ -25,7 +26,8 @@ class Config:
 
     Attributes:
       run: directory of a run of experiments.train.
-      problem: package.module:function that returns (loss, params, data), instead of a run.
+      problem: package.module:function that returns (loss, params, data), or (loss, params, batches, count),
+        instead of a run.
       checkpoints: names such as "init", "loss_0.5", "end"; () takes all. One that the run never
         reached is left out.
       num_examples: training examples of the loss, the first ones; 0 takes all.

@@ -7,10 +7,12 @@ import jax
 import numpy as np
 import pytest
 
+import lsgeo
 from experiments import spectrum, train
 from experiments.common.problem import load_problem
 from experiments.spectrum import Config, load_density
 from lsgeo import models
+from tests import problems
 
 SMALL = {"num_probes": 3, "num_steps": 10, "tol": 1e-5}
 
@@ -61,8 +63,19 @@ def test_wrong_problem_is_refused_before_anything_is_written(changes, text, tmp_
 
 
 def test_list_is_taken_for_batches_and_a_tuple_for_one_batch():
-    assert load_problem("tests.problems:in_batches").data.keys() == {"batches"}
+    assert load_problem("tests.problems:in_batches").data.keys() == {"batches", "count"}
     assert load_problem("tests.problems:plain").data.keys() == {"batch"}
+
+
+def test_a_problem_may_say_what_its_loss_is_a_mean_over(tmp_path):
+    config = Config(problem="tests.problems:masked_in_batches", figure=False, **SMALL)
+    found = spectrum.run(config, tmp_path / "run").load("problem")
+    loss, params, batch = problems.plain()
+    there = jax.tree.map(lambda a: a[:30], batch)  # the rows that the mask leaves
+    assert found["loss"] == pytest.approx(float(loss(params, there)), rel=1e-6)
+    op = lsgeo.hessian(loss, params, there)
+    top = np.linalg.eigvalsh(np.asarray(op.to_dense(), np.float64))[-1]
+    assert found["lambda_max"] == pytest.approx(top, rel=1e-3)
 
 
 def test_a_sweep_over_checkpoints_compiles_the_loss_once(tmp_path, monkeypatch):

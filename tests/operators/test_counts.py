@@ -3,6 +3,9 @@
 The oracle is jax.hessian of the loss of all the data in one batch, or sums over single examples by NumPy.
 """
 
+import doctest
+import pathlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +15,7 @@ import lsgeo
 from lsgeo.operators.products import means, streaming
 from tests.operators import problems
 
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "spectra.md"
 VOCABULARY = 5
 IMPORTANCE = np.array([0.3, 1.0, 4.0])  # of the classes
 
@@ -351,6 +355,12 @@ def test_the_comparison_costs_few_examples_and_no_batch_twice():
     means.check_mean(jax.tree_util.Partial(watched), params, data.telling)
     jax.effects_barrier()
     assert set(seen) == {1, 4} and sum(seen) <= 80  # twice five unions, and their twenty
+
+
+def test_the_page_on_operators_shows_how_to_count():
+    with jax.numpy_dtype_promotion("standard"):
+        result = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert result.attempted > 8 and not result.failed
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3)])
