@@ -63,7 +63,9 @@ def _normed(rows):
 REDUCTIONS = {
     "mean": lambda rows, w: rows.mean(),
     "weighted mean": lambda rows, w: (w * rows).sum() / w.sum(),
-    "masked mean": lambda rows, w: jnp.where(w > 1, rows, 0).sum() / (w > 1).sum(),
+    "masked mean": lambda rows, w: (
+        jnp.where(w > 1, rows, 0).sum() / jnp.where(w > 1, 1.0, 0.0).sum()
+    ),
     "sum": lambda rows, w: rows.sum(),
     "largest": lambda rows, w: rows.max(),
     "batch norm": lambda rows, w: (_normed(rows) ** 2 * rows).mean(),
@@ -183,6 +185,7 @@ def _dense(case, loss):
     deadline=None,
     derandomize="BOUNDARY_EXAMPLES" not in os.environ,
     database=None,
+    phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 @hypothesis.given(cases())

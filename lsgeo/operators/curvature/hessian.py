@@ -52,16 +52,17 @@ def hessian(
       mode: "linearized"; "forward-over-reverse" or "reverse-over-reverse", which recompute the
         primal in each product and keep nothing; "finite-difference", the central difference of the
         gradient with step eps^(1/3) ||params|| / ||v||, for kernels without a forward derivative,
-        exact to about eps^(2/3). "auto" takes the first that works and whose linearisation fits into
-        half of the free memory; the operator's `mode` says which. Streamed batches always recompute.
+        exact to about eps^(2/3). "auto" takes the first that works, also when it is lowered, and whose
+        linearisation fits into half of the free memory; the operator's `mode` says which. Streamed
+        batches always recompute.
 
     Returns:
       A symmetric operator in the units loss / parameter^2.
 
     Raises:
       ValueError: if the loss is not a finite real scalar, is random, is not a mean over examples, or over
-        what `count` counts, where it is streamed or weighted, or its Hessian is not symmetric to rounding
-        (dropout, batch normalisation in training mode); if the arguments do not fit.
+        what `count` counts, where it is streamed or weighted, or its Hessian is not symmetric to rounding;
+        if the arguments do not fit.
 
     Example:
       >>> import jax.numpy as jnp
