@@ -91,6 +91,7 @@ def measure_noise(
     *,
     source: str = "`loss`",
     first: jax.Array | None = None,
+    again: bool = True,
     cause: str = LOW_PRECISION,
 ) -> jax.Array:
     """Tests the products of `op` and measures their relative rounding noise.
@@ -105,6 +106,7 @@ def measure_noise(
         space, where products are linear to that only.
       source: the argument that the product comes from, as messages call it.
       first: the product with the first of `probes`, if it was made.
+      again: whether to make that product once more, to see that it is repeatable.
       cause: what to say of products that are not linear.
 
     Raises:
@@ -113,8 +115,9 @@ def measure_noise(
     """
     u, v = probes(op.space)
     hu = op.flat_product(u) if first is None else first
-    again, hv, minus_huv = (op.flat_product(x) for x in (u, v, -u - v))
-    finite, repeat, asymmetry, additivity = np.asarray(_figures(u, v, hu, again, hv, minus_huv))
+    once_more = op.flat_product(u) if again else hu
+    hv, minus_huv = (op.flat_product(x) for x in (v, -u - v))
+    finite, repeat, asymmetry, additivity = np.asarray(_figures(u, v, hu, once_more, hv, minus_huv))
     if not finite:
         raise NonFiniteProduct(
             f"the product of {source} has a NaN or an infinity. Likely causes: a square root, norm or "

@@ -61,3 +61,14 @@ def test_a_loss_that_is_not_a_mean_over_examples_has_no_example_gradients(make):
         make(summed, PARAMS, BATCH)
     with pytest.raises(ValueError, match="either `batch` or `batches`"):
         make(LOSS, PARAMS, BATCH, batches=[BATCH])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_gradients_that_are_all_alike_have_no_covariance(dtype):
+    batch = jnp.asarray(np.tile([0.3, -1.7, 0.9], (4, 1)), dtype)
+
+    def loss(w, b):
+        return jnp.mean(jnp.sin(b @ w) ** 2)
+
+    op = lsgeo.gradient_covariance(loss, jnp.ones(3, dtype), batch)
+    assert not np.asarray(op.to_dense()).any()

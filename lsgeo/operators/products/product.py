@@ -65,7 +65,15 @@ def preflight(op: LinearOperator, first: jax.Array | None, **options: Any) -> Li
     """
     if programs.is_traced(op):
         return op
-    return dataclasses.replace(op, noise=checks.measure_noise(op, first=first, **options))
+    # One program gives one vector's product twice alike, wherever it is: that is seen once.
+    program = hash(jax.tree.structure(op)) if isinstance(op, Curvature) else None
+    again = program is None or program not in _REPEATED
+    noise = checks.measure_noise(op, first=first, again=again, **options)
+    _REPEATED.add(program)
+    return dataclasses.replace(op, noise=noise)
+
+
+_REPEATED: set[int | None] = set()
 
 
 def unchecked(product: Partial, space: trees.Space, mode: str = "linearized") -> LinearOperator:
