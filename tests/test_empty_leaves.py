@@ -81,7 +81,7 @@ CASES = {
     "restrict": lambda p: op(p).restrict("a/*").to_dense(),
     "precondition": lambda p: op(p).precondition(jax.tree.map(jnp.ones_like, p)).to_dense(),
     "adam_diagonal": lambda p: lsgeo.adam_diagonal(
-        optax.adam(0.1).update(p, optax.adam(0.1).init(p))[1]
+        optax.adam(0.1).update(p, optax.adam(0.1).init(p))[1], optax.adam(0.1)
     ),
     "extreme_eigenpairs": lambda p: lsgeo.extreme_eigenpairs(op(p), key=KEY, basis_size=12),
     "extreme_eigenpairs, from a start": lambda p: lsgeo.extreme_eigenpairs(

@@ -6,6 +6,7 @@ each public function traces what it is given, once a call. Programs are equal wh
 the arrays that they close over are arguments.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -50,6 +51,13 @@ def _dtype(leaf):
     return dtype if extended else jax.dtypes.canonicalize_dtype(dtype)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Variant:
+    """What programs of one first trace compute at the other shapes that they met."""
+
+    met: dict[Shapes, str]
+
+
 class Code:
     """What a function computes: at the shapes where it was traced first, and at all that it met since.
 
@@ -63,31 +71,29 @@ class Code:
         self._traces = {shapes_of(args): (first, tuple(range(len(self._closed_over))))}
         # What changes under an outer transformation is like nothing else.
         changing = any(isinstance(c, jax.core.Tracer) for c in self._closed_over)
-        self._met: dict[Shapes, str] = {}
-        self.key: Any = object() if changing else self._find(fingerprint(first.program), args)
+        # Codes of one variant are equal: it is what they are told by, at no cost.
+        self.key = Variant({}) if changing else self._variant(fingerprint(first.program), args)
 
     def at(self, args: Sequence[Any]) -> tuple[Trace, tuple[int | None, ...]]:
         """Returns the trace at the shapes of `args`, and which array of the first trace each constant is."""
         shapes = shapes_of(args)
         if shapes not in self._traces:
-            self._met.setdefault(shapes, self._described(shapes))
+            self.key.met.setdefault(shapes, self._described(shapes))
         return self._traces[shapes]
 
     def __eq__(self, other: Any) -> bool:
-        return isinstance(other, Code) and self.key == other.key
+        return isinstance(other, Code) and self.key is other.key
 
     def __hash__(self) -> int:
         return hash(self.key)
 
-    def _find(self, text, args):
-        key = (text, shapes_of(args))
-        variants = _MET.setdefault(key, [])
-        for number, met in enumerate(variants):
-            if all(self._agrees(shapes, text) for shapes, text in met.items()):
-                self._met = met
-                return (*key, number)
-        variants.append(self._met)
-        return (*key, len(variants) - 1)
+    def _variant(self, text, args):
+        variants = _MET.setdefault((text, shapes_of(args)), [])
+        for variant in variants:
+            if all(self._agrees(shapes, there) for shapes, there in variant.met.items()):
+                return variant
+        variants.append(Variant({}))
+        return variants[-1]
 
     def _agrees(self, shapes, text):
         try:
@@ -108,8 +114,8 @@ class Code:
         return next((i for i, c in enumerate(self._closed_over) if same(c, constant)), None)
 
 
-# By first trace: what each variant of it computes at the other shapes that it met.
-_MET: dict[tuple[str, Shapes], list[dict[Shapes, str]]] = {}
+# By first trace.
+_MET: dict[tuple[str, Shapes], list[Variant]] = {}
 
 
 def same(one: Any, other: Any) -> bool:

@@ -80,7 +80,8 @@ def _said(rule, path, leaf):
     name = trees.path_name(path)
     answer = ... if rule is None else rule(name)
     if answer is ...:
-        return None
+        # Of what is empty nothing moves, whatever its axes are.
+        return None if np.size(leaf) else Filter(None)
     rank = np.ndim(leaf)
     whole = isinstance(answer, tuple) and all(isinstance(i, int) for i in answer)
     if answer is not None and not (whole and all(-rank <= i < rank for i in answer)):
