@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -25,8 +26,8 @@ class Density(Protocol):
 
 
 def spectral_densities(
-    arms: Mapping[str, Sequence[Density]],
-    ax: Axes,
+    arms: Mapping[str, Density | Sequence[Density]],
+    ax: Axes | None = None,
     *,
     unit: str = "nats / parameter²",
     x_scale: str = "linear",
@@ -39,8 +40,8 @@ def spectral_densities(
     has.
 
     Args:
-      arms: per arm ("skip", "no skip", ...) the densities of its seeds.
-      ax: matplotlib Axes.
+      arms: per arm or other label ("skip", "my model", ...) its density, or those of its seeds.
+      ax: matplotlib Axes; None takes the current ones.
       unit: unit of the eigenvalues, that of loss / parameter^2.
       x_scale: "linear", or "symlog" where the arms' ranges differ by orders of magnitude.
 
@@ -49,6 +50,8 @@ def spectral_densities(
     """
     if x_scale not in ("linear", "symlog"):
         raise ValueError(f'`x_scale` must be "linear" or "symlog"; got {x_scale!r}.')
+    ax = plt.gca() if ax is None else ax
+    arms = {name: [seeds] if hasattr(seeds, "nodes") else seeds for name, seeds in arms.items()}
     for name, seeds in arms.items():
         if not seeds:
             raise ValueError(f"`arms` must have at least one density per arm; {name!r} has none.")
