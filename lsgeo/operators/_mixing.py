@@ -9,10 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo import draws, programs
+from lsgeo import programs
+from lsgeo.checks import is_key
 
 # Relative to the losses: batch statistics change them by percents.
 _TOLERANCE = 1e-3
+# Examples that are looked at: of fewer, batch statistics differ the more.
+_MOST = 64
 _STEPS = (0.1, 0.5, 1.0)  # by which parameters are moved, relative to the size of each leaf
 _seen: set[Any] = set()
 
@@ -33,39 +36,34 @@ def warn(loss: Callable, params: Any, batch: Any, name: str = "loss") -> None:
     if key is None or key in _seen or programs.is_traced(loss, params, batch):
         return
     _seen.add(key)
-    num = _examples(batch)
-    if num < 4:
+    quarter = min(_examples(batch), _MOST) // 4
+    if not quarter or any(len(leaf.sharding.device_set) > 1 for leaf in _arrays(params)):
         return
-    quarter = num // 4
-    parts = [jax.tree.map(lambda leaf, n=n: leaf[: n * quarter], batch) for n in (4, 2, 1)]
-    rest = jax.tree.map(lambda leaf: leaf[2 * quarter : 4 * quarter], batch)
-    other = jax.tree.map(lambda leaf: leaf[quarter : 2 * quarter], batch)
     value = jax.jit(programs.untraced(loss))
+    points = [params, *_nearby(params)]
+
+    def values(first, last):
+        part = jax.tree.map(lambda leaf: _host(leaf)[first * quarter : last * quarter], batch)
+        return np.array([float(value(at, part)) for at in points])
+
     try:
-        rows = [
-            [float(value(at, part)) for part in (*parts, rest, other)]
-            for at in (params, *_nearby(params))
-        ]
+        whole, head, tail = values(0, 4), values(0, 2), values(2, 4)
         dtype = programs.outputs(loss, name, params, batch).dtype
+        scale = np.abs([whole, head, tail]).max()
+        tolerance = max(_TOLERANCE, np.sqrt(float(jnp.finfo(dtype).eps))) * scale
+        if not np.isfinite(scale) or _is_mean(whole, head, tail, tolerance):
+            return
+        shared = (head + tail - whole) - (values(0, 1) + values(1, 2) - head)
     except Exception:  # It is for a batch of this size, or differs in a way that is its own.
         return
-    if not np.isfinite(rows).all():
-        return
-    whole, head, first, tail, second = np.array(rows).T
-    scale = np.abs([whole, head, tail]).max()
-    tolerance = max(_TOLERANCE, np.sqrt(float(jnp.finfo(dtype).eps))) * scale
-    apart = head - tail
-    share = np.clip(apart @ (whole - tail) / max(apart @ apart, 1e-300), 0, 1)
-    combined = tail + share * apart
-    shared = (head + tail - whole) - (first + second - head)
-    if min(_most(combined - whole), _most(shared)) <= tolerance:
+    if np.abs(shared).max() <= tolerance:
         return
     warnings.warn(
-        f"`{name}` mixes the examples of its batch: it is {whole[0]:.6g}, its halves "
+        f"`{name}` mixes the examples of its batch: {4 * quarter} of them have "
+        f"{whole[0]:.6g}, their halves "
         f"{head[0]:.6g} and {tail[0]:.6g}, of which it is no mean, weighted mean or sum. Likely causes: "
-        "batch normalisation or "
-        "dropout in training mode, whose curvature is that of this one batch. A loss between examples, such as "
-        "a contrastive one, is right as it is.",
+        "batch normalisation or dropout in training mode, whose curvature is that of this one batch. A loss "
+        "between examples, such as a contrastive one, is right as it is.",
         stacklevel=4,
     )
 
@@ -84,16 +82,29 @@ def _examples(batch):
     return lengths.pop()[0] if len(lengths) == 1 and () not in lengths else 0
 
 
+def _arrays(params):
+    return [leaf for leaf in jax.tree.leaves(params) if isinstance(leaf, jax.Array)]
+
+
+def _host(leaf):
+    return leaf if is_key(leaf) else np.asarray(leaf)
+
+
 def _nearby(params):
+    # By NumPy: a dozen small programs would take longer to compile than the loss.
     for seed, step in enumerate(_STEPS):
-        along = draws.random_direction(params, key=jax.random.key(seed))
-        yield jax.tree.map(functools.partial(_moved, step), params, along)
+        draw = np.random.default_rng(seed)
+        yield jax.tree.map(functools.partial(_moved, step, draw), params)
 
 
-def _moved(step, leaf, along):
-    size = jnp.sqrt(jnp.mean(jnp.square(leaf))) if leaf.size else 0
-    return leaf + (step * size * along).astype(leaf.dtype)
+def _moved(step, draw, leaf):
+    values = np.asarray(leaf)
+    wide = values.astype(np.float64)
+    size = step * np.sqrt(np.mean(np.square(wide))) if wide.size else 0.0
+    return (wide + size * draw.standard_normal(wide.shape)).astype(values.dtype)
 
 
-def _most(values):
-    return np.abs(values).max()
+def _is_mean(whole, head, tail, tolerance):
+    apart = head - tail
+    share = np.clip(apart @ (whole - tail) / max(apart @ apart, 1e-300), 0, 1)
+    return np.abs(tail + share * apart - whole).max() <= tolerance

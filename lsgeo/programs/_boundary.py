@@ -45,7 +45,8 @@ def traced(function: Callable, name: str, *args: Any) -> Callable:
         raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
     if isinstance(function, program.Program):
         return function
-    if declared(function):
+    # A plain function has no fields; that it was written here says nothing of the names that it reads.
+    if not hasattr(function, "__code__") and declared(function):
         own = (
             function
             if isinstance(function, Partial)
