@@ -121,8 +121,17 @@ def _is_array(leaf: Any) -> bool:
     if isinstance(leaf, _JAX) or isinstance(leaf, _NUMBERS):
         return True
     if type(leaf) in (np.ndarray, np.memmap) or isinstance(leaf, np.generic):
-        return leaf.dtype.isnative and _is_numeric(leaf.dtype)
+        return leaf.dtype.isnative and _is_numeric(leaf.dtype) and _is_held(leaf)
     return False
+
+
+def _is_held(array: np.ndarray) -> bool:
+    """Whether the session's integers hold those of an array; JAX would wrap them without a word."""
+    held = np.dtype(jax.dtypes.canonicalize_dtype(array.dtype))
+    if held.kind not in "iu" or held == array.dtype or not array.size:
+        return True
+    limits = np.iinfo(held)
+    return bool(limits.min <= array.min() and array.max() <= limits.max)
 
 
 def _is_numeric(dtype: np.dtype) -> bool:
@@ -257,10 +266,8 @@ def _checked(array: np.ndarray, refusal: _Refusal) -> np.ndarray:
             array.dtype.kind, ("of a dtype that JAX lacks", "Cast it to float64.")
         )
         raise refusal(f"{got} ({array.dtype})", cure)
-    held = np.dtype(jax.dtypes.canonicalize_dtype(array.dtype))
-    if held.kind in "iu" and held != array.dtype and array.size:
-        limits = np.iinfo(held)
-        if array.min() < limits.min or array.max() > limits.max:
-            cure = "Pass smaller integers, or set jax_enable_x64."
-            raise refusal(f"beyond {held}, which JAX would wrap it to without a word", cure)
+    if not _is_held(array):
+        held = jax.dtypes.canonicalize_dtype(array.dtype)
+        cure = "Pass smaller integers, or set jax_enable_x64."
+        raise refusal(f"beyond {held}, which JAX would wrap it to without a word", cure)
     return array.astype(array.dtype.newbyteorder("="), copy=False)

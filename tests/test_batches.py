@@ -221,7 +221,7 @@ def test_a_table_is_refused_since_its_columns_would_be_lost():
 def test_integers_that_the_session_would_wrap_are_refused():
     with jax.enable_x64(False):
         assert as_arrays(Tensor(np.array([2**31 - 1])))[0] == 2**31 - 1
-        for large in (Tensor(np.array([2**31])), [2**31]):
+        for large in (Tensor(np.array([2**31])), [2**31], np.array([2**31])):
             with pytest.raises(ValueError, match="it is beyond int32.*jax_enable_x64"):
                 as_arrays(large)
 
