@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -27,7 +26,7 @@ class Density(Protocol):
 
 def spectral_densities(
     arms: Mapping[str, Density | Sequence[Density]],
-    ax: Axes | None = None,
+    ax: Axes,
     *,
     unit: str = "nats / parameter²",
     x_scale: str = "linear",
@@ -41,7 +40,7 @@ def spectral_densities(
 
     Args:
       arms: per arm or other label ("skip", "my model", ...) its density, or those of its seeds.
-      ax: matplotlib Axes; None takes the current ones.
+      ax: matplotlib Axes.
       unit: unit of the eigenvalues, that of loss / parameter^2.
       x_scale: "linear", or "symlog" where the arms' ranges differ by orders of magnitude.
 
@@ -50,7 +49,6 @@ def spectral_densities(
     """
     if x_scale not in ("linear", "symlog"):
         raise ValueError(f'`x_scale` must be "linear" or "symlog"; got {x_scale!r}.')
-    ax = plt.gca() if ax is None else ax
     arms = {name: [seeds] if hasattr(seeds, "nodes") else seeds for name, seeds in arms.items()}
     for name, seeds in arms.items():
         if not seeds:

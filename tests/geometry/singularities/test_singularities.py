@@ -121,6 +121,7 @@ NORMALISED = make(a=(3, 4), c=(4, 2))
 A_LAYER = ["a/kernel", "a/bias"]
 
 
+@pytest.mark.filterwarnings("ignore:.*mixes the examples")
 def test_weights_that_feed_a_layer_norm_have_one_mode_and_a_batch_norm_one_per_unit():
     layer = geometry.normalized(A_LAYER, per_unit=False)
     units = geometry.normalized(A_LAYER, per_unit=True)

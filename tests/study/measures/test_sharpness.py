@@ -17,6 +17,7 @@ RANDOM = np.random.default_rng(1)
 BATCH = {
     "image": jnp.asarray(RANDOM.normal(size=(12, 3))),
     "label": jnp.asarray(RANDOM.integers(0, 4, 12)),
+    "unit": jnp.eye(12, 3),  # the kernel is what it makes of unit vectors: its columns are filters
 }
 
 
@@ -46,7 +47,9 @@ def measured(model, params, loss):
 
 def bowl(curvature):
     def loss(params, batch):
-        return curvature / 2 * jnp.sum((params["kernel"] - WEIGHTS["kernel"]) ** 2)
+        return (
+            curvature / 2 * jnp.sum((batch["unit"] @ (params["kernel"] - WEIGHTS["kernel"])) ** 2)
+        )
 
     return loss
 
