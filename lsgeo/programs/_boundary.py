@@ -131,24 +131,19 @@ def _traced(function, name, args):
     _check_devices(name, args, constants)
     if any(isinstance(constant, jax.core.Tracer) for constant in constants):
         return program.Program(tuple(constants), program.Code(function, args, first))
-    shown = _shown(first, args)
+    text = fingerprint(first.program)
+    small = sum(constant.nbytes for constant in constants) <= _SMALL
+    shown = f"{text} {digest(constants)}" if small else None
     if shown is None or shown not in _PROVEN:
         _check_deterministic(function, name, args, first)
     if shown is not None:
         _PROVEN.add(shown)
     arrays = tuple(c if isinstance(c, jax.Array) else jnp.asarray(c) for c in constants)
-    return program.Program(arrays, program.Code(function, args, first))
+    return program.Program(arrays, program.Code(function, args, first, text))
 
 
 # Programs with constants that two traces have shown: a third need not be made to see that nothing is random.
 _PROVEN: set[str] = set()
-
-
-def _shown(first, args):
-    constants = first.program.consts
-    if sum(constant.nbytes for constant in constants) > _SMALL:
-        return None
-    return f"{fingerprint(first.program)} {digest(constants)}"
 
 
 def _check_deterministic(function, name, args, first):

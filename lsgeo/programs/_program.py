@@ -65,14 +65,16 @@ class Code:
     first trace was ever called.
     """
 
-    def __init__(self, function: Callable, args: Sequence[Any], first: Trace):
+    def __init__(
+        self, function: Callable, args: Sequence[Any], first: Trace, text: str | None = None
+    ):
         self.function = function
         self._closed_over = first.program.consts
         self._traces = {shapes_of(args): (first, tuple(range(len(self._closed_over))))}
         # What changes under an outer transformation is like nothing else.
         changing = any(isinstance(c, jax.core.Tracer) for c in self._closed_over)
         # Codes of one variant are equal: it is what they are told by, at no cost.
-        self.key = Variant({}) if changing else self._variant(fingerprint(first.program), args)
+        self.key = Variant({}) if changing else self._variant(text, args)
 
     def at(self, args: Sequence[Any]) -> tuple[Trace, tuple[int | None, ...]]:
         """Returns the trace at the shapes of `args`, and which array of the first trace each constant is."""
