@@ -1,6 +1,6 @@
 """A fuzzer of the boundary: what comes back is the dense Hessian, or a ValueError that names an argument.
 
-make test ARGS=tests/test_boundary.py                                     300 examples
+make test ARGS=tests/test_boundary.py                                     80 examples
 BOUNDARY_EXAMPLES=10000 make test ARGS=tests/test_boundary.py             by hand
 """
 
@@ -23,7 +23,7 @@ from jax.flatten_util import ravel_pytree
 import lsgeo
 from tests.conftest import drop_programs
 
-EXAMPLES = int(os.environ.get("BOUNDARY_EXAMPLES", 300))
+EXAMPLES = int(os.environ.get("BOUNDARY_EXAMPLES", 80))
 SHAPES = [(), (1,), (2,), (3,), (2, 2), (0,), (2, 0)]
 
 
