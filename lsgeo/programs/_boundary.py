@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -94,10 +94,10 @@ def declared(value: Any) -> bool:
         return True
     if isinstance(value, Partial):
         return declared(value.func) and declared(value.args) and declared(value.keywords)
-    if isinstance(value, tuple | list):
-        return all(map(declared, value))
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return all(map(declared, value.values()))
+    if isinstance(value, tuple | list | Mapping):
+        known = type(value) in (tuple, list, dict) or _is_ours(type(value))
+        parts = value.values() if isinstance(value, Mapping) else value
+        return known and all(map(declared, parts))
     if isinstance(value, type) or hasattr(value, "__code__"):
         at_top = "<" not in value.__qualname__ and not getattr(value, "__closure__", None)
         return at_top and _is_ours(value)

@@ -63,6 +63,12 @@ class Code:
 
     Two codes are equal where their first traces are, and those at each other shape at which a program of that
     first trace was ever called.
+
+    Args:
+      function: what the user gave.
+      args: at what it was traced.
+      first: that trace.
+      text: its fingerprint; none where it closes over what an outer transformation changes.
     """
 
     def __init__(

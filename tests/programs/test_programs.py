@@ -1,6 +1,7 @@
 """Compiled programs are found by what a function computes."""
 
 import functools
+from typing import NamedTuple
 
 import chex
 import jax
@@ -198,3 +199,53 @@ def test_a_host_callback_is_not_called_random():
         return jnp.sum(w) + jax.pure_callback(lambda: np.float64(1.0), shape)
 
     assert float(programs.traced(loss, "loss", W, X)(W, X)) == pytest.approx(2.5)
+
+
+def test_a_callable_of_a_users_class_is_traced_whatever_containers_it_is_one_of():
+    decay = 1.0
+
+    class Pair(NamedTuple):
+        scale: float
+
+        def __call__(self, w, b):
+            return self.scale * jnp.mean((b @ w) ** 2) + 0.5 * decay * jnp.sum(w**2)
+
+    class Table(dict):
+        def __call__(self, w, b):
+            return self["scale"] * jnp.mean((b @ w) ** 2) + 0.5 * decay * jnp.sum(w**2)
+
+    for decay in (1.0, 4.0):
+        for loss in (Pair(1.0), Table(scale=1.0)):
+            found = lsgeo.hessian(loss, W, X).to_dense()
+            np.testing.assert_allclose(found, SQUARES + decay * np.eye(3), atol=1e-13)
+
+
+@jax.custom_vjp
+def _backward_alone(x):
+    return jnp.sin(x)
+
+
+_backward_alone.defvjp(lambda x: (_backward_alone(x), x), lambda x, g: (g * jnp.cos(x),))
+
+
+def test_operators_of_one_program_share_their_products_in_every_way_to_differentiate():
+    def predict(w, b):
+        return _backward_alone(b @ w)
+
+    def criterion(outputs, b):
+        return jnp.mean(outputs**2)
+
+    def loss(w, b):
+        return criterion(predict(w, b), b)
+
+    def operators(w):
+        yield from lsgeo.split_hessian(predict, criterion, w, X)
+        yield lsgeo.gauss_newton(predict, criterion, w, X)
+        yield lsgeo.hessian(loss, w, X)
+        yield lsgeo.ntk(predict, w, X)
+        yield lsgeo.gradient_covariance(loss, w, X)
+        yield lsgeo.fisher(predict, w, X, likelihood="gaussian")
+
+    for one, other in zip(operators(W), operators(2 * W), strict=True):
+        assert one.mode == "reverse-over-reverse"
+        assert jax.tree.structure(one) == jax.tree.structure(other)

@@ -14,6 +14,7 @@ from lsgeo.geometry.critical._degenerate import falls_along_kernel
 from lsgeo.geometry.critical._krylov import krylov
 from lsgeo.interval import says_nothing
 from lsgeo.operators import value_gradient_hessian
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import streaming
 from lsgeo.spectra import NegativeCurvature, index_estimate, negative_curvature
 
@@ -186,7 +187,9 @@ def _evaluation(loss, params, batch, batches):
     parts = ((batch, 1.0),) if batches is None else batches
     first, _ = next(iter(parts))
     function = programs.traced(loss, "loss", params, first)
-    return lambda point: sum(share * float(_value(function, point, part)) for part, share in parts)
+    return lambda point: sum(
+        share * float(evaluate(function, point, part)) for part, share in parts
+    )
 
 
 def _gradient_figures(op, gradient, largest, kernel, floor, steps):
@@ -205,10 +208,3 @@ def _gradient_figures(op, gradient, largest, kernel, floor, steps):
 
 
 _ravel = jax.jit(trees.ravel, static_argnums=0)
-
-
-@jax.jit
-def _value(loss, params, batch):
-    # Faster products than these have more rounding than the change of the loss that counts.
-    with jax.default_matmul_precision("highest"):
-        return loss(params, batch)

@@ -10,6 +10,7 @@ from lsgeo import programs, trees
 from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.operators import _mixing, checks
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import _jacobians as jacobians
 from lsgeo.operators.products import counts, means, streaming
 from lsgeo.operators.products import examples as ex
@@ -176,7 +177,7 @@ def _let_in(predict, criterion, params, batch, data, weighted=False):
     predict, criterion = _traced(predict, criterion, params, first)
     if data is not None:
         loss = Partial(_composed, predict, criterion)
-        checks.check_value(means.value(loss, params, first), "criterion")
+        checks.check_value(evaluate(loss, params, first), "criterion")
         means.check_mean(loss, params, data.telling, count=data.count, name="criterion")
     if weighted or (data is not None and len(set(data.sizes)) > 2):
         _check_outputs(predict, params, first)
@@ -200,7 +201,8 @@ def _streamed(linearize, predict, criterion, params, data, weights=None):
 
 def _check_outputs(predict, params, batch):
     num = ex.num_examples(batch)
-    shapes = [leaf.shape for leaf in jax.tree.leaves(jax.eval_shape(predict, params, batch))]
+    outputs = programs.outputs(predict, "predict", params, batch)
+    shapes = [leaf.shape for leaf in jax.tree.leaves(outputs)]
     if any(shape[:1] != (num,) for shape in shapes):
         raise ValueError(
             f"`predict` must return arrays with the {num} examples on the leading axis where examples have "

@@ -15,6 +15,7 @@ from lsgeo import programs, trees
 from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.operators import checks
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import _jacobians as jacobians
 from lsgeo.operators.products import counts, means, streaming
 from lsgeo.operators.products import examples as ex
@@ -119,7 +120,7 @@ def _prepared(loss, params, batch, batches, count):
     loss = programs.traced(loss, "loss", params, batch)
     checks.check_loss(loss, params, batch)
     if data is not None:
-        checks.check_value(means.value(loss, params, batch))
+        checks.check_value(evaluate(loss, params, batch))
         means.check_mean(loss, params, data.telling, count=count)
     elif not programs.is_traced(loss, params, batch):
         means.check_batch_mean(loss, params, batch, count=count)

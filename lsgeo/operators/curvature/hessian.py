@@ -12,6 +12,7 @@ from lsgeo.batches import accepts, as_arrays, as_params
 from lsgeo.checks import check_one_of
 from lsgeo.operators import _mixing, checks
 from lsgeo.operators.base import LinearOperator
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import counts, means, modes, streaming
 from lsgeo.operators.products import examples as ex
 from lsgeo.operators.products.product import multiplied, preflight, unchecked
@@ -147,7 +148,7 @@ def _streamed(loss, params, space, data, weights, mode):
     first = data.first()
     loss = programs.traced(loss, "loss", params, first)
     checks.check_loss(loss, params, first)
-    checks.check_value(means.value(loss, params, first))
+    checks.check_value(evaluate(loss, params, first))
     means.check_mean(loss, params, data.telling, count=data.count)
     del first  # A pass has two batches on the device, not three.
 

@@ -4,7 +4,6 @@ Forward it is one linearisation. A function whose rules give only a backward pas
 it, still has the map: the derivative of a pullback, which is linear, is the way forward.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -129,20 +128,33 @@ def _reverse_split(function, x):
 
 
 def _reverse_parts(pull, space, outputs):
-    jacobian = Reverse(Partial(functools.partial(_back_from_value, space), pull), outputs)
-    return jacobian, Partial(functools.partial(_back_from_gradient, outputs), pull)
+    return Reverse(_FromValue(pull, space), outputs), _FromGradient(pull, outputs)
+
+
+@trees.frozen
+class _FromValue:
+    """The pullback of a pair from its value alone."""
+
+    pull: Any
+    gradient: trees.Space = trees.static()
+
+    def __call__(self, u):
+        return self.pull((u, self.gradient.zeros()))[0]
+
+
+@trees.frozen
+class _FromGradient:
+    """The pullback of a pair from its gradient alone."""
+
+    pull: Any
+    value: trees.Space = trees.static()
+
+    def __call__(self, v):
+        return self.pull((self.value.zeros(), v))[0]
 
 
 def _only(pull, v):
     return pull(v)[0]
-
-
-def _back_from_value(space, pull, u):
-    return pull((u, space.zeros()))[0]
-
-
-def _back_from_gradient(outputs, pull, v):
-    return pull((outputs.zeros(), v))[0]
 
 
 WAYS = (

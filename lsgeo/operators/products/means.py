@@ -16,6 +16,7 @@ import numpy as np
 
 from lsgeo import trees
 from lsgeo.operators import checks
+from lsgeo.operators.evaluation import evaluate
 from lsgeo.operators.products import counts, telling
 from lsgeo.operators.products.telling import Telling
 
@@ -27,13 +28,6 @@ _SPREAD = 0.1
 _DOUBT, _MOST = 4.0, 1e-2
 # Pairs in one union: among many, one that is unlike the others would be lost in rounding.
 _PAIRS = 2
-
-
-@jax.jit
-def value(function: Callable, params: Any, batch: Any) -> jax.Array:
-    """Evaluates a loss, or a prediction, in full precision: else matrices are rounded as their sizes suit."""
-    with jax.default_matmul_precision("highest"):
-        return function(params, batch)
 
 
 def check_mean(
@@ -67,7 +61,7 @@ def check_batch_mean(
 ) -> None:
     """Raises a ValueError unless the loss of a single batch is finite and such a mean."""
     told = Telling.of(batch)
-    checks.check_value(value(loss, params, batch), name)
+    checks.check_value(evaluate(loss, params, batch), name)
     check_mean(loss, params, told, count=count, name=name)
 
 
@@ -78,9 +72,9 @@ def check_rowwise(predict: Callable, params: Any, told: Telling) -> None:
     for group in told.groups():
         for parts, size in _parts(predict, params, group):
             rows = [row for part in parts for row in part]
-            together = np.asarray(value(predict, params, telling.joined(rows, size)))
+            together = np.asarray(evaluate(predict, params, telling.joined(rows, size)))
             together = together[: len(rows)]
-            alone = [value(predict, params, telling.joined(part, len(part))) for part in parts]
+            alone = [evaluate(predict, params, telling.joined(part, len(part))) for part in parts]
             gap = np.abs(together - np.concatenate(alone)).max()
             if not gap <= np.sqrt(float(jnp.finfo(together.dtype).eps)) * np.abs(together).max():
                 raise ValueError(
@@ -125,7 +119,7 @@ def _parts(function, params, group) -> Iterator[tuple[list, int]]:
 
 def _takes(function, params, batch):
     try:
-        value.eval_shape(function, params, batch)  # whose trace serves the value
+        evaluate.eval_shape(function, params, batch)  # whose trace serves the value
     except Exception:  # whatever it is that a function does with too few examples
         return False
     return True
@@ -133,16 +127,16 @@ def _takes(function, params, batch):
 
 def _compare(loss, params, union, name, count, elsewhere):
     # Returns how far the losses of the parts are apart, relative to their mean size.
-    together = value(loss, params, union.batch)
+    together = evaluate(loss, params, union.batch)
     there = np.flatnonzero(union.counts)
-    losses = np.array([value(loss, params, union.parts[i]) for i in there], np.float64)
+    losses = np.array([evaluate(loss, params, union.parts[i]) for i in there], np.float64)
     if elsewhere and not (np.isfinite(together) and np.isfinite(losses).all()):
         return np.inf
     shares = union.counts[there] / union.counts.sum()
     mean, scale = float(shares @ losses), float(shares @ np.abs(losses))
     gap = abs(float(together) - mean)
     if not gap <= np.sqrt(float(jnp.finfo(together.dtype).eps)) * scale:
-        copies = [value(loss, params, union.copies(i)) for i in there]
+        copies = [evaluate(loss, params, union.copies(i)) for i in there]
         rounding = np.abs(np.array(copies, np.float64) - losses).max()
         if not gap <= min(_DOUBT * rounding, _MOST * scale):
             raise ValueError(_refusal(name, count, union.size, float(together), mean))
