@@ -146,6 +146,9 @@ def test_11_data_are_taken_as_people_have_them():
     op = lsgeo.hessian(lambda w, b: _square(w, b["x"]), np.ones(3), batches=Loader())
     exact = lsgeo.hessian(_square, W, X).to_dense()
     np.testing.assert_allclose(op.to_dense(), exact, rtol=1e-6, atol=1e-6)
+    alone = collections.UserDict(x=np.asarray(X))
+    op = lsgeo.hessian(lambda w, b: _square(w, b["x"]), np.ones(3), alone)
+    np.testing.assert_allclose(op.to_dense(), exact, rtol=1e-12, atol=1e-14)
 
 
 # 12, arrays on several devices: tests/programs/test_devices.py

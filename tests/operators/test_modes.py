@@ -1,5 +1,6 @@
 """All ways to multiply agree, and `auto` takes the one that fits."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,6 +103,17 @@ def test_a_kernel_without_forward_derivative_takes_the_finite_difference():
     for mode in MODES[:3]:
         with pytest.raises(ValueError, match="Pass mode='finite-difference' or mode='auto'"):
             lsgeo.hessian(_with(_kernel), PARAMS, BATCH, mode=mode)
+
+
+def test_inside_jit_a_derivative_that_fails_when_lowered_is_not_taken():
+    @jax.custom_vjp
+    def act(x):
+        return jnp.tanh(x)
+
+    act.defvjp(lambda x: (act(x), x), lambda x, g: (g * (1 - jnp.tanh(x) ** 2),))
+    v = jax.tree.map(jnp.ones_like, PARAMS)
+    inside = jax.jit(lambda p: lsgeo.hessian(_with(act), p, BATCH) @ v)(PARAMS)
+    chex.assert_trees_all_close(inside, lsgeo.hessian(_with(jnp.tanh), PARAMS, BATCH) @ v)
 
 
 def test_what_is_wrong_with_the_gradient_itself_is_not_blamed_on_the_mode():

@@ -26,6 +26,11 @@ def _value(function, *args):
     return function(*args)
 
 
+@jax.jit
+def _values(function, w, b):
+    return jax.vmap(lambda x: function(w, x[None]))(b)
+
+
 def test_a_constant_that_a_closure_reads_is_that_of_the_call():
     for decay in (0.0, 10.0, 0.0):
         op = lsgeo.hessian(_decayed(decay), W, X)
@@ -108,7 +113,7 @@ def test_a_change_that_shows_at_one_example_alone_is_seen_there():
     gram = np.einsum("ni,nj->nij", X, X)
     for alone in (1.0, 3.0, 1.0):
         function = programs.traced(loss_of(alone), "loss", W, X)
-        each = jax.vmap(lambda x, f=function: f(W, x[None]))(X)
+        each = _values(function, W, X)
         expected = alone * np.einsum("nij,i,j->n", gram, W, W)
         np.testing.assert_allclose(each, expected, rtol=1e-12)
         assert float(_value(function, W, X)) == pytest.approx(float(jnp.mean((X @ W) ** 2)))
@@ -162,6 +167,38 @@ def test_an_array_made_in_the_function_is_one_of_them_at_other_shapes_too():
         for part in (X, X[:1], X[:4]):
             expected = float(jnp.mean(part @ (W * table)))
             assert float(_value(function, W, part)) == pytest.approx(expected)
+
+
+def test_an_array_that_other_shapes_alone_have_is_that_of_the_call():
+    def loss_of(scale):
+        def loss(w, b):
+            places = scale * np.arange(1.0, 1 + len(b)) if len(b) < 6 else np.arange(6.0)
+            return jnp.sum(jnp.asarray(places) * (b @ w))
+
+        return loss
+
+    for scale in (1.0, 3.0):
+        function = programs.traced(loss_of(scale), "loss", W, X)
+        np.testing.assert_allclose(_values(function, W, X), scale * (X @ W), rtol=1e-12)
+
+
+def test_an_array_that_an_inner_compiled_function_closes_over_is_that_of_the_call():
+    def loss_of(table):
+        inner = jax.jit(lambda w: jnp.sum(table * w**2))
+        return lambda w, b: inner(w)
+
+    for scale in (1.0, 2.0):
+        table = scale * jnp.arange(3.0)
+        function = programs.traced(loss_of(table), "loss", W, X)
+        assert float(_value(function, W, X)) == pytest.approx(float(jnp.sum(table * W**2)))
+
+
+def test_a_random_array_is_seen_in_a_program_that_was_once_found_not_random():
+    table, draw = np.arange(3.0), np.random.default_rng(0)
+    programs.traced(lambda w, b: jnp.sum(jnp.asarray(table) * w), "loss", W, X)
+    with pytest.raises(ValueError, match="`loss` is random"):
+        random = lambda w, b: jnp.sum(jnp.asarray(draw.standard_normal(3)) * w)  # noqa: E731
+        programs.traced(random, "loss", W, X)
 
 
 def test_functions_inside_an_outer_transformation_are_taken_as_they_are():
