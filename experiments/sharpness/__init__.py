@@ -29,7 +29,7 @@ class Config:
       checkpoints: names such as "init", "loss_0.5", "end"; () takes all. With a twin, those that both have.
       stages: what is measured: "hessian" (lambda_max, trace), "average", "worst" (and Keskar's), "sam",
         "pac_bayes", "filter_radius", "fisher_rao" (with cross-entropy), "learning_coefficient",
-        "singularities" (of MLPs with ReLU); () takes all that the network has.
+        "singularities" (of MLPs with ReLU); () takes all. The file of one that does not apply says why.
       num_examples: training examples of the loss, the first ones; 0 takes all.
       radius: of the ball of "worst" and "sam", in units of the parameters.
       relative_radius: the same where the perturbation is in proportion to |w|.
@@ -68,8 +68,9 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
     """Measures each checkpoint into arrays/CHECKPOINT_STAGE.npz and draws figures/sharpness_CHECKPOINT.svg.
 
     Returns:
-      The Run. An entry has measures, values, lowers, uppers and invariances, one per figure of sharpness (the
-      larger, the sharper), text, loss, step, arm, seconds; those of the twin are called twin_....
+      The Run. An entry has measures, values, lowers, uppers and invariances, one per figure of sharpness
+      (the larger, the sharper), text, loss, step, arm, seconds; of a stage that does not apply no figures,
+      "applies", false, and why in text. Those of the twin are called twin_....
     """
     check_names(config, stages=_measures.STAGES)
     stages = tuple(config.stages) or tuple(_measures.STAGES)
@@ -81,9 +82,8 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
     for name, prefix, path in points:
         network = load_network(path, name, config.num_examples)
         for stage in stages:
-            if _measures.is_defined(config, network, stage):
-                measure = functools.partial(_measures.measure, config, network, stage)
-                opened.stage(f"{prefix}{name}_{stage}", network.sha256, measure)
+            measure = functools.partial(_measures.measure, config, network, stage)
+            opened.stage(f"{prefix}{name}_{stage}", network.sha256, measure)
             step(f"{stage} of {name}, {network.arm}")
     if config.figure:
         for name in names:

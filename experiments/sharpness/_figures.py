@@ -23,13 +23,18 @@ def load_rows(sharpness_run: runs.Run, checkpoint: str, prefix: str = "") -> lis
 
 def draw(opened: runs.Run, checkpoint: str, prefixes: Iterable[str]) -> None:
     """Draws figures/sharpness_CHECKPOINT.svg, if there is something to draw."""
-    arms = {}
+    arms, lost = {}, {}
     for prefix in prefixes:
+        for stage, entry in _entries(opened, checkpoint, prefix):
+            if not entry.get("applies", True):
+                lost.setdefault(entry["arm"], []).append(stage)
         if rows := load_rows(opened, checkpoint, prefix):
             arms[_load(opened, checkpoint, prefix)[0]["arm"]] = rows
     if arms:
         figure, ax = plotting.new_figure(height=1.2 + 0.28 * max(map(len, arms.values())))
         plotting.sharpness_battery(arms, ax)
+        texts = [f"{arm}: {', '.join(stages)} not defined" for arm, stages in lost.items()]
+        ax.set_title("\n".join(texts), loc="left", fontsize="small")
         save_figure(opened, f"sharpness_{checkpoint}", figure)
 
 
@@ -40,5 +45,11 @@ def lines(opened: runs.Run, checkpoint: str, prefix: str) -> Iterator[str]:
 
 
 def _load(opened, checkpoint, prefix):
-    names = [f"{prefix}{checkpoint}_{stage}" for stage in _measures.STAGES]
-    return [opened.load(name) for name in names if opened.has(name)]
+    return [entry for _, entry in _entries(opened, checkpoint, prefix)]
+
+
+def _entries(opened, checkpoint, prefix):
+    for stage in _measures.STAGES:
+        name = f"{prefix}{checkpoint}_{stage}"
+        if opened.has(name):
+            yield stage, opened.load(name)

@@ -9,8 +9,9 @@ import jax
 import numpy as np
 
 from experiments.common.network import Network
+from experiments.common.steps import or_told
 from lsgeo import draws, geometry, models
-from lsgeo.results import entries
+from lsgeo.results import DoesNotApplyError, entries
 
 COLUMNS = ("value", "lower", "upper")
 ADAPTIVE = ("none", "magnitude")
@@ -44,37 +45,33 @@ class Subject:
 
 
 def measure(config: Any, network: Network, stage: str) -> dict[str, Any]:
-    """Measures one stage; its draws depend on the seed and the stage's name alone."""
+    """Measures one stage, or says why it does not apply; its draws depend on the seed and its name alone."""
     key = draws.named(jax.random.key(config.seed), stage)
+    return {
+        **_entries([], [], {}),
+        **or_told(lambda: _entries(*_found(STAGES[stage](Subject(network, key, config))))),
+        "loss": network.value(),
+        **entries(network, ("step", "arm")),
+    }
+
+
+def _found(stage):
     rows, texts, arrays = [], [], {}
-    for found, more, further in STAGES[stage](Subject(network, key, config)):
+    for found, more, further in stage:
         rows += more
         texts.append(str(found))
         arrays |= further
+    return rows, texts, arrays
+
+
+def _entries(rows, texts, arrays):
     return {
         "measures": np.array([row.measure for row in rows], str),
         **{f"{c}s": np.array([getattr(row, c) for row in rows], float) for c in COLUMNS},
         "invariances": np.array([", ".join(row.invariant_under) for row in rows], str),
         "text": "; ".join(texts),
         **arrays,
-        "loss": network.value(),
-        **entries(network, ("step", "arm")),
     }
-
-
-def is_defined(config: Any, network: Network, stage: str) -> bool:
-    """Says whether a stage is defined for this network; a ValueError where it was asked for by name."""
-    loss = _loss_of_data(network)
-    model = loss.model
-    is_chain = isinstance(model, models.MLP) and model.activation == "relu" and not model.scan
-    known = {"fisher_rao": isinstance(loss, models.CrossEntropy), "singularities": is_chain}
-    defined = known.get(stage, True)
-    if config.stages and not defined:
-        raise ValueError(
-            f'`stages` holds {stage!r}, which this network does not have: "singularities" is for MLPs '
-            'with ReLU, not scanned, "fisher_rao" for networks with cross-entropy. Leave it out.'
-        )
-    return defined
 
 
 def _hessian(subject):
@@ -155,6 +152,8 @@ def _filter_radius(subject):
 def _fisher_rao(subject):
     # The square of the Fisher-Rao norm, labels from the model.
     loss, network = _loss_of_data(subject.network), subject.network
+    if not isinstance(loss, models.CrossEntropy):
+        raise DoesNotApplyError("the Fisher-Rao norm is measured of networks with cross-entropy.")
     logits = models.Logits(loss.model, loss.constants)
     found = geometry.fisher_rao_norm(logits, network.params, network.batch)
     ends = _around(found.squared, 1.96 * found.standard_error)
@@ -176,9 +175,12 @@ def _learning_coefficient(subject):
 def _singularities(subject):
     # Redundant units of an MLP, and the zero modes of those symmetries that hold.
     loss, params, batch = subject.network.problem
+    inner = _loss_of_data(subject.network)
+    model = inner.model
+    if not isinstance(model, models.MLP) or model.activation != "relu" or model.scan:
+        raise DoesNotApplyError("singularities are those of MLPs with ReLU that are not scanned.")
     chain = geometry.dense_chain(params, _order(params))
     found = geometry.symmetry_modes(loss, params, batch, symmetries=chain)
-    inner = _loss_of_data(subject.network)
     variables = {"params": params, **inner.constants}
     seen = models.activations(inner.model, variables, batch["image"])
     preactivations = (value for name, value in seen.items() if "preactivation" in name)

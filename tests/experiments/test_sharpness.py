@@ -106,3 +106,20 @@ def test_a_killed_run_continues_and_ends_with_the_same_arrays(config, measured, 
 def test_bad_fields_are_refused_by_name(config, tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         sharpness.run(dataclasses.replace(config, **change), tmp_path / "refused")
+
+
+def test_a_stage_that_does_not_apply_says_so_and_the_others_are_measured(tmp_path):
+    smooth = train.Config(
+        num_train=40, num_test=10, depth=1, width=4, activation="tanh", max_steps=1
+    )
+    train.run(smooth, tmp_path / "run")
+    asked = {"run": str(tmp_path / "run"), "checkpoints": ("end",)}
+    config = sharpness.Config(**asked, stages=("singularities", "sam"), **TINY)
+    done = sharpness.run(config, tmp_path / "sharpness")
+    told = done.load("end_singularities")
+    assert not told["applies"] and "those of MLPs with ReLU" in told["text"]
+    assert [row.measure for row in sharpness.load_rows(done, "end")] == ["SAM", "SAM, |w|"]
+    assert "singularities not defined" in (done.path / "figures" / "sharpness_end.svg").read_text()
+    written = (done.path / "arrays" / "end_singularities.npz").stat().st_mtime_ns
+    again = sharpness.run(config, tmp_path / "sharpness")
+    assert (again.path / "arrays" / "end_singularities.npz").stat().st_mtime_ns == written

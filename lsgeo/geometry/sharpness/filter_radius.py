@@ -16,6 +16,7 @@ from lsgeo.geometry.sharpness._ascent import size
 from lsgeo.geometry.sharpness._neighbourhood import Neighbourhood
 from lsgeo.geometry.surfaces._filters import Rule, filters_of
 from lsgeo.geometry.surfaces.directions import scale_to_filters
+from lsgeo.results import DoesNotApplyError
 
 SMALLEST, RATIO = 1e-3, 1.25
 PRECISION = 1e-3  # relative
@@ -108,7 +109,7 @@ def filter_radius(
     for i in range(num_directions):
         direction = scale_to_filters(at.normal(jax.random.fold_in(key, i)), at.params, filters)
         if not i and not float(size(direction)):
-            raise ValueError(
+            raise DoesNotApplyError(
                 "`params` have no filter: no leaf of rank 2 or more, not zero, that the loss multiplies with "
                 "its data. Say where filters lie with `axes`, or use `pac_bayes_sigma`, which perturbs every "
                 "parameter."
