@@ -1,5 +1,6 @@
 """The door that users' functions come in by."""
 
+import contextlib
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -64,7 +65,7 @@ def outputs(function: Callable, name: str, *args: Any) -> Any:
     Raises:
       ValueError: if it does not take these arguments.
     """
-    with _Misfits(name, args):
+    with _misfits(name, args):
         if isinstance(function, program.Program):
             return function.code.at(args)[0].outputs
         return _call.eval_shape(function, *args)
@@ -125,7 +126,7 @@ def _with_arrays(function):
 
 
 def _traced(function, name, args):
-    with _Misfits(name, args):
+    with _misfits(name, args):
         first = program.trace(function, args)
     constants = first.program.consts
     _check_devices(name, args, constants)
@@ -213,21 +214,17 @@ _STATISTICS = re.compile(r"(running|moving)_?(mean|var|average)|num_batches_trac
 _ASKED: set[Any] = set()
 
 
-class _Misfits:
+@contextlib.contextmanager
+def _misfits(name, args):
     """Makes a TypeError of a function that is called with the wrong arguments a ValueError that says so."""
-
-    def __init__(self, name, args):
-        self._name, self._args = name, args
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, _):
-        if not isinstance(error, TypeError) or isinstance(error, jax.errors.JAXTypeError):
-            return  # The latter explain themselves.
-        takes = "its outputs" if self._name == "criterion" else "`params`"
-        shapes = jax.tree.map(np.shape, self._args[-1])
+    try:
+        yield
+    except jax.errors.JAXTypeError:  # which explains itself
+        raise
+    except TypeError as error:
+        takes = "its outputs" if name == "criterion" else "`params`"
+        shapes = jax.tree.map(np.shape, args[-1])
         raise ValueError(
-            f"`{self._name}` cannot be computed from {takes} and `batch`, of shapes {shapes}: {error} Check "
-            "that the arrays of `batch` have equally many examples and are those that it expects."
+            f"`{name}` cannot be computed from {takes} and `batch`, of shapes {shapes}: {error} Check that the "
+            "arrays of `batch` have equally many examples and are those that it expects."
         ) from error
