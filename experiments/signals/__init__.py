@@ -51,7 +51,8 @@ def run(config: Config, workdir: str | os.PathLike, progress: Progress | None = 
 
     Returns:
       The Run. An entry has, one value per seed: gradient_ratio, input_gradient_correlation,
-      moment_ratio, change, loss; and kernels [seeds, kernels of the blocks], the gradient norms.
+      moment_ratio, change, loss; and kernels [seeds, kernels of the blocks], the gradient norms. A change
+      that no block has is NaN, with "applies", false, and why in text.
     """
     _check(config)
     dataset = data.load(config.dataset, num_train=config.num_examples)

@@ -1,6 +1,7 @@
 """What is measured of one network at initialisation, and the figure of all."""
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -8,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.figures import save_figure
+from experiments.common.steps import or_told
 from lsgeo import data, models, plotting, results, runs, study
 from lsgeo.geometry import input_gradients, jacobian_spectrum
+from lsgeo.results import DoesNotApplyError
 from lsgeo.signals import gradient_norms
 
 PANELS = {
@@ -25,7 +28,9 @@ def measure(config: Any, model: Any, dataset: data.Dataset) -> dict[str, np.ndar
     batch = jax.tree.map(jnp.asarray, dataset.train)
     seeds = range(config.seed, config.seed + config.num_seeds)
     entries = [_signals(model, batch, jax.random.key(seed)) for seed in seeds]
-    return results.columns(entries)
+    told = [or_told(functools.partial(_change, entry.pop("streams"))) for entry in entries]
+    changes = [{"change": math.nan, **change} for change in told]
+    return {**results.columns(entries), **results.columns(changes)}
 
 
 def _signals(model, batch, key):
@@ -39,7 +44,6 @@ def _signals(model, batch, key):
     blocks.sort(key=models.block_place)
     logits = models.Logits(model, constants)
     activations = jax.jit(models.activations, static_argnums=0)
-    before, after = _last_change(activations(model, {"params": params, **constants}, images))
     apply = functools.partial(_apply, logits, params)
     jacobian = jacobian_spectrum(lambda image: apply(image[None])[0], images[0])
     gradients = input_gradients(lambda images: apply(images)[:, 0], images)
@@ -47,22 +51,24 @@ def _signals(model, batch, key):
         "gradient_ratio": norms.ratio(blocks[0], blocks[-1])[0],
         "input_gradient_correlation": gradients.correlation,
         "moment_ratio": jacobian.moment_ratio,
-        "change": float(jnp.linalg.norm(after - before) / jnp.linalg.norm(after)),
+        "streams": activations(model, {"params": params, **constants}, images),
         "loss": norms.loss[0],
         "kernels": np.array([norms.norms[0, norms.names.index(name)] for name in blocks]),
     }
 
 
-def _last_change(found):
+def _change(found):
+    before, after = _last(found)
+    return {"change": float(jnp.linalg.norm(after - before) / jnp.linalg.norm(after))}
+
+
+def _last(found):
     # Below and above the last block that keeps the stream's shape.
     streams = sorted((name for name in found if name.endswith("/stream")), key=models.block_place)
     for below, above in zip(streams[-2::-1], streams[:0:-1], strict=True):
         if found[below].shape == found[above].shape:
             return found[below], found[above]
-    raise ValueError(
-        "`model` has no block behind the first that keeps the stream's shape, whose change could be "
-        "measured. Take a deeper network, or another family."
-    )
+    raise DoesNotApplyError("no block behind the first keeps the shape of the stream.")
 
 
 @jax.jit
@@ -84,5 +90,9 @@ def draw(config: Any, opened: runs.Run) -> None:
             _label(skip): {d: opened.load(f"{skip}_{d}")[metric] for d in config.depths}
             for skip in config.skips
         }
-        plotting.metric_by_depth(values, ax, label=label, unit=unit)
+        if any(np.isfinite(seeds).any() for arm in values.values() for seeds in arm.values()):
+            plotting.metric_by_depth(values, ax, label=label, unit=unit)
+        else:
+            ax.set_axis_off()
+            ax.set_title(f"{label}: defined at none of these depths", fontsize="medium")
     save_figure(opened, "signals", figure)

@@ -60,3 +60,13 @@ def test_a_skip_type_that_no_arm_has_is_measured_and_drawn_under_its_own_name(tm
     assert opened.has("gated(gate=0.5)_2")
     drawn = (tmp_path / "figures/signals.svg").read_text(encoding="utf-8")
     assert "no skip" in drawn and "gated(gate=0.5)" in drawn
+
+
+def test_a_change_that_no_block_has_says_why_and_everything_else_is_measured(tmp_path):
+    config = signals.Config(model="resnet", depths=(8,), width=4, skips=("identity",), num_seeds=2)
+    opened = signals.run(config, tmp_path)
+    found = opened.load("identity_8")
+    assert np.isnan(found["change"]).all() and not found["applies"].any()
+    assert "no block behind the first keeps the shape of the stream" in found["text"][0]
+    assert np.isfinite(found["moment_ratio"]).all()
+    assert "defined at none" in (opened.path / "figures/signals.svg").read_text()
