@@ -237,7 +237,8 @@ def _chained(case, scale, batch, dtype):
     first, second = SLOPES[case.activation](inner)
     apart = VALUES[case.activation](inner) - y
     twice = dtype(2 * scale)
-    slope, curvature = map(np.asarray, _reduced(case.reduction)(twice / 2 * apart**2, w))
+    rows = np.float64(twice / 2 * apart**2)
+    slope, curvature = (dtype(a) for a in _reduced(case.reduction)(rows, np.float64(w)))
     by_rows = twice * apart
     outer = np.diag(twice * slope) + by_rows[:, None] * curvature * by_rows
     core = first[:, None] * outer * first
