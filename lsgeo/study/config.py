@@ -101,6 +101,8 @@ class Config:
       claims: what the study answers, "C1,C5"; "" is all.
       arms: what is compared: names of `lsgeo.study.ARMS`, separated by commas; the first must be "plain".
       num_seeds: pairs of twins per family, norm and depth.
+      num_splits: splits of the data into training and test examples; pair k has the split k % num_splits. 0
+        gives each pair its own, so that a number holds over splits as over initial weights.
       matched_loss: training loss at which twins are compared.
       confidence: coverage of the intervals, and the probability that none of the primary findings is wrong.
       workers: processes; 0 takes one per core or accelerator.
@@ -119,6 +121,7 @@ class Config:
     claims: str = ""
     arms: str = "plain,residual"
     num_seeds: int = 5
+    num_splits: int = 0
     matched_loss: float = 0.5
     confidence: float = 0.95
     workers: int = 0
@@ -138,6 +141,12 @@ class Config:
             "TypesSynthetic": self.types_synthetic,
         }
         return {name: family for name, family in named.items() if family.depths}
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """The seed and the split of the data of each pair of twins."""
+        return [
+            (seed, seed % (self.num_splits or self.num_seeds)) for seed in range(self.num_seeds)
+        ]
 
     def arms_of(self, family: Family) -> tuple[str, ...]:
         """Names of the arms of a family, the one without skips first."""
@@ -171,6 +180,8 @@ def check(config: Config) -> None:
     """Raises a ValueError that names the first field of a study that cannot be."""
     if config.num_seeds < 1:
         raise ValueError(f"`num_seeds` must be at least 1; got {config.num_seeds}.")
+    if config.num_splits < 0:
+        raise ValueError(f"`num_splits` must be 0 or more; got {config.num_splits}.")
     if config.workers < 0:
         raise ValueError(f"`workers` must be 0 or more; got {config.workers}.")
     if not config.matched_loss > 0:

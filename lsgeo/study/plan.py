@@ -50,8 +50,13 @@ class Cell:
         return self.twins.seed
 
     @property
+    def split(self) -> int:
+        """Split of the data, the same for all twins of a seed."""
+        return self.twins.data_seed
+
+    @property
     def kind(self) -> tuple[str, str, int, str]:
-        """All but the seed: what networks that share their compiled programs have in common."""
+        """All but the seed and the split: what networks that share their compiled programs have in common."""
         return self.family, self.norm, self.depth, self.arm.name
 
     @property
@@ -156,7 +161,7 @@ def make_plan(config: Config, root: pathlib.Path, instruments: Mapping[str, Inst
       ValueError: for an architecture that cannot be built.
     """
     blocks, studied, asked = config.blocks(), config.studied(), config.asked()
-    cells, designs = networks(blocks, config.num_seeds, root), designs_of(blocks)
+    cells, designs = networks(blocks, config.pairs(), root), designs_of(blocks)
     built = _built(cells)
     jobs, now = (
         tuple(
@@ -170,14 +175,16 @@ def make_plan(config: Config, root: pathlib.Path, instruments: Mapping[str, Inst
     return Plan(config, root, asked, cells, jobs, now, comparisons, designs)
 
 
-def networks(blocks: Sequence[Block], num_seeds: int, root: pathlib.Path) -> tuple[Cell, ...]:
-    """The networks of a study, in order of family, norm, depth, arm and seed."""
+def networks(
+    blocks: Sequence[Block], pairs: Sequence[tuple[int, int]], root: pathlib.Path
+) -> tuple[Cell, ...]:
+    """The networks of a study, in order of family, norm, depth, arm and pair (seed, split of the data)."""
     return tuple(
-        Cell(name, family, norm, depth, _twins(family, norm, depth, arms, seed), ARMS[arm], root)
+        Cell(name, family, norm, depth, _twins(family, norm, depth, arms, *pair), ARMS[arm], root)
         for name, family, norm, arms in blocks
         for depth in family.depths
         for arm in arms
-        for seed in range(num_seeds)
+        for pair in pairs
     )
 
 
@@ -187,7 +194,7 @@ def kind_of(model: str) -> str:
     return published.family if published else model
 
 
-def _twins(settings, norm, depth, arms, seed):
+def _twins(settings, norm, depth, arms, seed, split):
     return Twins(
         settings.model,
         models.options_of(settings, depth=depth, norm=norm),
@@ -195,6 +202,7 @@ def _twins(settings, norm, depth, arms, seed):
         seed=seed,
         dataset=settings.dataset,
         num_train=settings.num_train,
+        data_seed=split,
         learning_rates=settings.learning_rates,
     )
 
@@ -236,8 +244,8 @@ def _jobs(cell, model, config, instruments, wanted):
     columns = wanted.get((cell.family, cell.norm, cell.arm.name), set())
     for measure in MEASURES.values():
         filled = {(name, reading) for reading in measure.readings for name in measure.at(reading)}
-        needed = measure.name not in cell.settings.without and columns & filled
-        if measure.name == "train" or (needed and measure.suits(model)):
+        wanted_here = measure.always or columns & filled
+        if wanted_here and measure.name not in cell.settings.without and measure.suits(model):
             instrument = instruments.get(measure.name, instruments["metric"])
             cost = measure.cost * cell.settings.cost
             for name, settings in instrument.configs(cell, config, measure).items():

@@ -137,6 +137,7 @@ def _identity(cell, reading):
         "arm": cell.arm.name,
         "skip": cell.arm.folder,
         "seed": cell.seed,
+        "split": cell.split,
         "reading": reading,
         "model": kind_of(cell.settings.model),
         "dataset": cell.settings.dataset,

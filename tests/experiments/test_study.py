@@ -104,7 +104,7 @@ def test_what_twins_have_in_common_is_measured_on_the_networks_that_were_trained
 
 def test_runs_start_with_the_weights_of_their_description(finished_study):
     config, workdir = finished_study
-    for cell in networks(config.blocks(), config.num_seeds, workdir):
+    for cell in networks(config.blocks(), config.pairs(), workdir):
         stored = training.load_checkpoint(cell.path / "train", "init")["params"]
         network = load_network(cell.path / "train", "init")
         start = cell.twins.starts(network.batch, network.num_classes)[cell.arm.name]
@@ -228,4 +228,4 @@ def test_a_hyphen_in_dry_run_is_understood(tmp_path):
     command = [sys.executable, "-m", "experiments.study", "--config=configs/study_tiny.py"]
     command += [f"--workdir={tmp_path}/x", "--dry-run", "--only=C4"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and "4 networks, 8 runs: 0 done" in done.stdout, done.stderr
+    assert done.returncode == 0 and "4 networks, 12 runs: 0 done" in done.stdout, done.stderr

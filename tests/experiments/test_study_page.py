@@ -31,7 +31,7 @@ CLAIM = study.Claim("C1", "Sharpness", "Skips flatten", (HYPOTHESIS,), "Twins.",
 
 
 def fill(root):
-    for cell in cells_of(CONFIG.blocks(), CONFIG.num_seeds, root):
+    for cell in cells_of(CONFIG.blocks(), CONFIG.pairs(), root):
         reached = not (cell.arm.name == "plain" and cell.depth == 4 and cell.seed > 0)
         _train(cell, reached)
         _spectra(cell, reached)
@@ -83,7 +83,7 @@ def write(root, rows=(), problems=(), config=CONFIG):
         config,
         root,
         (CLAIM,),
-        cells_of(config.blocks(), config.num_seeds, root),
+        cells_of(config.blocks(), config.pairs(), root),
         (),
         (),
         (),
@@ -166,7 +166,7 @@ def test_the_explorer_holds_every_network_with_its_seeds_deepest_twins_first(wri
 
 def test_damaged_and_missing_runs_leave_a_page_of_what_is_there(tmp_path):
     root = fill(tmp_path)
-    damaged, missing = cells_of(CONFIG.blocks(), CONFIG.num_seeds, root)[:2]
+    damaged, missing = cells_of(CONFIG.blocks(), CONFIG.pairs(), root)[:2]
     (damaged.path / "spectrum" / "arrays" / "init.npz").write_bytes(b"no zip")
     (damaged.path / "train" / "metrics.jsonl").write_text("{broken\n{}\n")
     (missing.path / "train" / "arrays" / "summary.npz").unlink()
@@ -180,9 +180,7 @@ def test_damaged_and_missing_runs_leave_a_page_of_what_is_there(tmp_path):
 def test_an_untrained_study_has_a_page_without_an_explorer(tmp_path):
     answer, page = write(tmp_path)
     assert "0 networks" in answer and "explorer-data" not in page
-    assert (
-        page_networks.explorer(cells_of(CONFIG.blocks(), CONFIG.num_seeds, tmp_path), 0.5) is None
-    )
+    assert page_networks.explorer(cells_of(CONFIG.blocks(), CONFIG.pairs(), tmp_path), 0.5) is None
 
 
 def test_the_forest_has_a_panel_for_ratios_and_one_for_differences():

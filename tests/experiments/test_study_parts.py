@@ -8,6 +8,7 @@ import shlex
 import pytest
 
 from configs import study_tiny
+from experiments import train
 from experiments.study import INSTRUMENTS
 from lsgeo.study import plan
 from lsgeo.study.config import Config, Family, check
@@ -66,13 +67,13 @@ def test_a_family_that_cannot_be_compared_is_refused(changes, text):
 
 def test_a_measure_that_does_not_suit_a_network_is_not_planned_for_it():
     config = dataclasses.replace(study_tiny.get_config(), num_seeds=1)
-    cell = networks(config.blocks(), 1, pathlib.Path("nowhere"))[0]
+    cell = networks(config.blocks(), [(0, 0)], pathlib.Path("nowhere"))[0]
     columns = {
         ("MLP", "layer", "plain"): {("rank_one_residual", "init"), ("gate_mean", "end")}
     }  # A rank is of a ViT alone.
     model = cell.twins.create("plain", 2)
     found = plan._jobs(cell, model, config, INSTRUMENTS, columns)
-    assert [job.name for job in found] == ["train", "metric-gates"]
+    assert [job.name for job in found] == ["train", "metric-point", "metric-gates"]
 
 
 def test_a_page_is_not_current_once_the_code_has_changed(tmp_path, monkeypatch):
@@ -85,3 +86,17 @@ def test_a_page_is_not_current_once_the_code_has_changed(tmp_path, monkeypatch):
         code.write_text(text)
         found.append(record.digest(study, States()))
     assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(
+    ("splits", "pairs"),
+    [(0, [(0, 0), (1, 1), (2, 2), (3, 3)]), (3, [(0, 0), (1, 1), (2, 2), (3, 0)])],
+)
+def test_pairs_of_twins_have_their_own_split_of_the_data_or_share_so_many(splits, pairs):
+    config = dataclasses.replace(study_tiny.get_config(), num_seeds=4, num_splits=splits)
+    cells = networks(config.blocks(), config.pairs(), pathlib.Path("nowhere"))
+    for arm in {cell.arm for cell in cells}:
+        assert [(c.seed, c.split) for c in cells if c.arm is arm and c.depth == 2] == pairs
+    shared = train.load_data(train.Config(num_train=60, num_test=30, data_seed=0))
+    other = train.load_data(train.Config(num_train=60, num_test=30, data_seed=1))
+    assert (shared.train["image"] != other.train["image"]).any()

@@ -59,9 +59,7 @@ def whole_runs(cells, losses=(), speeds=None):
 
 def plain(root):
     return [
-        cell
-        for cell in networks(CONFIG.blocks(), CONFIG.num_seeds, root)
-        if cell.arm.name == "plain"
+        cell for cell in networks(CONFIG.blocks(), CONFIG.pairs(), root) if cell.arm.name == "plain"
     ]
 
 

@@ -14,7 +14,7 @@ from lsgeo.study.measures.records import Column, Measure, registry
 
 CONFIG = study_standard.get_config()
 DESIGNS = plan.designs_of(CONFIG.blocks())
-CELLS = plan.networks(CONFIG.blocks(), 1, pathlib.Path("nowhere"))
+CELLS = plan.networks(CONFIG.blocks(), [(0, 0)], pathlib.Path("nowhere"))
 # Every measure by one instrument, whose run is told its name.
 INSTRUMENTS = {
     "metric": plan.Instrument(print, lambda cell, config, it: {it.name: it.name}, lambda _: ())
@@ -42,7 +42,7 @@ def test_a_claim_on_any_column_that_is_measured_has_its_measure_planned_and_no_o
         claim = about(column.name, reading)
         check_claims([claim])
         jobs = plan._jobs(cell, None, CONFIG, INSTRUMENTS, plan._wanted([claim], DESIGNS))
-        assert {"train", measure.name} == {job.config for job in jobs}
+        assert {"train", "point", measure.name} == {job.config for job in jobs}
 
 
 @pytest.mark.parametrize(

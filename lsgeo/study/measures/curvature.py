@@ -12,12 +12,16 @@ _SHARES = ("zero_fraction", "negative_fraction", "negative_mass")
 _ENDS = ("", "_lower", "_upper")
 
 
+TRAINED = ("matched", "end")  # At the start no learning rate has held anything yet.
+
+
 def _spectrum(files, cell, reading):
     stored = files.at(cell, "spectrum", reading)
     if stored is None:
         return {}
     largest = max(abs(stored["lambda_min"]), abs(stored["lambda_max"]))
     noise = max(stored["noise"], stored["residuals"][0])
+    held = stored["lambda_max"] / _stability_limit(cell.settings)
     return {
         **{name: stored[name] for name in _KEPT},
         **{share + end: stored[share + end] for share in _SHARES for end in _ENDS},
@@ -32,7 +36,7 @@ def _spectrum(files, cell, reading):
         "noise_ratio": noise / largest if largest else 1.0,
         "converged": bool(np.all(stored["converged"])),
         "num_matvecs": stored["total_matvecs"],
-        "limit_share": stored["lambda_max"] / _stability_limit(cell.settings),
+        **({"limit_share": held} if reading in TRAINED else {}),
     }
 
 
@@ -45,10 +49,13 @@ def _stability_limit(settings):
 
 SPECTRUM = Measure(
     "spectrum",
-    columns(
-        *_KEPT,
-        *(share + end for share in _SHARES for end in (*_ENDS, "_open")),
-        *("negative_ratio", "noise_ratio", "converged", "num_matvecs", "limit_share"),
+    (
+        *columns(
+            *_KEPT,
+            *(share + end for share in _SHARES for end in (*_ENDS, "_open")),
+            *("negative_ratio", "noise_ratio", "converged", "num_matvecs"),
+        ),
+        *columns("limit_share", readings=TRAINED),
     ),
     figures=_spectrum,
     source="see lsgeo.spectral_density, lsgeo.extreme_eigenpairs, lsgeo.trace",
@@ -57,7 +64,7 @@ SPECTRUM = Measure(
 
 SADDLES = Measure(
     "saddles",
-    columns("kind", "gradient_norm", "hg_over_g", "index", readings=("matched",)),
+    columns("kind", "index", readings=("matched",)),
     source="see lsgeo.classify_critical_point",
 )
 

@@ -48,6 +48,7 @@ class Measure:
       source: paper and equation.
       cost: time of one run, in trainings of the network.
       suits: `suits(model)`: whether it can be taken of this module.
+      always: whether every network of a study has it, also where no claim reads it.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Measure:
     source: str = ""
     cost: float = 0.5
     suits: Callable[[nn.Module], bool] = lambda model: True
+    always: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

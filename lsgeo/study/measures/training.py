@@ -56,6 +56,7 @@ TRAIN = Measure(
     ),
     figures=_training,
     cost=1.0,
+    always=True,
 )
 
 
