@@ -2,7 +2,9 @@
 
 import datetime
 import functools
+import hashlib
 import importlib.metadata
+import json
 import pathlib
 import platform
 import subprocess
@@ -14,8 +16,8 @@ import jax
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "lsgeo")
 
 
-def here() -> dict[str, Any]:
-    """Versions, device, commit, time and arguments of this process."""
+def here(record: Any) -> dict[str, Any]:
+    """Versions, device, commit, time and arguments of this process, and the hash of a record that JSON has."""
     versions = {name: _version(name) for name in _PACKAGES}
     devices = jax.devices()
     return {
@@ -23,6 +25,7 @@ def here() -> dict[str, Any]:
         "device_kind": devices[0].device_kind,
         "device_count": len(devices),
         "git_commit": _git("rev-parse", "HEAD"),
+        "record_sha256": hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest(),
         "git_changes": _git("status", "--porcelain"),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "argv": [program(), *sys.argv[1:]],

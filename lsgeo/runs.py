@@ -184,7 +184,8 @@ def open_run(
       workdir: the run's directory.
       config: dataclass instance, JSON-serialisable.
       provenance: further entries for provenance.json, such as the hash of the data. Provenance is
-        that of the run's first start; a run that continues leaves it alone.
+        that of the run's first start, with the hash of its configuration ("record_sha256"); a run that
+        continues leaves it alone.
 
     Returns:
       Run.
@@ -199,7 +200,7 @@ def open_run(
         _refuse_other(path, load_config(path), mine)
     path.mkdir(parents=True, exist_ok=True)
     if not (path / PROVENANCE).exists():
-        write_json(path / PROVENANCE, {**here(), **(provenance or {})})
+        write_json(path / PROVENANCE, {**here(mine), **(provenance or {})})
     if not (path / CONFIG).exists():
         write_json(path / CONFIG, mine)
     return Run(path)

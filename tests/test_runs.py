@@ -1,6 +1,7 @@
 """A run's directory: what is written comes back, what is damaged or another's is refused."""
 
 import dataclasses
+import hashlib
 import importlib.machinery
 import json
 import math
@@ -35,6 +36,9 @@ def test_config_and_provenance_are_written_and_the_same_config_opens_again(tmp_p
     assert provenance["versions"]["numpy"] == np.__version__
     assert provenance["device_count"] >= 1 and provenance["device_kind"]
     assert {"created", "argv", "git_commit"} <= provenance.keys()
+    written = {"depth": 3, "levels": [1.0, 0.5], "rate": math.nan}
+    record = hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+    assert provenance["record_sha256"] == record
     assert {path.name for path in run.path.iterdir()} == {"config.json", "provenance.json"}
 
 
@@ -143,4 +147,4 @@ def test_provenance_names_the_module_that_a_process_runs_also_a_package(monkeypa
         assert provenance.program() == name
     monkeypatch.setattr(main, "__spec__", None)
     monkeypatch.setattr("sys.argv", ["/somewhere/script.py", "word"])
-    assert provenance.here()["argv"] == ["script.py", "word"]
+    assert provenance.here({})["argv"] == ["script.py", "word"]

@@ -115,7 +115,8 @@ def collect(
                 if reading in measure.readings:
                     found |= files.figures(measure, cell, reading)
             if found or not reading:
-                rows.append(_identity(cell, reading) | found)
+                made = {} if reading else _made(cell)
+                rows.append(_identity(cell, reading) | made | found)
     return rows, files.damaged
 
 
@@ -127,6 +128,15 @@ def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     runs.write_bytes(path, text.getvalue().encode())
+
+
+def _made(cell):
+    # Which code, and which configuration, trained the network.
+    try:
+        found = runs.load_provenance(cell.path / "train")
+    except ValueError:  # Lost or damaged: the results do not hang on it.
+        found = {}
+    return {"commit": found.get("git_commit") or "", "record": found.get("record_sha256", "")}
 
 
 def _identity(cell, reading):

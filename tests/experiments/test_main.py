@@ -50,7 +50,7 @@ class Config:
     dry_run: bool = False
 
 def run(config: Config, workdir, progress=None, command=""):
-    arguments = provenance.here()["argv"]
+    arguments = provenance.here({})["argv"]
     print(json.dumps([command, dataclasses.astuple(config), arguments]))
 """
 START = "launch(run, config_file='said_config.py', shorthands=('dry_run',), needs_workdir=False)\n"

@@ -112,6 +112,16 @@ def test_runs_start_with_the_weights_of_their_description(finished_study):
         assert start.predict.model == network.model
 
 
+def test_every_network_names_the_commit_and_the_record_that_trained_it(finished_study):
+    config, workdir = finished_study
+    with open(workdir / "results.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if not row["reading"]]
+    for cell in networks(config.blocks(), config.pairs(), workdir):
+        found = runs.load_provenance(cell.path / "train")
+        (row,) = (r for r in rows if (r["arm"], r["seed"]) == (cell.arm.name, str(cell.seed)))
+        assert row["record"] == found["record_sha256"] and row["commit"] == found["git_commit"]
+
+
 def test_directory_of_another_configuration_is_refused(finished_study):
     config, workdir = finished_study
     with pytest.raises(ValueError, match="belongs to another configuration: `confidence` is 0.95"):

@@ -3,15 +3,14 @@
 import jax
 import jax.numpy as jnp
 
-import lsgeo
-from lsgeo import trees
+from lsgeo import operators, trees
 from lsgeo.study.measures.records import Measure, columns
 from lsgeo.study.measures.subject import Subject
 
 
 def _measure(subject: Subject) -> dict[str, float]:
     gradient = jax.grad(subject.loss)(subject.params, subject.batch)
-    product = lsgeo.hessian(subject.loss, subject.params, subject.batch) @ gradient
+    product = operators.hessian(subject.loss, subject.params, subject.batch) @ gradient
     norm = trees.norm(gradient)
     return {
         "gradient_norm": float(norm),
