@@ -5,6 +5,7 @@ python -m experiments.measure --config=configs/measure.py --config.run=runs/trai
 
 import dataclasses
 import functools
+import math
 import os
 
 import jax
@@ -16,7 +17,7 @@ from experiments.common.fields import check_choice
 from experiments.common.launch import launch
 from experiments.common.network import choose_checkpoints, load_network
 from experiments.common.steps import Progress, Steps
-from lsgeo import draws, runs, study, training
+from lsgeo import draws, geometry, runs, study, training
 from lsgeo.results import entries
 
 FURTHER_SEEDS = 1000  # Networks from other initial weights have the seeds seed + 1000 k.
@@ -89,6 +90,7 @@ def _measure(config, metric, name, opened):
         reading=reading_of(name),
         key=draws.named(jax.random.key(config.seed), metric.name),
         retrained=functools.partial(_retrained, config, network.config, name, opened),
+        at_rate=functools.partial(_at_rate, config, network.config, name, opened),
     )
     found = metric.measure(subject)
     if set(found) != set(metric.names):
@@ -98,12 +100,41 @@ def _measure(config, metric, name, opened):
 
 def _retrained(config, trained, checkpoint, opened, number):
     other = dataclasses.replace(trained, seed=trained.seed + FURTHER_SEEDS * number)
-    place = opened.path / "others" / str(number)
+    network = _trained(config, other, checkpoint, opened.path / "others" / str(number))
+    return network and (network.params, network.constants)
+
+
+def _at_rate(config, trained, checkpoint, opened, share):
+    # As many steps more as each is smaller; what comes after the checkpoint is not needed.
+    other = dataclasses.replace(
+        trained,
+        learning_rate=share * trained.learning_rate,
+        max_steps=math.ceil(trained.max_steps / share),
+        **_ending(checkpoint),
+        save_every=0,
+    )
+    network = _trained(config, other, checkpoint, opened.path / "others" / f"rate-{share:g}")
+    return network and (network.params, _limit(other))
+
+
+def _trained(config, other, checkpoint, place):
     train.run(other, place)
     if checkpoint not in training.checkpoints(place):
         return None
-    network = load_network(place, checkpoint, config.num_examples)
-    return network.params, network.constants
+    return load_network(place, checkpoint, config.num_examples)
+
+
+def _ending(checkpoint):
+    if not checkpoint.startswith("loss_"):
+        return {}
+    level = float(checkpoint.removeprefix("loss_"))
+    return {"loss_levels": (level,), "stop_loss": level}
+
+
+def _limit(config):
+    if config.optimizer not in ("sgd", "momentum", "nesterov"):
+        return math.nan
+    return geometry.stability_limit(config.optimizer, config.learning_rate)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from lsgeo.study.races.races import (
     race,
 )
 from lsgeo.study.races.speeds import Speed, SpeedUp, best_speed, speed_up
+from lsgeo.study.races.sweeps import Sweep, towards_zero
 from lsgeo.study.traps.linear_classifiers import LinearClassifier, fit_linear, label_signal
 from lsgeo.study.traps.traps import dead_layer, linear_minimum, zero_point
 from lsgeo.study.twins import Start, Twins
@@ -57,6 +58,7 @@ __all__ = [
     "StableRate",
     "Start",
     "Subject",
+    "Sweep",
     "Twins",
     "Verdict",
     "arm_of",
@@ -79,6 +81,7 @@ __all__ = [
     "simes",
     "speed_up",
     "splitting_factors",
+    "towards_zero",
     "untested",
     "zero_point",
 ]

@@ -10,6 +10,7 @@ from lsgeo.study.measures.landscape import (
     smoothness,
     stable_rate,
     subspace,
+    sweep,
 )
 from lsgeo.study.measures.records import READINGS, WHOLE, Column, Measure, columns, registry
 from lsgeo.study.measures.signals import (
@@ -48,6 +49,7 @@ MEASURES: dict[str, Measure] = registry(
         reuse.REUSE,
         shortcuts.SHORTCUTS,
         subspace.SUBSPACE,
+        sweep.SWEEP,
         rank.RANK,
         stable_rate.STABLE_RATE,
     )

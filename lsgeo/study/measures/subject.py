@@ -30,6 +30,8 @@ class Subject:
       key: typed random key, the same for all arms of a seed.
       retrained: `retrained(k)` gives parameters and constants of another network of this description, trained
         from the k-th other initial weights (k = 1, 2, ...) to this reading. None where it never got there.
+      at_rate: `at_rate(share)` gives parameters of this network, trained at that share of its learning rate to
+        this reading, and the optimiser's stability limit there. None where it never got there.
     """
 
     model: nn.Module
@@ -42,6 +44,7 @@ class Subject:
     reading: str
     key: jax.Array
     retrained: Callable[[int], tuple[PyTree, Mapping[str, Any]] | None]
+    at_rate: Callable[[float], tuple[PyTree, float] | None] = lambda share: None
 
     @property
     def variables(self) -> dict[str, Any]:
