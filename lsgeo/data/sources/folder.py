@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from lsgeo.data.sources import _pictures as pictures
+from lsgeo.data.sources._files import missing
 from lsgeo.data.sources._pool import Pool
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp"}
@@ -61,7 +62,7 @@ class ImageFolder:
         try:
             from PIL import Image
         except ImportError as error:
-            raise pictures.missing("pillow", "reading image files") from error
+            raise missing("pillow", "reading image files") from error
 
         path = self.paths[index]
         try:

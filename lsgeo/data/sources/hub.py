@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lsgeo.data.sources import _pictures as pictures
+from lsgeo.data.sources._files import missing
 from lsgeo.data.sources._pool import Pool
 
 
@@ -52,7 +53,7 @@ class HubSplit:
         try:
             import datasets
         except ImportError as error:
-            raise pictures.missing("datasets", f"'hf:{path}'") from error
+            raise missing("datasets", f"'hf:{path}'") from error
 
         self.table = datasets.load_dataset(
             str(path),
