@@ -15,7 +15,6 @@ C19 = Claim(
             "mean of the largest class probability on test examples",
             "confidence is not higher with skips",
             readings=("matched", "end"),
-            threshold=0.02,
             published=(
                 Published(
                     "confidence of ResNet-110 lies far above its accuracy, that of LeNet does not (CIFAR-100)",

@@ -2,7 +2,7 @@
 
 import jax
 
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 
@@ -13,7 +13,13 @@ def _measure(subject: Subject) -> dict[str, float]:
 
 CONFIDENCE = Measure(
     "confidence",
-    columns("test_confidence", readings=("matched", "end")),
+    columns(
+        "test_confidence",
+        readings=("matched", "end"),
+        smallest=Smallest(0.02, "two points in a hundred, as much as seeds differ"),
+        floor=0.0,
+        ceiling=1.0,
+    ),
     _measure,
     source="Guo et al. 2017, section 2: the mean of the largest probability",
     cost=0.1,

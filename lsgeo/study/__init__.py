@@ -17,7 +17,16 @@ from lsgeo.study.decisions.verdicts import (
     decide,
     untested,
 )
-from lsgeo.study.measures import MEASURES, METRICS, READINGS, Column, Measure, Subject
+from lsgeo.study.measures import (
+    MEASURES,
+    METRICS,
+    READINGS,
+    Column,
+    Measure,
+    Smallest,
+    Subject,
+    column,
+)
 from lsgeo.study.races.races import (
     Race,
     StableRate,
@@ -55,6 +64,7 @@ __all__ = [
     "Race",
     "Speed",
     "SpeedUp",
+    "Smallest",
     "StableRate",
     "Start",
     "Subject",
@@ -64,6 +74,7 @@ __all__ = [
     "arm_of",
     "best_speed",
     "check_rates",
+    "column",
     "conditions",
     "constant_loss",
     "contract",

@@ -41,7 +41,7 @@ def test_a_claim_is_said_in_full_and_its_hypotheses_have_its_name_and_a_letter(c
 def test_a_hypothesis_says_what_would_refute_it(claim, hypothesis):
     for words in (hypothesis.statement, hypothesis.metric_name, hypothesis.falsifier):
         assert words.strip() == words != ""
-    assert 0 <= hypothesis.threshold < math.inf
+    assert 0 <= hypothesis.smallest < math.inf and hypothesis.reason.strip()
 
 
 @hypotheses

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lsgeo.study import Claim, Design, Hypothesis, decide
+from lsgeo.study import Claim, Design, Hypothesis, Smallest, decide
 from lsgeo.study.contrasts.paired import LogRatio
 
 NUM_STUDIES = 200
@@ -17,7 +17,11 @@ CLAIMS = [
         f"T{i}",
         "",
         "",
-        (Hypothesis(name, "", LogRatio(name), "", "", readings=READINGS, arms=ARMS),),
+        (
+            Hypothesis(
+                name, "", LogRatio(name), "", "", "", READINGS, ARMS, Smallest(0.1, "planted")
+            ),
+        ),
         "",
         "",
     )

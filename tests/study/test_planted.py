@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import lsgeo
-from lsgeo.study import Claim, Design, Hypothesis, decide
+from lsgeo.study import Claim, Design, Hypothesis, Smallest, decide
 from lsgeo.study.contrasts.paired import Difference, LogRatio
 
 SEEDS = range(5)
@@ -13,7 +13,8 @@ WIDTH, DEPTH, NUM = 3, 3, 12
 
 
 def hypotheses(*contrasts):
-    return tuple(Hypothesis(f"T{i}", "", c, "", "") for i, c in enumerate(contrasts))
+    bar = Smallest(0.1, "planted")
+    return tuple(Hypothesis(f"T{i}", "", c, "", "", threshold=bar) for i, c in enumerate(contrasts))
 
 
 def decisions(networks, tested):

@@ -1,6 +1,7 @@
 """Measures, arms and claims are declared once: what one declares is found, and what clashes is refused."""
 
 import dataclasses
+import math
 import pathlib
 
 import pytest
@@ -27,7 +28,8 @@ def about(column, reading, **changes):
     hypothesis = study.Hypothesis(
         "C99a", "It differs", Difference(column), "it", "it does not", readings=(reading,)
     )
-    hypothesis = dataclasses.replace(hypothesis, **changes)
+    bar = study.Smallest(0.1, "planted")
+    hypothesis = dataclasses.replace(hypothesis, **{"threshold": bar, **changes})
     return study.Claim("C99", "It", "It differs", (hypothesis,), "Twins.", "Much.")
 
 
@@ -99,3 +101,45 @@ def test_a_claim_whose_arms_no_family_has_is_said_to_be_unanswered():
     blind = [dataclasses.replace(design, columns=frozenset()) for design in DESIGNS]
     text = study.untested(about("index", "matched").hypotheses[0], blind)
     assert text == "no run of this study measures index"
+
+
+def test_what_counts_is_the_metric_s_or_the_hypothesis_own_with_a_reason():
+    def hypothesis(contrast, threshold=None):
+        return study.Hypothesis("C99a", "", contrast, "", "", threshold=threshold)
+
+    assert hypothesis(study.LogRatio("lambda_max")).smallest == math.log(1.25)
+    assert "stable step" in hypothesis(study.DepthGrowth(study.LogRatio("lambda_max"))).reason
+    own = study.Smallest(0.3, "because")
+    found = hypothesis(study.LogRatio("lambda_max"), own)
+    assert (found.smallest, found.reason) == (0.3, "because")
+    arms = ("plain", "residual", "scaled", "halved")
+    for contrast, message in (
+        (study.Difference("lambda_max"), "is one for log ratios: .* needs one for differences"),
+        (study.LogRatio("test_error"), "is one for differences"),
+        (study.LogRatio("status"), "'status' has no smallest effect of its own"),
+        (study.RankCorrelation("lambda_max", "error_gap", arms), "'its contrast' has no smallest"),
+        (study.DepthSlope("residual_sigma"), "'its contrast' has no smallest"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            _ = hypothesis(contrast).smallest
+    with pytest.raises(ValueError, match="`reason` is empty"):
+        study.Smallest(0.1, " ")
+    with pytest.raises(ValueError, match="`value` must be 0 or more"):
+        study.Smallest(-0.1, "why")
+
+
+def test_a_column_that_two_measures_fill_is_judged_once(monkeypatch):
+    judged = study.Column("x", ("end",), study.Smallest(0.1, "why"), floor=0.0)
+    for other, fits in (
+        (study.Column("x", ("init",)), True),
+        (dataclasses.replace(judged, readings=("init",)), True),
+        (study.Column("x", ("init",), floor=1.0), False),
+    ):
+        for name, one in (("a", judged), ("b", other)):
+            monkeypatch.setitem(MEASURES, name, Measure(name, (one,)))
+        if fits:
+            assert study.column("x") == judged
+        else:
+            with pytest.raises(ValueError, match="declare 'x' differently"):
+                study.column("x")
+    assert study.column("nowhere") is None

@@ -9,6 +9,7 @@ from lsgeo.study import (
     Claim,
     Design,
     Hypothesis,
+    Smallest,
     conditions,
     decide,
     holm,
@@ -23,7 +24,8 @@ COLUMN = "lambda_max"
 
 
 def hypothesis(name="T1a", column=COLUMN, **options):
-    return Hypothesis(name, "", LogRatio(column), "", "", **options)
+    bar = Smallest(0.1, "planted")
+    return Hypothesis(name, "", LogRatio(column), "", "", **{"threshold": bar, **options})
 
 
 def claim(*hypotheses):
@@ -108,6 +110,12 @@ def test_the_largest_depth_first_arms_and_first_reading_of_the_first_design_that
     assert str(found[0]) == "MLP, layer norm, depth 16, matched, plain against residual"
     assert len(found) == 2 * 2 + 3 * 2 * 2
     assert str(found[-1]) == "MLP, layer norm, depth 2, end, plain against scaled"
+
+
+def test_a_hypothesis_may_ask_for_another_depth_than_the_largest():
+    for depth, order in ((0, [16, 4, 2]), (4, [4, 16, 2]), (15, [4, 16, 2]), (1, [2, 16, 4])):
+        found = conditions(hypothesis(depth=depth), [design(depths=(2, 4, 16))])
+        assert [condition.depth for condition in found] == order
 
 
 def test_a_primary_finding_without_a_number_leaves_the_verdict_open():

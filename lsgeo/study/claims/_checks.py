@@ -12,7 +12,7 @@ def check_claims(claims: Iterable[Claim]) -> None:
 
     Raises:
       ValueError: if two hypotheses have one name, or one names a column that no measure fills at its readings,
-        or an arm that there is not.
+        or an arm that there is not, or has no smallest effect that counts.
     """
     filled = {
         (name, reading)
@@ -28,6 +28,7 @@ def check_claims(claims: Iterable[Claim]) -> None:
                 f"`name` {name!r} is that of two hypotheses. Give each its own letter."
             )
         seen.add(name)
+        _ = hypothesis.judge  # refuses what has none
         for column in hypothesis.contrast.columns:
             for reading in hypothesis.readings:
                 if (column, reading) not in filled:

@@ -8,8 +8,10 @@ import dataclasses
 from collections.abc import Collection
 
 from lsgeo.study.contrasts import Contrast
+from lsgeo.study.measures import Smallest, column
 
 RESIDUAL = (("plain", "residual"),)
+OWN_BAR = Smallest(0.0, "the bar stands in the contrast itself")
 BOTH_SCALES = (("plain", "residual"), ("plain", "scaled"))
 
 
@@ -41,7 +43,9 @@ class Hypothesis:
       unit: of the metric.
       readings: where it is read, the first one decides: "init", "matched", "end"; ("",) for the run as a whole.
       arms: pairs (without, with), the first one decides.
-      threshold: smallest effect that counts, in the contrast's units; fixed before a run.
+      threshold: smallest effect that counts here; None is the metric's own, see `judge`.
+      depth: of the primary condition: the largest of the study that is no larger, or its smallest; 0 is its
+        largest.
       two_sided: whether it predicts an effect of either sign, "there is an interplay".
       falsifier: what would refute it, in words.
       models: families of models that it is about; () is all.
@@ -57,11 +61,47 @@ class Hypothesis:
     unit: str = ""
     readings: tuple[str, ...] = ("matched",)
     arms: tuple[tuple[str, str], ...] = RESIDUAL
-    threshold: float = 0.1
+    threshold: Smallest | None = None
+    depth: int = 0
     two_sided: bool = False
     models: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+
+    @property
+    def smallest(self) -> float:
+        """The smallest effect that counts, in the contrast's unit; see `judge`."""
+        return self.judge.value
+
+    @property
+    def reason(self) -> str:
+        """Why no smaller effect counts; see `judge`."""
+        return self.judge.reason
+
+    @property
+    def judge(self) -> Smallest:
+        """Its own smallest effect that counts or the metric's, in the contrast's unit; fixed before a run.
+
+        Raises:
+          ValueError: if it has none of its own, and its contrast is judged by no column or by one without one,
+            or one of the other kind, ratio or difference.
+        """
+        metric = column(self.contrast.judged) if self.contrast.judged else None
+        found = self.threshold or (metric and metric.smallest)
+        if found is None:
+            raise ValueError(
+                f"`threshold` of {self.name} is None, and {self.contrast.judged or 'its contrast'!r} has no "
+                "smallest effect of its own. Give the column one in its measure, or the hypothesis "
+                "Smallest(value, reason)."
+            )
+        if found is not self.threshold and found.ratio != self.contrast.is_ratio:
+            kinds = ("differences", "log ratios")
+            raise ValueError(
+                f"`threshold` of {self.name} is None, and that of {self.contrast.judged!r} is one for "
+                f"{kinds[found.ratio]}: {self.contrast!r} needs one for {kinds[not found.ratio]}. Give the "
+                "hypothesis Smallest(value, reason)."
+            )
+        return found
 
     def covers(self, model: str, norm: str) -> bool:
         """Whether it is about networks of this family and normalisation."""

@@ -4,6 +4,7 @@ import math
 
 from lsgeo.study.claims.records import BOTH_SCALES, RESIDUAL, Claim, Hypothesis, Published
 from lsgeo.study.contrasts import DepthSlope, Difference, LogRatio, Within
+from lsgeo.study.measures import Smallest
 
 # A network without skips that starts close to the identity tells the skip from where it puts the start.
 ALL_SKIPS = (*BOTH_SCALES, ("identity-biased", "residual"))
@@ -40,7 +41,6 @@ C5 = Claim(
             "the correlation is not larger with skips",
             readings=("init", "matched"),
             arms=ALL_SKIPS,
-            threshold=0.05,
             published=(
                 Published(
                     "the correlation decays exponentially with depth without skips and sublinearly with them",
@@ -117,7 +117,6 @@ C10 = Claim(
             unit="nats",
             arms=BOTH_SCALES,
             readings=("init",),
-            threshold=0.01,
             published=(
                 Published(
                     "in a ResNet-110 almost all of the gradient comes through paths of 5 to 17 of 54 blocks",
@@ -146,7 +145,7 @@ C17 = Claim(
             "the slope is outside [-1.3, -0.7]",
             arms=BOTH_SCALES,
             readings=("end", "matched"),
-            threshold=0.05,
+            threshold=Smallest(0.05, "of a slope: a twelfth of the band of 0.6"),
             models=("mlp", "vit"),  # whose depth is the number of blocks
             published=(
                 Published("the top singular values scale as 1 / depth", "Li and Papyan 2023", 1),
@@ -160,7 +159,6 @@ C17 = Claim(
             "the cosine is not larger with skips",
             arms=BOTH_SCALES,
             readings=("end", "matched"),
-            threshold=0.05,
             published=(
                 Published(
                     "top singular vectors align in residual networks, and not when the skips go",
@@ -188,7 +186,6 @@ C18 = Claim(
             "the quantile is not higher with skips",
             readings=("matched", "init", "end"),
             arms=BOTH_SCALES,
-            threshold=0.05,
             norms=("batch", "layer"),
             published=(
                 Published(
@@ -206,7 +203,6 @@ C18 = Claim(
             "the quantile is not higher with skips",
             readings=("matched", "init", "end"),
             arms=BOTH_SCALES,
-            threshold=0.05,
             norms=("none",),
         ),
     ),

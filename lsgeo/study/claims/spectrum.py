@@ -1,6 +1,6 @@
 """Claims about the spectrum's structure: the outlier subspace (C15), conditioning (C16)."""
 
-from lsgeo.study.claims.records import BOTH_SCALES, Claim, Hypothesis, Published
+from lsgeo.study.claims.records import BOTH_SCALES, OWN_BAR, Claim, Hypothesis, Published
 from lsgeo.study.contrasts import Difference, LogRatio, Within
 
 STRENGTHS = (("plain", "residual"), ("plain", "halved"), ("halved", "residual"))
@@ -18,7 +18,6 @@ C15 = Claim(
             "the share does not differ between twins",
             readings=("matched", "end"),
             arms=BOTH_SCALES,
-            threshold=0.05,
             two_sided=True,
         ),
         Hypothesis(
@@ -28,7 +27,7 @@ C15 = Claim(
             "share of the squared gradient in as many top eigenvectors as classes",
             "the share with skips is below one half",
             readings=("matched", "end"),
-            threshold=0.0,
+            threshold=OWN_BAR,
             published=(
                 Published(
                     "most of the gradient soon lies in as many top eigenvectors as classes",

@@ -106,7 +106,6 @@ C1 = Claim(
             "the share is not lower with skips",
             readings=("matched", "end"),
             arms=BOTH_SCALES,
-            threshold=0.01,
         ),
     ),
     protocol="Twins trained at one small learning rate and compared at the same training loss, on random "

@@ -47,6 +47,11 @@ class RankCorrelation(Contrast):
         """The columns that it reads."""
         return self.x, self.y
 
+    @property
+    def judged(self) -> str:
+        """No column: a correlation has no unit."""
+        return ""
+
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """See `lsgeo.study.contrasts.Contrast`."""
         here = condition.family, condition.norm, condition.depth, condition.reading

@@ -37,6 +37,11 @@ class DepthGrowth(Contrast):
         """The columns that it reads."""
         return self.of.columns
 
+    @property
+    def judged(self) -> str:
+        """As the contrast that it is of."""
+        return self.of.judged
+
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """See `lsgeo.study.contrasts.Contrast`."""
         depths = depths_of(rows, condition)
@@ -63,6 +68,11 @@ class DepthSlope(Contrast):
     high: float = math.inf
     side: str = "with"
     per_depth: ClassVar[bool] = False
+
+    @property
+    def judged(self) -> str:
+        """No column: a slope has no unit."""
+        return ""
 
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """See `lsgeo.study.contrasts.Contrast`."""

@@ -62,6 +62,11 @@ class Interaction(Contrast):
         """The columns that it reads."""
         return self.of.columns
 
+    @property
+    def judged(self) -> str:
+        """As the contrast that it is of."""
+        return self.of.judged
+
     def sides(self, condition: Condition) -> tuple[Condition, ...]:
         """Here and there."""
         norm, family = self.norm or condition.norm, self.family or condition.family

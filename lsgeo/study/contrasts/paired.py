@@ -48,11 +48,14 @@ class Sample:
       seeds: of the pairs.
       values: one for each; NaN, or infinite, where a pair has none.
       num_bounds: networks that only bound their number.
+      limit_share: largest share of the optimiser's stability limit over the networks at their reading; NaN
+        where there is none.
     """
 
     seeds: tuple[int, ...]
     values: np.ndarray
     num_bounds: int = 0
+    limit_share: float = math.nan
 
     @property
     def num_missing(self) -> int:
@@ -79,6 +82,11 @@ class Contrast(abc.ABC):
     def columns(self) -> tuple[str, ...]:
         """The columns that it reads."""
         return (self.metric,)
+
+    @property
+    def judged(self) -> str:
+        """The column whose smallest effect and ends hold for it; "" where it has a unit of its own."""
+        return self.metric
 
     def sides(self, condition: Condition) -> tuple[Condition, ...]:
         """Where it reads them: at the condition, and where else."""

@@ -21,7 +21,8 @@ def plain(verdicts: Sequence[Verdict], num_seeds: int, command: str) -> list[dic
             "metric": verdict.hypothesis.metric_name,
             "columns": list(verdict.hypothesis.contrast.columns),
             "is_log_ratio": verdict.hypothesis.contrast.is_ratio,
-            "threshold": verdict.hypothesis.threshold,
+            "threshold": verdict.hypothesis.smallest,
+            "threshold_reason": verdict.hypothesis.reason,
             "falsifier": verdict.hypothesis.falsifier,
             "contested": verdict.claim.contested,
             "published": [

@@ -39,6 +39,11 @@ class Finding:
     adjusted_p: float
     decision: str
 
+    @property
+    def limit_share(self) -> float:
+        """Largest share of the optimiser's stability limit over its networks; NaN where there is none."""
+        return self.sample.limit_share
+
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
@@ -151,9 +156,7 @@ def decide(
         needed = None
         if decision == "undecided" and findings:
             values = findings[0].sample.values
-            needed = statistics.seeds_needed(
-                values, hypothesis.threshold, alpha=alpha / left[level]
-            )
+            needed = statistics.seeds_needed(values, hypothesis.smallest, alpha=alpha / left[level])
         verdicts.append(Verdict(claim, hypothesis, decided, decision, needed, float(apart)))
     return verdicts
 
@@ -165,14 +168,21 @@ def conditions(hypothesis: Hypothesis, designs: Sequence[Design]) -> list[Condit
         for design in designs
         if hypothesis.covers(design.model, design.norm)
         and set(hypothesis.contrast.columns) <= design.columns
-        for depth in (
-            sorted(design.depths, reverse=True) if hypothesis.contrast.per_depth else (0,)
-        )
+        for depth in _depths(hypothesis, design)
         for reading in hypothesis.readings
         for arms in hypothesis.pairs(design.arms)
     ]
     # The primary one has the first arms, wherever a family has them.
     return sorted(found, key=lambda condition: hypothesis.arms.index(condition.arms) > 0)
+
+
+def _depths(hypothesis, design):
+    if not hypothesis.contrast.per_depth:
+        return (0,)
+    largest_first = sorted(design.depths, reverse=True)
+    wanted = hypothesis.depth or largest_first[0]
+    first = next((depth for depth in largest_first if depth <= wanted), largest_first[-1])
+    return (first, *(depth for depth in largest_first if depth != first))
 
 
 def untested(hypothesis: Hypothesis, designs: Sequence[Design]) -> str:
@@ -197,7 +207,7 @@ def _findings(hypothesis, rows, designs, options):
         sample = hypothesis.contrast.sample(rows, condition)
         # The primary condition is fixed by the design: what it lacks is a result.
         if not findings or np.isfinite(sample.values).any():
-            effect = statistics.effect(sample.values, threshold=hypothesis.threshold, **options)
+            effect = statistics.effect(sample.values, threshold=hypothesis.smallest, **options)
             findings.append(Finding(condition, sample, effect, math.nan, "undecided"))
     return findings
 
@@ -232,7 +242,7 @@ def _decided(findings, adjusted, hypothesis, alpha):
 
 
 def _decision(effect, adjusted_p, hypothesis, alpha):
-    threshold = hypothesis.threshold
+    threshold = hypothesis.smallest
     if adjusted_p > alpha:
         return "undecided"
     if effect.lower > threshold:

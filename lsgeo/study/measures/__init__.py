@@ -1,5 +1,7 @@
 """Measures: what can be measured of one network, by name. A new one is a file here and a line below."""
 
+import dataclasses
+
 from lsgeo.study.measures import curvature, training
 from lsgeo.study.measures.landscape import (
     connectivity,
@@ -12,7 +14,15 @@ from lsgeo.study.measures.landscape import (
     subspace,
     sweep,
 )
-from lsgeo.study.measures.records import READINGS, WHOLE, Column, Measure, columns, registry
+from lsgeo.study.measures.records import (
+    READINGS,
+    WHOLE,
+    Column,
+    Measure,
+    Smallest,
+    columns,
+    registry,
+)
 from lsgeo.study.measures.signals import (
     alignment,
     conditioning,
@@ -59,6 +69,23 @@ METRICS: dict[str, Measure] = {
     name: measure for name, measure in MEASURES.items() if measure.measure is not None
 }
 
+
+def column(name: str) -> Column | None:
+    """The column of a name, where it says how it is judged; None for one that no measure fills.
+
+    Raises:
+      ValueError: if two measures fill it, at different readings, and say different things of it.
+    """
+    found = [c for measure in MEASURES.values() for c in measure.columns if c.name == name]
+    judged = [c for c in found if dataclasses.replace(c, readings=()) != Column(name, ())]
+    if len({dataclasses.replace(c, readings=()) for c in judged}) > 1:
+        raise ValueError(
+            f"`columns` of several measures declare {name!r} differently. Give each the same smallest effect, "
+            "floor and ceiling, or leave them to one."
+        )
+    return (judged or found or [None])[0]
+
+
 __all__ = [
     "MEASURES",
     "METRICS",
@@ -66,7 +93,9 @@ __all__ = [
     "WHOLE",
     "Column",
     "Measure",
+    "Smallest",
     "Subject",
+    "column",
     "columns",
     "registry",
 ]

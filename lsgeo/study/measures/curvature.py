@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from lsgeo.geometry import stability_limit
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 
 _KEPT = ("loss", "step", "lambda_min", "lambda_max", "trace", "trace_error", "threshold")
 _SHARES = ("zero_fraction", "negative_fraction", "negative_mass")
@@ -51,10 +51,43 @@ SPECTRUM = Measure(
     "spectrum",
     (
         *columns(
-            *_KEPT,
-            *(share + end for share in _SHARES for end in (*_ENDS, "_open")),
-            *("negative_ratio", "noise_ratio", "converged", "num_matvecs"),
+            "lambda_max",
+            smallest=Smallest(
+                math.log(1.25), "changes the largest stable step by a quarter", ratio=True
+            ),
+            follows_rate=True,
         ),
+        *columns(
+            "trace",
+            smallest=Smallest(
+                math.log(1.25),
+                "a quarter of the mean curvature, as for the largest one; the estimate's own error is 2 %",
+                ratio=True,
+            ),
+            follows_rate=True,
+        ),
+        *columns(
+            *_SHARES,
+            smallest=Smallest(
+                0.1,
+                "one direction in ten of those that are counted; fewer are within what the rule leaves open",
+                ratio=True,
+            ),
+            floor=0.0,
+            ceiling=1.0,
+            follows_rate=True,
+        ),
+        *columns(
+            "negative_ratio",
+            smallest=Smallest(
+                math.log(1.25), "a quarter of a curvature, as for the largest one", ratio=True
+            ),
+            floor=0.0,
+            follows_rate=True,
+        ),
+        *columns("loss", "step", "lambda_min", "trace_error", "threshold"),
+        *columns(*(share + end for share in _SHARES for end in (*_ENDS[1:], "_open"))),
+        *columns("noise_ratio", "converged", "num_matvecs"),
         *columns("limit_share", readings=TRAINED),
     ),
     figures=_spectrum,
@@ -83,7 +116,31 @@ def _surface(files, cell, reading):
 
 SURFACE = Measure(
     "surface",
-    columns("non_convex_fraction", "basin_area", "surface_resolution", readings=("matched",)),
+    (
+        *columns(
+            "non_convex_fraction",
+            readings=("matched",),
+            smallest=Smallest(
+                0.1, "one point in ten of those that curve downwards: no eye sees less", ratio=True
+            ),
+            floor=0.0,
+            ceiling=1.0,
+            follows_rate=True,
+        ),
+        *columns(
+            "basin_area",
+            readings=("matched",),
+            smallest=Smallest(
+                math.log(1.25),
+                "what a quarter in curvature does: an area goes as one over it",
+                ratio=True,
+            ),
+            floor=0.0,
+            ceiling=1.0,
+            follows_rate=True,
+        ),
+        *columns("surface_resolution", readings=("matched",)),
+    ),
     figures=_surface,
     source="Li et al. 2018, see lsgeo.surface",
 )

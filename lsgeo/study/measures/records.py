@@ -5,6 +5,7 @@ names columns; which runs that takes, and what they leave in the table, follows 
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,21 +18,52 @@ WHOLE = ("",)  # The reading of what belongs to a training as a whole.
 
 
 @dataclasses.dataclass(frozen=True)
+class Smallest:
+    """The smallest effect that counts, fixed before a run.
+
+    Attributes:
+      value: 0 or more: in nats of the log ratio, or for differences in the column's unit.
+      reason: why no less counts, and why no more is asked for.
+      ratio: whether it is one of log ratios.
+    """
+
+    value: float
+    reason: str
+    ratio: bool = False
+
+    def __post_init__(self):
+        """Refuses a number that is no size, and one that nobody gives a reason for."""
+        if not 0 <= self.value < math.inf:
+            raise ValueError(f"`value` must be 0 or more, and finite; got {self.value}.")
+        if not self.reason.strip():
+            raise ValueError("`reason` is empty. Say why no smaller effect counts.")
+
+
+@dataclasses.dataclass(frozen=True)
 class Column:
     """One column of a study's table.
 
     Attributes:
       name: in results.csv and in claims.
       readings: where it is measured: of `READINGS`, or `WHOLE`.
+      smallest: smallest effect that counts in it; None for what no claim compares.
+      floor: smallest value that it can have; None where it has none.
+      ceiling: largest one.
+      follows_rate: whether it tells of curvature: at a trained point that follows the learning rate, once the
+        optimiser's limit holds it.
     """
 
     name: str
     readings: tuple[str, ...] = READINGS
+    smallest: Smallest | None = None
+    floor: float | None = None
+    ceiling: float | None = None
+    follows_rate: bool = False
 
 
-def columns(*names: str, readings: tuple[str, ...] = READINGS) -> tuple[Column, ...]:
-    """Columns that are measured at the same readings."""
-    return tuple(Column(name, readings) for name in names)
+def columns(*names: str, readings: tuple[str, ...] = READINGS, **fields: Any) -> tuple[Column, ...]:
+    """Columns that are measured at the same readings, and have the same further fields of `Column`."""
+    return tuple(Column(name, readings, **fields) for name in names)
 
 
 @dataclasses.dataclass(frozen=True)

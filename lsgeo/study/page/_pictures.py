@@ -40,7 +40,7 @@ def _row(verdict):
         effect.value,
         effect.lower,
         effect.upper,
-        verdict.hypothesis.threshold,
+        verdict.hypothesis.smallest,
         verdict.decision,
         verdict.hypothesis.contrast.is_ratio,
     )

@@ -51,7 +51,7 @@ def strips(verdict: study.Verdict) -> Strips:
         return round(MARGIN + share * (WIDTH - 2 * MARGIN), 1)
 
     rows = tuple(_strip(finding, place, low, high) for finding in verdict.findings)
-    band = place(-hypothesis.threshold), place(hypothesis.threshold)
+    band = place(-hypothesis.smallest), place(hypothesis.smallest)
     show = words.factor if hypothesis.contrast.is_ratio else words.number
     ticks = ((place(x), show(x)) for x in _ticks(low, high, hypothesis.contrast.is_ratio))
     return Strips(rows, place(0.0), band, tuple(ticks))
@@ -82,7 +82,7 @@ def _end(x, middle, beyond, side):
 
 
 def _limits(verdict):
-    threshold, is_ratio = verdict.hypothesis.threshold, verdict.hypothesis.contrast.is_ratio
+    threshold, is_ratio = verdict.hypothesis.smallest, verdict.hypothesis.contrast.is_ratio
     found = [-1.2 * threshold, 1.2 * threshold]
     for finding in verdict.findings:
         found += [x for x in (finding.effect.lower, finding.effect.upper) if math.isfinite(x)]

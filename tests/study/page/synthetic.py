@@ -16,11 +16,17 @@ DESIGNS = [
     for norm in ("layer", "none")
 ]
 SEEDS = range(5)
+GAP = study.Smallest(0.2, "planted")
 
 
 def hypothesis(name, contrast, **changes):
     return study.Hypothesis(
-        name, f"Statement of {name}", contrast, "a metric", "the effect is not there", **changes
+        name,
+        f"Statement of {name}",
+        contrast,
+        "a metric",
+        "the effect is not there",
+        **{"threshold": study.Smallest(0.1, "planted"), **changes},
     )
 
 
@@ -80,7 +86,15 @@ def claims():
             hypothesis("C1b", LogRatio("sharp", larger="with"), norms=("layer",)),
         ),
         claim("C2", hypothesis("C2a", sharp, published=published, arms=arms)),
-        claim("C3", hypothesis("C3a", Difference("gap"), threshold=0.2, published=published[:1])),
+        claim(
+            "C3",
+            hypothesis(
+                "C3a",
+                Difference("gap"),
+                threshold=study.Smallest(0.2, "planted"),
+                published=published[:1],
+            ),
+        ),
         claim("C4", hypothesis("C4a", LogRatio("absent"))),
         claim("C5", hypothesis("C5a", LogRatio("sharp"), norms=("none",))),
     ]

@@ -7,13 +7,14 @@ import jax
 import optax
 
 from lsgeo import geometry
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject, first_examples
 
 NUM_POINTS = 25
 NUM_STARTS = 5  # of the matching
 CURVE_STEPS = 300
-COLUMNS = ("linear_barrier", "matched_barrier", "curve_barrier", "weight_distance")
+BARRIERS = ("linear_barrier", "matched_barrier", "curve_barrier")
+COLUMNS = (*BARRIERS, "weight_distance")
 
 # One object, so that all curves share a compiled step.
 _ADAM = optax.adam(1e-2)
@@ -60,7 +61,18 @@ def _suits(model: nn.Module) -> bool:
 
 CONNECTIVITY = Measure(
     "connectivity",
-    columns(*COLUMNS, readings=("matched", "end")),
+    (
+        *columns(
+            *BARRIERS,
+            readings=("matched", "end"),
+            smallest=Smallest(
+                0.1, "nats: a fifth of the loss of 0.5 at which twins are compared as a rule"
+            ),
+            floor=0.0,
+            follows_rate=True,
+        ),
+        *columns("weight_distance", readings=("matched", "end")),
+    ),
     _measure,
     source="Frankle et al. 2020 (line), Ainsworth et al. 2023 (matching), Garipov et al. 2018, eq. 2 (curve)",
     cost=2.0,

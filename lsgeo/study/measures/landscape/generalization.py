@@ -3,8 +3,14 @@
 import math
 
 from lsgeo import models
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
+
+READ = ("matched", "end")
+POINT = Smallest(
+    0.01,
+    "a percentage point: what papers report; a test on 450 images errs by two, ten seeds by 0.6",
+)
 
 
 def _measure(subject: Subject) -> dict[str, float]:
@@ -27,13 +33,22 @@ def _figures(subject, batch):
 
 GENERALIZATION = Measure(
     "generalization",
-    columns(
-        "train_error",
-        "test_loss_here",
-        "test_error",
-        "loss_gap",
-        "error_gap",
-        readings=("matched", "end"),
+    (
+        *columns(
+            *("test_error", "train_error"),
+            readings=READ,
+            smallest=POINT,
+            floor=0.0,
+            ceiling=1.0,
+        ),
+        *columns("error_gap", readings=READ, smallest=POINT, floor=-1.0, ceiling=1.0),
+        *columns(
+            *("test_loss_here", "loss_gap"),
+            readings=READ,
+            smallest=Smallest(
+                0.05, "nats: a tenth of the loss of 0.5, or five points in a hundred"
+            ),
+        ),
     ),
     _measure,
     source="gap = test - train, at equal training loss",

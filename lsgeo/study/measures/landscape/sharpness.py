@@ -5,7 +5,7 @@ import math
 import jax
 
 from lsgeo import geometry, models
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 RISES = {"filter_radius": 0.1, "filter_radius_1": 1.0}  # nats
@@ -66,12 +66,29 @@ def _problem(subject):
 
 SHARPNESS = Measure(
     "sharpness",
-    columns(
-        *(column for name in RISES for column in (name, f"{name}_bound")),
-        "adaptive_sharpness",
-        "fisher_rao",
-        "keskar_sharpness",
-        readings=("matched", "end"),
+    (
+        *columns(
+            *RISES,
+            readings=("matched", "end"),
+            smallest=Smallest(
+                math.log(1.25) / 2,
+                "what a quarter in curvature does: a radius goes as one over its root",
+                ratio=True,
+            ),
+            floor=0.0,
+            ceiling=MAX_RADIUS,
+            follows_rate=True,
+        ),
+        *columns(*(f"{name}_bound" for name in RISES), readings=("matched", "end")),
+        *columns(
+            *("adaptive_sharpness", "fisher_rao", "keskar_sharpness"),
+            readings=("matched", "end"),
+            smallest=Smallest(
+                math.log(1.25), "a quarter, as for the largest curvature beside it", ratio=True
+            ),
+            floor=0.0,
+            follows_rate=True,
+        ),
     ),
     _measure,
     source="filter radius: half width of the slices of Li et al. 2018; adaptive sharpness: largest eigenvalue "

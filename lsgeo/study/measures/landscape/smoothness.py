@@ -1,10 +1,12 @@
 """Smoothness along the gradient, and how far random slices lie above their convex hull (claim C1)."""
 
+import math
+
 import jax
 import numpy as np
 
 from lsgeo import geometry
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 STEPS = (3e-3, 1e-2, 3e-2)  # learning rates; shorter steps are lost in the rounding of float32
@@ -35,7 +37,25 @@ def _deficit(subject, plane):
 
 SMOOTHNESS = Measure(
     "smoothness",
-    columns("gradient_smoothness", "hull_deficit", readings=("matched", "end")),
+    (
+        *columns(
+            "gradient_smoothness",
+            readings=("matched", "end"),
+            smallest=Smallest(
+                math.log(1.25), "changes the largest stable step by a quarter", ratio=True
+            ),
+            floor=0.0,
+            follows_rate=True,
+        ),
+        *columns(
+            "hull_deficit",
+            readings=("matched", "end"),
+            smallest=Smallest(0.01, "a hundredth of the surface's height: no eye sees less"),
+            floor=0.0,
+            ceiling=1.0,
+            follows_rate=True,
+        ),
+    ),
     _measure,
     source="Santurkar et al. 2018, section 3.2; slices of Li et al. 2018",
     cost=0.5,

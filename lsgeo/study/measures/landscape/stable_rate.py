@@ -3,7 +3,7 @@
 import math
 
 from lsgeo import models, training
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 from lsgeo.study.races import races
 
@@ -42,7 +42,14 @@ def _measure(subject: Subject) -> dict[str, float]:
 
 STABLE_RATE = Measure(
     "stable_rate",
-    columns(*COLUMNS, readings=("init",)),
+    (
+        *columns(
+            "stable_rate",
+            readings=("init",),
+            smallest=Smallest(math.log(1.25), "a quarter of the largest stable step", ratio=True),
+        ),
+        *columns(*COLUMNS[1:], readings=("init",)),
+    ),
     _measure,
     source="bisection after a grid, 100 steps of gradient descent each; see lsgeo.study.race",
     cost=2.0,

@@ -3,7 +3,7 @@
 import math
 
 from lsgeo.geometry import top_subspace
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 # Residual over the largest eigenvalue: eigenvalues that near may stand for one another.
@@ -24,7 +24,14 @@ def _measure(subject: Subject) -> dict[str, float]:
 
 SUBSPACE = Measure(
     "subspace",
-    columns("top_gradient_share", readings=("matched", "end")),
+    columns(
+        "top_gradient_share",
+        readings=("matched", "end"),
+        smallest=Smallest(0.05, "a twentieth of the gradient: seeds differ by about as much"),
+        floor=0.0,
+        ceiling=1.0,
+        follows_rate=True,
+    ),
     _measure,
     source="Gur-Ari, Roberts and Dyer 2018: f_top, in as many eigenvectors as classes",
     cost=0.5,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lsgeo.signals import residual_alignment
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.signals._chains import chain_of, has_blocks
 from lsgeo.study.measures.subject import Subject, finite_mean
 
@@ -36,7 +36,22 @@ def _measure(subject: Subject) -> dict[str, float]:
 
 ALIGNMENT = Measure(
     "alignment",
-    columns(*COLUMNS, readings=("matched", "end")),
+    (
+        *columns(
+            *("residual_sigma", "residual_rank"),
+            readings=("matched", "end"),
+            smallest=Smallest(0.1, "a tenth of the branch's strength or rank", ratio=True),
+        ),
+        *columns(
+            *("residual_alignment", "stream_line"),
+            readings=("matched", "end"),
+            smallest=Smallest(
+                0.05, "of a cosine: two standard deviations over seeds of the standard study"
+            ),
+            floor=0.0,
+            ceiling=1.0,
+        ),
+    ),
     _measure,
     source="Li and Papyan 2023, RA1 to RA4",
     cost=0.3,

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 NUM_EXAMPLES = 32
@@ -75,7 +75,19 @@ def kernel_condition(jacobian: np.ndarray) -> dict[str, float]:
 
 CONDITIONING = Measure(
     "conditioning",
-    columns("ntk_condition", "ntk_spread", "ntk_rank", readings=("init", "matched")),
+    (
+        *columns(
+            *("ntk_condition", "ntk_spread"),
+            readings=("init", "matched"),
+            smallest=Smallest(
+                0.1,
+                "a tenth of the training time: gradient descent takes steps in proportion to it",
+                ratio=True,
+            ),
+            floor=1.0,
+        ),
+        *columns("ntk_rank", readings=("init", "matched")),
+    ),
     _measure,
     source="Jacot et al. 2018; Zhao, Singh and Lucchi 2024",
     cost=0.3,

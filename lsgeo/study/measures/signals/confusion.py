@@ -1,7 +1,7 @@
 """Gradient confusion: low quantiles of the cosines between per-example gradients (claim C18)."""
 
 from lsgeo.geometry import gradient_confusion
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject, first_examples
 
 NUM_EXAMPLES = 64
@@ -15,7 +15,12 @@ def _measure(subject: Subject) -> dict[str, float]:
 
 CONFUSION = Measure(
     "confusion",
-    columns("gradient_cosine_low"),
+    columns(
+        "gradient_cosine_low",
+        smallest=Smallest(0.05, "of a cosine: seeds differ by 0.03"),
+        floor=-1.0,
+        ceiling=1.0,
+    ),
     _measure,
     source="Sankararaman et al. 2020, definition 2.1, for cosines",
     cost=0.3,

@@ -14,7 +14,7 @@ import numpy as np
 
 from lsgeo import models
 from lsgeo.models import skips
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 NUM_EXAMPLES = 64
@@ -65,7 +65,13 @@ def _suits(model: nn.Module) -> bool:
 
 GATES = Measure(
     "gates",
-    columns(*COLUMNS),
+    (
+        *columns(
+            "stream_gain",
+            smallest=Smallest(0.1, "a tenth of a gain over the whole depth", ratio=True),
+        ),
+        *columns(*(name for name in COLUMNS if name != "stream_gain")),
+    ),
     _measure,
     source="Bachlechner et al. 2021 (alpha), Srivastava et al. 2015, eq. 3 (T), Xie et al. 2025 (mixtures)",
     cost=0.1,

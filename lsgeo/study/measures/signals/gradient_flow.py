@@ -9,7 +9,7 @@ import numpy as np
 
 from lsgeo import models, trees
 from lsgeo.geometry import InputGradients, JacobianSpectrum
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject, finite_mean, first_examples
 
 NUM_EXAMPLES = 64
@@ -102,7 +102,30 @@ def _suits(model):
 
 GRADIENT_FLOW = Measure(
     "gradient_flow",
-    columns(*COLUMNS, readings=("init", "matched")),
+    (
+        *columns(
+            *COLUMNS[:4],
+            readings=("init", "matched"),
+            smallest=Smallest(0.1, "nats: a tenth of a norm, from the first block to the last"),
+        ),
+        *columns(
+            "input_gradient_correlation",
+            readings=("init", "matched"),
+            smallest=Smallest(0.05, "of a cosine: seeds differ by 0.03"),
+            floor=-1.0,
+            ceiling=1.0,
+        ),
+        *columns(
+            "jacobian_moment_ratio",
+            readings=("init", "matched"),
+            smallest=Smallest(
+                0.1,
+                "a tenth in the spread of squared singular values: seeds differ by 0.08",
+                ratio=True,
+            ),
+            floor=1.0,
+        ),
+    ),
     _measure,
     source="Balduzzi et al. 2017 (correlation), Pennington et al. 2017 (moment ratio m2 / m1^2)",
     cost=0.3,

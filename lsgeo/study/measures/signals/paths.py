@@ -6,7 +6,7 @@ import numpy as np
 from lsgeo import models
 from lsgeo.draws import generator
 from lsgeo.geometry import gradient_path_energies, path_length_law
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.signals._chains import chain_of, deletable, has_blocks
 from lsgeo.study.measures.subject import Subject, first_examples
 
@@ -75,7 +75,15 @@ def _error(predict, params, batch):
 
 PATHS = Measure(
     "paths",
-    columns("path_kl", "path_share", readings=("init",)),
+    (
+        *columns(
+            "path_kl",
+            readings=("init",),
+            smallest=Smallest(0.01, "nats: a fifth of the bar of 0.05; seeds differ by 0.003"),
+            floor=0.0,
+        ),
+        *columns("path_share", readings=("init",)),
+    ),
     _measure_paths,
     source="Veit et al. 2016; divergence of the gradient's energy by length from Binomial(n, p)",
     cost=0.3,
@@ -90,6 +98,9 @@ LESIONS = Measure(
         "lesion_to_chance",
         "lesion_jump",
         readings=("matched", "end"),
+        smallest=Smallest(
+            0.1, "a tenth of the way from no harm to chance: two standard deviations over seeds"
+        ),
     ),
     _measure_lesions,
     source="Veit et al. 2016, sections 4.1 and 4.2; errors on test data",

@@ -5,7 +5,7 @@ import numpy as np
 
 from lsgeo import models
 from lsgeo.geometry import rank_one_residual
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 NUM_EXAMPLES = 64
@@ -28,7 +28,18 @@ def _last_stream(model, variables, images):
 
 RANK = Measure(
     "rank",
-    columns("rank_one_residual", "rank_one_resolution", readings=("init",)),
+    (
+        *columns(
+            "rank_one_residual",
+            readings=("init",),
+            smallest=Smallest(
+                0.1, "a tenth of the tokens' distance: seeds differ by 0.13", ratio=True
+            ),
+            floor=0.0,
+            ceiling=1.0,
+        ),
+        *columns("rank_one_resolution", readings=("init",)),
+    ),
     _measure,
     source="Dong et al. 2021, theorem 2.2, in the Frobenius norm",
     cost=0.1,

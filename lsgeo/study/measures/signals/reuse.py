@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lsgeo import geometry, models
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.signals._unscanned import unscanned
 from lsgeo.study.measures.subject import Subject, first_examples
 
@@ -86,7 +86,29 @@ def early_share(mean_weights: np.ndarray) -> float:
 
 REUSE = Measure(
     "reuse",
-    columns("cka_first_last", "probe_half", "early_weight_share", readings=("matched", "end")),
+    (
+        *columns(
+            "cka_first_last",
+            readings=("matched", "end"),
+            smallest=Smallest(0.05, "of an index from 0 to 1: one standard deviation over seeds"),
+            floor=0.0,
+            ceiling=1.0,
+        ),
+        *columns(
+            "probe_half",
+            readings=("matched", "end"),
+            smallest=Smallest(0.01, "a percentage point, as for the test error"),
+            floor=0.0,
+            ceiling=1.0,
+        ),
+        *columns(
+            "early_weight_share",
+            readings=("matched", "end"),
+            smallest=Smallest(0.05, "a tenth of the share of 1/2 at initialisation"),
+            floor=0.0,
+            ceiling=1.0,
+        ),
+    ),
     _measure,
     source="Kornblith et al. 2019, section 3; Alain and Bengio 2016; Huang et al. 2017, figure 5",
     cost=0.3,
