@@ -28,7 +28,6 @@ def check_claims(claims: Iterable[Claim]) -> None:
                 f"`name` {name!r} is that of two hypotheses. Give each its own letter."
             )
         seen.add(name)
-        _ = hypothesis.judge  # refuses what has none
         for column in hypothesis.contrast.columns:
             for reading in hypothesis.readings:
                 if (column, reading) not in filled:
@@ -42,3 +41,4 @@ def check_claims(claims: Iterable[Claim]) -> None:
                 raise ValueError(
                     f"`arms` of {name} hold {arm!r}, which is no arm. Choose from: {', '.join(ARMS)}."
                 )
+        _ = hypothesis.judge  # refuses what has none
