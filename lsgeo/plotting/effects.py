@@ -13,7 +13,14 @@ from lsgeo.plotting.style import FAINT, INK, dress, new_figure, plain_ticks, wri
 
 FARTHEST = np.log(1e3)  # beyond, an interval would squeeze all others
 MOST_THRESHOLDS = 30.0
-MARKERS = {"supported": "o", "contradicted": "X", "depends on protocol": "s", "undecided": "D"}
+MARKERS = {
+    "supported": "o",
+    "contradicted": "X",
+    "depends on protocol": "s",
+    "bound": ">",
+    "no room": "s",
+    "undecided": "D",
+}
 FILLS = {"supported": "full", "contradicted": "full", "depends on protocol": "left"}
 
 
@@ -27,7 +34,7 @@ class EffectRow:
       lower: end of its interval.
       upper: the other end.
       threshold: smallest effect that counts.
-      verdict: "supported", "contradicted", "depends on protocol" or "undecided".
+      verdict: of "supported", "contradicted", "depends on protocol", "bound", "no room", "undecided".
       is_ratio: whether the effect is the natural logarithm of a ratio.
     """
 

@@ -5,18 +5,13 @@ from lsgeo.study.arms import ARMS, Arm, arm_of, parse_arms
 from lsgeo.study.claims import CLAIMS, Claim, Hypothesis, Published
 from lsgeo.study.contracts import Contract, contract
 from lsgeo.study.contrasts import *
+from lsgeo.study.decisions.needed import SeedsNeeded, seeds_needed
+from lsgeo.study.decisions.pooled import Pooled, pool
 from lsgeo.study.decisions.protocols import splitting_factors
-from lsgeo.study.decisions.statistics import Effect, effect, holm, seeds_needed, simes
-from lsgeo.study.decisions.verdicts import (
-    DECISIONS,
-    VERDICTS,
-    Design,
-    Finding,
-    Verdict,
-    conditions,
-    decide,
-    untested,
-)
+from lsgeo.study.decisions.ranks import rank_effect
+from lsgeo.study.decisions.records import DECISIONS, VERDICTS, Design, Finding, Verdict
+from lsgeo.study.decisions.statistics import Effect, effect, holm, simes
+from lsgeo.study.decisions.verdicts import conditions, decide, untested
 from lsgeo.study.measures import (
     MEASURES,
     METRICS,
@@ -60,10 +55,12 @@ __all__ = [
     "Hypothesis",
     "LinearClassifier",
     "Measure",
+    "Pooled",
     "Published",
     "Race",
     "Speed",
     "SpeedUp",
+    "SeedsNeeded",
     "Smallest",
     "StableRate",
     "Start",
@@ -87,7 +84,9 @@ __all__ = [
     "linear_minimum",
     "narrow_stable_rate",
     "parse_arms",
+    "pool",
     "race",
+    "rank_effect",
     "seeds_needed",
     "simes",
     "speed_up",

@@ -9,7 +9,8 @@ from lsgeo import models
 from lsgeo.study.arms import ARMS, Arm
 from lsgeo.study.claims import Claim
 from lsgeo.study.config import Block, Config, Family
-from lsgeo.study.decisions.verdicts import Design, conditions, untested
+from lsgeo.study.decisions.records import Design
+from lsgeo.study.decisions.verdicts import conditions, untested
 from lsgeo.study.measures import MEASURES
 from lsgeo.study.twins import Twins
 

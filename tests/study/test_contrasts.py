@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from lsgeo.study import Condition, Interaction
+from lsgeo.study import Condition, Interaction, Sample
+from lsgeo.study.contrasts import bound_of
 from lsgeo.study.contrasts.depths import DepthGrowth
 from lsgeo.study.contrasts.paired import Difference, LogRatio, Within
 
@@ -67,14 +68,69 @@ def test_networks_that_were_not_measured_are_counted():
     assert (len(sample.seeds), sample.num_missing) == (6, 4)
 
 
-def test_bounds_are_counted_and_two_of_them_make_no_ratio():
-    rows = rows_of([300.0, 300.0, 5.0], [30.0, 300.0, 5.0], "steps")
+def test_bounds_are_counted_and_say_what_a_number_is_at_least_and_at_most():
+    rows = rows_of([300.0, 300.0, 5.0, 30.0], [30.0, 300.0, 5.0, 300.0], "steps")
     for row in rows:
         row["steps_bound"] = row["steps"] == 300
     for contrast, first in ((LogRatio("steps"), math.log(10)), (Difference("steps"), 270)):
         sample = contrast.sample(rows, HERE)
-        np.testing.assert_allclose(sample.values, [first, math.nan, 0])
-        assert (sample.num_bounds, sample.num_missing) == (3, 1)
+        np.testing.assert_allclose(sample.values, [first, 0, 0, -first])
+        np.testing.assert_array_equal(sample.lower, [sample.values[0], -np.inf, 0, -np.inf])
+        np.testing.assert_array_equal(sample.upper, [np.inf, np.inf, 0, sample.values[3]])
+        assert (sample.num_bounds, sample.num_missing) == (4, 0)
+    turned = LogRatio("steps", larger="with").sample(rows, HERE)
+    np.testing.assert_allclose(turned.lower, [-np.inf, -np.inf, 0, math.log(10)])
+
+
+def test_a_bound_from_above_is_one_and_one_of_a_table_that_was_read_back_too():
+    rows = rows_of([0.01, 1.0], [1.0, 1.0])
+    for bound in (-1.0, "-1.0"):
+        rows[0]["x_bound"] = bound
+        sample = Difference("x").sample(rows, HERE)
+        np.testing.assert_array_equal(sample.lower, [-np.inf, 0])
+        np.testing.assert_allclose(sample.upper, [-0.99, 0])
+    assert [bound_of({"x_bound": b}, "x") for b in ("True", "False", "", True, None)] == [
+        *(1, 0, 0, 1, 0)
+    ]
+
+
+def test_pairs_are_those_of_a_seed_and_a_split():
+    rows = rows_of([2.0, 8.0], [1.0, 2.0], split=1) + rows_of([3.0], [1.0], split=2)
+    sample = LogRatio("x").sample(rows, HERE)
+    assert sample.pairs == ((0, 1), (0, 2), (1, 1)) and sample.splits == (1, 2, 1)
+    np.testing.assert_allclose(sample.values, np.log([2, 3, 4]))
+    # Rows of older studies have no split.
+    assert LogRatio("x").sample(rows_of([2.0], [1.0]), HERE).pairs == ((0, 0),)
+    deeper = rows_of([8.0], [1.0], depth=8, split=2)
+    growth = DepthGrowth(LogRatio("x")).sample(rows + deeper, HERE)
+    np.testing.assert_allclose(growth.values, [math.nan, math.log(8 / 3), math.nan])
+    with pytest.raises(ValueError, match=r"`pairs` must be \(seed, split\)"):
+        Sample((0, 1), np.array([1.0, 2.0]))
+
+
+def test_a_sample_knows_the_largest_share_of_the_limit_on_both_sides():
+    rows = rows_of([2.0, 3.0], [1.0, 1.0], limit_share=0.1)
+    rows[0]["limit_share"], rows[2]["limit_share"] = 0.7, math.nan
+    deeper = rows_of([2.0, 3.0], [1.0, 1.0], depth=8, limit_share=0.2)
+    deeper[-2]["limit_share"] = 0.4
+    sample = LogRatio("x").sample(rows, HERE)
+    assert (sample.limit_shares, sample.limit_share) == ((0.7, 0.1), 0.7)
+    both = DepthGrowth(LogRatio("x")).sample(rows + deeper, HERE)
+    assert both.limit_shares == (0.7, 0.4)
+    interplay = Interaction(LogRatio("x"), norm="layer")
+    there = rows_of([2.0], [1.0], norm="layer", limit_share=0.9)
+    assert interplay.sample(rows + there, HERE).limit_share == 0.9
+    assert math.isnan(LogRatio("x").sample(rows_of([2.0], [1.0]), HERE).limit_share)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 1, (-np.inf, 0.5)), (0, np.inf, (0.2, np.inf)), (-np.inf, 1, (-np.inf, 0.8))],
+)
+def test_how_far_a_bound_lies_inside_is_known_as_far_as_it_goes(low, high, expected):
+    rows = rows_of([0.0], [0.2], x_bound=True)
+    sample = Within("x", low, high).sample(rows, HERE)
+    np.testing.assert_allclose((sample.lower[0], sample.upper[0]), expected)
 
 
 def test_within_is_the_distance_to_the_nearer_end():

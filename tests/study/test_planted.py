@@ -8,7 +8,7 @@ import lsgeo
 from lsgeo.study import Claim, Design, Hypothesis, Smallest, decide
 from lsgeo.study.contrasts.paired import Difference, LogRatio
 
-SEEDS = range(5)
+SEEDS = range(8)
 WIDTH, DEPTH, NUM = 3, 3, 12
 
 
@@ -80,7 +80,8 @@ def test_a_skip_in_a_linear_network_moves_the_start_and_not_the_landscape():
         at_same_point |= {("plain", seed): same, ("residual", seed): skip}
         at_same_weights |= {("plain", seed): start, ("residual", seed): skip}
     tested = hypotheses(LogRatio("lambda_max"), LogRatio("trace"))
-    expected = ("contradicted", "no difference")
+    # Equal by construction: no number of seeds could show anything.
+    expected = ("no room", "no room")
     assert decisions(at_same_point, tested) == {"lambda_max": expected, "trace": expected}
     # Where it starts is another matter: the skip's start is the sharper one.
     found = decisions(at_same_weights, tested)
@@ -112,7 +113,7 @@ def test_sharpness_by_rescaling_is_an_artefact_that_an_invariant_shows():
     tested = hypotheses(*map(LogRatio, ("lambda_max", "second_block", "relative", "loss")))
     found = decisions(networks, tested)
     assert found["lambda_max"] == found["second_block"] == ("supported", "supported")
-    assert found["relative"] == found["loss"] == ("contradicted", "no difference")
+    assert found["relative"] == found["loss"] == ("no room", "no room")
 
 
 def test_nothing_generalises_from_random_labels():

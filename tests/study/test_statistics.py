@@ -82,15 +82,19 @@ def test_numbers_that_are_not_there_are_left_out_and_two_give_no_interval():
     assert effect([]).num_pairs == 0
 
 
-def test_equal_numbers_are_known_exactly():
+def test_equal_numbers_are_known_no_better_than_as_many_equal_signs():
     same = effect([0.1] * 5, threshold=0.1)  # 0.1 summed five times is not 0.5
-    assert (same.lower, same.value, same.upper) == (0.1, 0.1, 0.1)
-    assert (same.p_larger, same.p_inside, same.p_value) == (1, 1, 1)
-    assert effect([0.2] * 5, threshold=0.1).p_larger == 0
-    assert effect([0.0] * 5, threshold=0.1).p_inside == 0
-    # Numbers that are equal up to rounding are no special case.
-    nearly = effect(1 + 1e-15 * np.arange(5), threshold=0.1)
-    assert nearly.p_larger < 1e-50 and nearly.lower > 0.999
+    assert same.value == 0.1 and (same.p_larger, same.p_inside, same.p_value) == (1, 1, 1)
+    assert effect([0.2] * 5, threshold=0.1).p_larger == 1 / 32
+    assert effect([0.0] * 5, threshold=0.1).p_inside == 1 / 32
+    # Five equal signs come in one of 16 cases, six in one of 32: only that is beyond 95 %.
+    assert (same.lower, same.upper, same.test) == (-math.inf, math.inf, "signs")
+    six = effect([0.2] * 6, threshold=0.1)
+    assert (six.lower, six.upper, six.p_value) == (0.2, 0.2, 1 / 32)
+    # So are numbers that are equal up to rounding, and those of one split count once.
+    assert effect(1 + 1e-15 * np.arange(5), threshold=0.1).p_larger == 1 / 32
+    pairs = [(seed, seed % 3) for seed in range(9)]
+    assert effect([0.2] * 9, threshold=0.1, pairs=pairs).p_larger == 1 / 8
 
 
 def test_holm_steps_down():
@@ -113,7 +117,7 @@ def test_simes_gathers_weak_evidence_and_counts_tests_that_could_not_be_made():
 def test_so_many_seeds_decide_in_so_many_cases_and_fewer_do_not(mean, threshold):
     pattern = np.array([-1.0, 1, -1, 1, 0])
     values = mean + pattern / pattern.std(ddof=1)  # of exactly this mean, and spread 1
-    count = seeds_needed(values, threshold, alpha=0.05, power=0.8)
+    count = seeds_needed(values, threshold, alpha=0.05, power=0.8).likely
     rng = np.random.default_rng(0)
     shares = []
     for seeds in (count, count // 2 + 1):
@@ -131,11 +135,33 @@ def test_so_many_seeds_decide_in_so_many_cases_and_fewer_do_not(mean, threshold)
 
 def test_seeds_cannot_be_told_from_two_nor_at_the_threshold_nor_beyond_a_thousand():
     assert seeds_needed([1.0, 2.0, math.nan], 0.1) is None
-    assert seeds_needed([0.1, 0.1, 0.1], 0.1) is None
-    assert seeds_needed([-5.0, 5.1, 0.0], 0.1) is None
-    assert seeds_needed([1.0, 1.0, 1.0], 0.1) == 4
-    few, many = (seeds_needed(VALUES, 0.1, alpha=alpha) for alpha in (0.05, 0.05 / 20))
+    assert seeds_needed([0.1, 0.1, 0.1], 0.1).low == math.inf
+    assert seeds_needed([-5.0, 5.1, 0.0], 0.1).likely == math.inf
+    same = seeds_needed([1.0, 1.0, 1.0], 0.1)
+    assert (same.low, same.likely, same.high) == (4, 4, 4)
+    few, many = (seeds_needed(VALUES, 0.1, alpha=alpha).likely for alpha in (0.05, 0.05 / 20))
     assert few == 6 < many
+
+
+def test_the_range_of_seeds_needed_holds_what_is_needed_in_about_four_of_five_cases():
+    rng = np.random.default_rng(0)
+    # What is needed in truth: as from a sample of exactly this mean and spread.
+    pattern = np.array([-1.0, 1, -1, 1, 0])
+    true = seeds_needed(0.8 + pattern / pattern.std(ddof=1), 0.1).likely
+    found = [seeds_needed(rng.normal(0.8, 1, size=5), 0.1) for _ in range(300)]
+    held = np.mean([n.low <= true <= n.high for n in found])
+    assert 0.7 < held < 0.95
+    assert all(n.low <= n.likely <= n.high for n in found)
+    assert np.mean([n.low < n.high for n in found]) > 0.9
+
+
+def test_pairs_of_one_split_are_needed_as_splits_of_so_many():
+    pairs = [(seed, seed % 5) for seed in range(10)]
+    values = np.repeat(VALUES, 2)[
+        np.argsort([split for _, split in pairs], kind="stable").argsort()
+    ]
+    alone, together = seeds_needed(VALUES, 0.3), seeds_needed(values, 0.3, pairs=pairs)
+    assert (together.low, together.likely) == (2 * alone.low, 2 * alone.likely)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from lsgeo.study.contrasts.paired import (
     Contrast,
     Difference,
     LogRatio,
-    Row,
-    Sample,
     Within,
+    limit_shares,
+    paired,
 )
+from lsgeo.study.contrasts.samples import Row, Sample, Sides, bound_of, number, pair_of
 
 __all__ = [
     "Anova",
@@ -25,7 +26,13 @@ __all__ = [
     "RankCorrelation",
     "Row",
     "Sample",
+    "Sides",
     "Term",
     "Within",
     "anova",
+    "bound_of",
+    "limit_shares",
+    "number",
+    "pair_of",
+    "paired",
 ]

@@ -11,13 +11,11 @@ from scipy import stats
 from lsgeo.study.contrasts.paired import (
     Condition,
     Contrast,
-    Row,
-    Sample,
     depths_of,
-    difference,
-    number,
+    limit_shares,
     paired,
 )
+from lsgeo.study.contrasts.samples import Pair, Row, Sample, difference, largest, number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +49,7 @@ class DepthGrowth(Contrast):
             self.of.sample(rows, dataclasses.replace(condition, depth=depth))
             for depth in (depths[0], depths[-1])
         ]
-        low, high = (dict(zip(end.seeds, end.values, strict=True)) for end in ends)
-        return difference(high, low, sum(end.num_bounds for end in ends))
+        return difference(ends[1], ends[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,17 +74,20 @@ class DepthSlope(Contrast):
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """See `lsgeo.study.contrasts.Contrast`."""
         place = ("without", "with").index(self.side)
-        points: dict[int, list[tuple[float, float]]] = {}
+        points: dict[Pair, list[tuple[float, float]]] = {}
+        shares = []
         for depth in depths_of(rows, condition):
             pairs = paired(rows, dataclasses.replace(condition, depth=depth))
-            for seed, pair in pairs.items():
+            shares.append(limit_shares(pairs)[place])
+            for key, pair in pairs.items():
                 value = number(pair[place], self.metric)
                 there = value > 0 and math.isfinite(value)
-                points.setdefault(seed, []).extend([(depth, value)] if there else [])
-        seeds = tuple(sorted(points))
-        slopes = [_log_slope(points[seed]) for seed in seeds]
+                points.setdefault(key, []).extend([(depth, value)] if there else [])
+        keys = tuple(sorted(points))
+        slopes = [_log_slope(points[key]) for key in keys]
         inside = [min(slope - self.low, self.high - slope) for slope in slopes]
-        return Sample(seeds, np.array(inside))
+        share = largest(shares)
+        return Sample(keys, np.array(inside), limit_shares=(share, share))
 
 
 def _log_slope(points):

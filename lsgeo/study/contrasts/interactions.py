@@ -18,12 +18,9 @@ from statsmodels.stats.anova import anova_lm
 from lsgeo.study.contrasts.paired import (
     Condition,
     Contrast,
-    Row,
-    Sample,
     depths_of,
-    difference,
-    number,
 )
+from lsgeo.study.contrasts.samples import Row, Sample, difference, mean, number, pair_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,12 +78,11 @@ class Interaction(Contrast):
             depths = [common, common]
         if not all(depths):
             return Sample((), np.array([]))
-        sides, bounds = [], 0
-        for side, chosen in zip((condition, there), depths, strict=True):
-            found = [self.of.sample(rows, dataclasses.replace(side, depth=d)) for d in chosen]
-            sides.append(_means(found))
-            bounds += sum(sample.num_bounds for sample in found)
-        return difference(*sides, bounds)
+        here, over = (
+            mean([self.of.sample(rows, dataclasses.replace(side, depth=d)) for d in chosen])
+            for side, chosen in zip((condition, there), depths, strict=True)
+        )
+        return difference(here, over)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,16 +201,16 @@ def _cells(rows, column, factors, reading):
         cell = tuple(row.get(name) for name in factors)
         if cell not in cells:
             continue
-        planned.add((cell, row["depth"], row["seed"]))
+        planned.add((cell, row["depth"], pair_of(row)))
         value = number(row, column)
         if row["reading"] != reading or not (0 < value < math.inf):
             continue
-        if row["seed"] in cells[cell]:
+        if pair_of(row) in cells[cell]:
             raise ValueError(
                 f"`rows` have several networks of {'/'.join(map(str, cell))} and seed {row['seed']}. Keep "
                 "the rows of one depth in each family, or add a factor in which they differ."
             )
-        cells[cell][row["seed"]] = math.log(value)
+        cells[cell][pair_of(row)] = math.log(value)
     return {cell: list(found.values()) for cell, found in cells.items()}, len(planned)
 
 
@@ -249,12 +245,3 @@ def _analysed(cells, names, column, reading, kept, planned):
         )
     residual_df = round(fitted.loc["Residual", "df"])
     return Anova(column, reading, tuple(terms), residual, residual_df, kept, planned - kept)
-
-
-def _means(samples):
-    # By seed, over the depths; NaN where one is missing.
-    seeds = {seed for sample in samples for seed in sample.seeds}
-    by_depth = [dict(zip(s.seeds, s.values, strict=True)) for s in samples]
-    return {
-        seed: float(np.mean([found.get(seed, math.nan) for found in by_depth])) for seed in seeds
-    }

@@ -1,18 +1,28 @@
-"""Contrasts: how the rows of a study become one number for each seed.
+"""Contrasts: how the rows of a study become one number for each pair of twins.
 
 Every contrast is oriented so that a hypothesis predicts a positive number; 0 is no difference. Where a row's
-COLUMN_bound is true, its column is only a bound, such as the steps to a loss that was never reached.
+COLUMN_bound is 1, or true, the network has at least the column's number, such as the steps to a loss that was
+never reached; where it is -1, at most that.
 """
 
 import abc
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
-Row = Mapping[str, Any]
+from lsgeo.study.contrasts.samples import (
+    Pair,
+    Row,
+    Sample,
+    Sides,
+    bound_of,
+    largest,
+    number,
+    pair_of,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,29 +48,6 @@ class Condition:
         norm = "no norm" if self.norm == "none" else f"{self.norm} norm" if self.norm else ""
         parts = [self.family, norm, depth, self.reading, " against ".join(self.arms)]
         return ", ".join(part for part in parts if part)
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """One number for each seed.
-
-    Attributes:
-      seeds: of the pairs.
-      values: one for each; NaN, or infinite, where a pair has none.
-      num_bounds: networks that only bound their number.
-      limit_share: largest share of the optimiser's stability limit over the networks at their reading; NaN
-        where there is none.
-    """
-
-    seeds: tuple[int, ...]
-    values: np.ndarray
-    num_bounds: int = 0
-    limit_share: float = math.nan
-
-    @property
-    def num_missing(self) -> int:
-        """Pairs without a number."""
-        return int(np.sum(~np.isfinite(self.values)))
 
 
 class Contrast(abc.ABC):
@@ -94,7 +81,7 @@ class Contrast(abc.ABC):
 
     @abc.abstractmethod
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
-        """One number for each seed, from rows of any family, depth, norm, arm, seed and reading."""
+        """One number for each pair of twins, from rows of any family, depth, norm, arm, seed and reading."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,13 +109,7 @@ class LogRatio(Contrast):
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """See `Contrast`."""
         pairs = paired(rows, condition)
-        values = []
-        for without, with_skip in pairs.values():
-            a, b = number(without, self.metric), number(with_skip, self.metric)
-            found = [number(side, self.resolution) for side in (without, with_skip)]
-            floor = max([x for x in found if not math.isnan(x)], default=0.0)
-            values.append(_log_ratio(a + floor, b + floor))
-        return _signed(values, pairs, self.metric, self.larger)
+        return _sample(pairs, self.metric, _log_ratio, self.larger, self.resolution)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +122,7 @@ class Difference(Contrast):
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """See `Contrast`."""
         pairs = paired(rows, condition)
-        values = [number(a, self.metric) - number(b, self.metric) for a, b in pairs.values()]
-        return _signed(values, pairs, self.metric, self.larger)
+        return _sample(pairs, self.metric, lambda a, b: a - b, self.larger)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,28 +138,51 @@ class Within(Contrast):
         """See `Contrast`."""
         pairs = paired(rows, condition)
         place = ("without", "with").index(self.side)
-        values = np.array([number(pair[place], self.metric) for pair in pairs.values()])
-        return Sample(tuple(pairs), np.minimum(values - self.low, self.high - values))
+        sides = [pair[place] for pair in pairs.values()]
+        values = np.array([number(side, self.metric) for side in sides])
+        bounds = np.array([bound_of(side, self.metric) for side in sides])
+        ends = (
+            np.where(bounds < 0, -math.inf, values),
+            np.where(bounds > 0, math.inf, values),
+        )
+        at_ends = [self._inside(end) for end in ends]
+        # Between its ends the distance has one peak, in the middle.
+        middle = np.clip((self.low + self.high) / 2 if self.low > -math.inf else -math.inf, *ends)
+        return Sample(
+            tuple(pairs),
+            self._inside(values),
+            int(np.count_nonzero(bounds)),
+            np.minimum(*at_ends),
+            np.maximum(self._inside(middle), np.maximum(*at_ends)),
+            limit_shares(pairs),
+        )
+
+    def _inside(self, values):
+        # Where both ends are infinite everything is inside.
+        distances = [np.full(np.shape(values), math.inf)]
+        distances += [values - self.low] if self.low > -math.inf else []
+        distances += [self.high - values] if self.high < math.inf else []
+        return np.where(np.isnan(values), math.nan, np.minimum.reduce(distances))
 
 
-def difference(of: Mapping[int, float], less: Mapping[int, float], num_bounds: int) -> Sample:
-    """The difference of two numbers for each seed; NaN for a seed that lacks one of them."""
-    seeds = tuple(sorted(of.keys() | less.keys()))
-    values = [of.get(seed, math.nan) - less.get(seed, math.nan) for seed in seeds]
-    return Sample(seeds, np.array(values), num_bounds)
-
-
-def paired(rows: Sequence[Row], condition: Condition) -> dict[int, tuple[Row | None, Row | None]]:
-    """The rows of a condition's twins by seed, (without, with); None where there is no row."""
+def paired(rows: Sequence[Row], condition: Condition) -> dict[Pair, tuple[Row | None, Row | None]]:
+    """The rows of a condition's twins by seed and split, (without, with); None where there is no row."""
     sides: tuple[dict, dict] = ({}, {})
     for row in rows:
         here = row["family"], row["norm"], row["depth"], row["reading"]
         if here == (condition.family, condition.norm, condition.depth, condition.reading):
             for side, arm in zip(sides, condition.arms, strict=True):
                 if row["arm"] == arm:
-                    side[row["seed"]] = row
-    seeds = sorted(sides[0].keys() | sides[1].keys())
-    return {seed: (sides[0].get(seed), sides[1].get(seed)) for seed in seeds}
+                    side[pair_of(row)] = row
+    pairs = sorted(sides[0].keys() | sides[1].keys())
+    return {pair: (sides[0].get(pair), sides[1].get(pair)) for pair in pairs}
+
+
+def limit_shares(pairs: dict[Pair, tuple[Row | None, Row | None]]) -> tuple[float, float]:
+    """The largest share of the optimiser's limit, without skips and with them; NaN where there is none."""
+    sides = zip(*pairs.values(), strict=True) if pairs else ((), ())
+    without, with_skip = (largest([number(row, "limit_share") for row in side]) for side in sides)
+    return without, with_skip
 
 
 def depths_of(rows: Sequence[Row], condition: Condition) -> list[int]:
@@ -188,24 +191,31 @@ def depths_of(rows: Sequence[Row], condition: Condition) -> list[int]:
     return sorted({row["depth"] for row in rows if (row["family"], row["norm"]) == here})
 
 
-def number(row: Row | None, name: str) -> float:
-    """A column of a row as a number; NaN where it was not measured."""
-    if row is None or not name or row.get(name) in (None, ""):
-        return math.nan
-    return float(row[name])
-
-
 def _log_ratio(a, b):
     return math.log(a) - math.log(b) if a > 0 and b > 0 else math.nan
 
 
-def _signed(values, pairs, metric, larger):
-    bounds = [[_is_bound(side, metric) for side in pair] for pair in pairs.values()]
-    # Where both twins are only bounded by the last step, their difference says nothing.
-    values = np.where([all(pair) for pair in bounds], math.nan, np.asarray(values, np.float64))
-    sign = 1.0 if larger == "without" else -1.0
-    return Sample(tuple(pairs), sign * values, sum(map(sum, bounds)))
-
-
-def _is_bound(row, metric):
-    return bool((row or {}).get(f"{metric}_bound"))
+def _sample(pairs, metric, contrast, larger, resolution=""):
+    a, b = (np.array([number(pair[i], metric) for pair in pairs.values()]) for i in (0, 1))
+    found = [largest([number(side, resolution) for side in pair]) for pair in pairs.values()]
+    opened = np.nan_to_num(np.array(found), nan=0.0)
+    both = zip((a + opened).tolist(), (b + opened).tolist(), strict=True)
+    values = np.array([contrast(*pair) for pair in both])
+    bounds = np.array([[bound_of(side, metric) for side in pair] for pair in pairs.values()])
+    up, down = (
+        (bounds.reshape(-1, 2) * [1, -1] == sign).any(1) & ~np.isnan(values) for sign in (1, -1)
+    )
+    lower, upper = np.where(down, -math.inf, values), np.where(up, math.inf, values)
+    # Where each twin is only bounded, their difference says nothing: a tie.
+    values = np.where(up & down, 0.0, values)
+    if larger == "with":
+        values, lower, upper = -values, -upper, -lower
+    return Sample(
+        tuple(pairs),
+        values,
+        int(np.count_nonzero(bounds)),
+        lower,
+        upper,
+        limit_shares(pairs),
+        (Sides(a, b, opened),),
+    )

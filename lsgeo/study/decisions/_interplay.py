@@ -5,7 +5,7 @@ from typing import Any
 
 from lsgeo.study.contrasts.interactions import anova
 from lsgeo.study.contrasts.paired import Row
-from lsgeo.study.decisions.verdicts import Design
+from lsgeo.study.decisions.records import Design
 
 COLUMN = "lambda_max"
 ARMS = ("plain", "residual")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lsgeo.study.decisions.verdicts import Verdict
+from lsgeo.study.decisions.records import Verdict
 
 
 def splitting_factors(verdict: Verdict) -> Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]:

@@ -1,6 +1,5 @@
 """Effects between twins, with intervals and error probabilities that mean what they say at five seeds."""
 
-import bisect
 import dataclasses
 import functools
 import math
@@ -10,23 +9,24 @@ import numpy as np
 from scipy import special
 
 FEWEST = 3  # numbers that have an interval
-MOST_SEEDS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Effect:
-    """The mean of one number per seed; see `effect`.
+    """A number over all pairs, with its error; see `effect` and `lsgeo.study.decisions.ranks.rank_effect`.
 
     Attributes:
-      value: mean; NaN without a number.
+      value: mean, or pseudomedian; NaN without a number.
       lower: of its interval.
       upper: of its interval.
       num_pairs: numbers.
       num_positive: of them above 0.
-      p_larger: probability of so large a mean if the true one were no larger than the threshold.
-      p_smaller: of so small a mean if the true one were no smaller than minus the threshold.
-      p_inside: of a mean so near 0 if the true one were at least the threshold in size (two one-sided tests).
+      p_larger: probability of so large a value if the true one were no larger than the threshold.
+      p_smaller: of so small a value if the true one were no smaller than minus the threshold.
+      p_inside: of a value so near 0 if the true one were at least the threshold in size (two one-sided tests).
       sign_p: of so uneven signs, two-sided, if both were as likely.
+      degrees: degrees of freedom of Student's test; NaN for a test by signs or ranks.
+      test: "Student", "ranks" where some numbers are only bounds, "signs" where all are equal; "" for none.
     """
 
     value: float
@@ -38,6 +38,8 @@ class Effect:
     p_smaller: float = math.nan
     p_inside: float = math.nan
     sign_p: float = math.nan
+    degrees: float = math.nan
+    test: str = ""
 
     @property
     def p_value(self) -> float:
@@ -61,11 +63,12 @@ def effect(
     values: Sequence[float],
     *,
     threshold: float = 0.0,
+    pairs: Sequence[tuple[int, int]] | None = None,
     confidence: float = 0.95,
     num_resamples: int = 9999,
     seed: int = 0,
 ) -> Effect:
-    """Estimates the mean of numbers that were drawn independently, one per seed.
+    """Estimates the mean of numbers, one for each pair of twins.
 
     The interval is a percentile bootstrap over pairs with Hesterberg's expansion (2015, section 4.2): at
     n pairs the plain one is too narrow by sqrt((n - 1) / n) and by the ratio of a normal to a Student
@@ -79,12 +82,20 @@ def effect(
     tails then make it cautious. A contrast of a single arm (`Within`) has no such symmetry, and no test has
     at five numbers, whatever their law, both a level of 5 % and a use.
 
-    Numbers that are all equal count as known exactly. Where each seed is one success or failure, average over
-    repetitions first: five equal outcomes do not exclude a sixth.
+    Pairs that share a data split, or a seed in several splits, are not independent: splits and seeds are taken
+    as drawn at random, each moving all of its pairs by a normal amount (one-way random effects, or two-way where
+    they are crossed), see `standard_error`. With J splits there are no more than J - 1 degrees of freedom,
+    however many seeds each has: to decide, take many splits, best one for each pair. Where all pairs are of one
+    split, nothing can be known of another, and the numbers are those of this one.
+
+    Numbers that are all equal have no spread to judge them by. They are not known exactly: the probabilities are
+    then those of as many equal signs, and the interval is endless where these are too few for the confidence.
+    Where each seed is one success or failure, average over repetitions first.
 
     Args:
-      values: one per seed; NaN or infinite where there is none.
+      values: one per pair; NaN or infinite where there is none.
       threshold: smallest mean that counts, 0 or more.
+      pairs: seed and split of each; None where all are independent.
       confidence: nominal coverage.
       num_resamples: bootstrap resamples.
       seed: of the resampling.
@@ -93,21 +104,21 @@ def effect(
       Effect; an interval and the probabilities need at least three numbers.
 
     Raises:
-      ValueError: for a threshold or a confidence that can be none.
+      ValueError: for a threshold or a confidence that can be none, or not as many pairs as numbers.
     """
-    if not threshold >= 0:
-        raise ValueError(f"`threshold` must be 0 or more; got {threshold}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must lie between 0 and 1; got {confidence}.")
-    values = _finite(values)
+    check_levels(threshold, confidence)
+    values, pairs = finite(values, pairs)
     count = len(values)
     if count == 0:
         return Effect(math.nan, math.nan, math.nan, 0, 0)
-    (mean, spread), positive = _moments(values), int(np.sum(values > 0))
+    (mean, spread), positive = moments(values), int(np.sum(values > 0))
     if count < FEWEST:
         return Effect(mean, -math.inf, math.inf, count, positive)
-    error = spread / math.sqrt(count)
-    half = special.stdtrit(count - 1, 0.5 + confidence / 2) * error
+    centres = split_means(values, pairs)
+    if spread == 0:
+        return _equal(mean, count, len(centres), threshold, confidence, _sign_p(centres))
+    error, degrees = standard_error(values, pairs)
+    half = special.stdtrit(degrees, 0.5 + confidence / 2) * error
     lower, upper = _expanded_percentiles(values, confidence, num_resamples, seed)
     return Effect(
         mean,
@@ -115,11 +126,55 @@ def effect(
         max(upper, mean + half),
         count,
         positive,
-        _p_beyond(mean - threshold, error, count),
-        _p_beyond(-mean - threshold, error, count),
-        max(_p_beyond(threshold - s * mean, error, count) for s in (1, -1)),
-        _sign_p(values),
+        _p_beyond(mean - threshold, error, degrees),
+        _p_beyond(-mean - threshold, error, degrees),
+        max(_p_beyond(threshold - s * mean, error, degrees) for s in (1, -1)),
+        _sign_p(centres),
+        degrees,
+        "Student",
     )
+
+
+def standard_error(
+    values: np.ndarray, pairs: Sequence[tuple[int, int]] | None = None
+) -> tuple[float, float]:
+    """The standard error of a mean of pairs that share splits or seeds, and its degrees of freedom.
+
+    Of a factor whose levels have n_j of N numbers and the means m_j, with k = sum n_j^2 / N^2 and m the mean
+    of all, the squared error is k / (1 - k) sum n_j (m_j - m)^2 / N, with one degree less than levels. Where all
+    levels have as many numbers this is the classical one of one-way random effects (Searle, Casella and McCulloch
+    1992, section 3.6), and else no smaller on average. Seeds that are crossed with splits add theirs, with
+    Satterthwaite's degrees of freedom (1946); what both count of the single numbers' spread makes the sum too
+    large if anything. It is no smaller than that of independent numbers.
+
+    Args:
+      values: finite numbers [N].
+      pairs: seed and split of each; None where all are independent.
+
+    Returns:
+      The error and the degrees; where no level of a factor holds several numbers, or one holds all, that factor
+      says nothing, and without any these are Student's.
+    """
+    count = len(values)
+    plain = float(np.var(values, ddof=1)) / count
+    squares, degrees = [], []
+    for labels in zip(*pairs, strict=True) if pairs is not None else ():
+        _, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+        if 1 < len(sizes) < count:
+            means = np.bincount(place, values) / sizes
+            share = float(np.sum(sizes**2)) / count**2
+            between = float(np.sum(sizes * (means - values.mean()) ** 2))
+            squares.append(share / (1 - share) * between / count)
+            degrees.append(len(sizes) - 1)
+    if not squares:
+        return math.sqrt(plain), float(count - 1)
+    total = sum(squares)
+    used = (
+        total**2 / sum(s**2 / d for s, d in zip(squares, degrees, strict=True))
+        if total > 0
+        else min(degrees)
+    )
+    return math.sqrt(max(total, plain)), float(used)
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -155,66 +210,63 @@ def simes(p_values: Sequence[float]) -> float:
     return float(np.min(ordered * len(ordered) / np.arange(1, len(ordered) + 1)))
 
 
-def seeds_needed(
-    values: Sequence[float], threshold: float, *, alpha: float = 0.05, power: float = 0.8
-) -> int | None:
-    """How many seeds should decide, if mean and spread are as found so far.
-
-    Where the mean lies beyond the threshold, those that show it by Student's test; where it lies within,
-    those after which the whole interval fits between the thresholds. What a few seeds say of mean and spread
-    is itself uncertain: it is a plan, not a promise.
-
-    Args:
-      values: one per seed; NaN or infinite where there is none.
-      threshold: smallest mean that counts.
-      alpha: two-sided level, already divided by the number of hypotheses that share it.
-      power: probability to decide.
-
-    Returns:
-      Seeds in all, more than there are; None with fewer than three numbers, or where more than 1000 are needed.
-    """
-    values = _finite(values)
-    if len(values) < FEWEST:
-        return None
-    mean, spread = _moments(values)
-    size = abs(mean)
-    # Inside, both ends of the interval have to come short of a threshold.
-    distances = [size - threshold] if size > threshold else [threshold - size, threshold + size]
-    if distances[0] == 0:
-        return None
-    counts = range(len(values) + 1, MOST_SEEDS + 1)
-
-    def enough(count):
-        return sum(_missed(d, spread, count, alpha) for d in distances) <= 1 - power
-
-    place = bisect.bisect_left(counts, True, key=enough)
-    return counts[place] if place < len(counts) else None
+def check_levels(threshold: float, confidence: float) -> None:
+    """Refuses a threshold or a confidence that can be none."""
+    if not threshold >= 0:
+        raise ValueError(f"`threshold` must be 0 or more; got {threshold}.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must lie between 0 and 1; got {confidence}.")
 
 
-def _missed(distance, spread, count, alpha):
-    # Without spread, and 30 units beyond the limit, the noncentral distribution has no digits left.
-    limit = special.stdtrit(count - 1, 1 - alpha / 2)
-    shift = math.sqrt(count) * distance / spread if spread > 0 else math.inf
-    return 0.0 if shift > limit + 30 else float(special.nctdtr(count - 1, shift, limit))
-
-
-def _finite(values):
+def finite(
+    values: Sequence[float], pairs: Sequence[tuple[int, int]] | None
+) -> tuple[np.ndarray, list[tuple[int, int]] | None]:
+    """The numbers that are there, with their pairs."""
     values = np.asarray(values, np.float64)
-    return values[np.isfinite(values)]
+    if pairs is not None and len(pairs) != len(values):
+        raise ValueError(
+            f"`pairs` must be as many as `values`; got {len(pairs)} and {len(values)}."
+        )
+    there = np.isfinite(values)
+    kept = None if pairs is None else [pair for pair, it in zip(pairs, there, strict=True) if it]
+    return values[there], kept
 
 
-def _moments(values):
-    # The mean of equal numbers need not be that number, in floating point.
-    if np.ptp(values) == 0:
+def split_means(values: np.ndarray, pairs: Sequence[tuple[int, int]] | None) -> np.ndarray:
+    """The mean of each split; the numbers themselves where all pairs are of one split, or independent."""
+    splits = [split for _, split in pairs] if pairs is not None else []
+    if len(set(splits)) < 2:
+        return values
+    _, place, sizes = np.unique(splits, return_inverse=True, return_counts=True)
+    return np.bincount(place, values) / sizes
+
+
+def moments(values: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation, of numbers that are equal up to rounding the first one and 0."""
+    if np.ptp(values) <= 1e-12 * np.max(np.abs(values)):
         return float(values[0]), 0.0
     return float(values.mean()), float(values.std(ddof=1))
 
 
-def _p_beyond(distance, error, count):
-    # scipy.stats.ttest_1samp warns, and loses digits, where all numbers are nearly equal.
-    if error == 0:
-        return 0.0 if distance > 0 else 1.0
-    return float(special.stdtr(count - 1, -distance / error))
+def _equal(mean, count, units, threshold, confidence, sign_p):
+    # What so many equal signs say.
+    chance = 0.5**units
+    known = 2 * chance <= 1 - confidence
+    beyond = [chance if distance > 0 else 1.0 for distance in (mean - threshold, -mean - threshold)]
+    inside = chance if abs(mean) < threshold else 1.0
+    return Effect(
+        mean,
+        mean if known else -math.inf,
+        mean if known else math.inf,
+        count,
+        count if mean > 0 else 0,
+        *(*beyond, inside, sign_p),
+        test="signs",
+    )
+
+
+def _p_beyond(distance, error, degrees):
+    return float(special.stdtr(degrees, -distance / error))
 
 
 def _sign_p(values):
@@ -223,8 +275,6 @@ def _sign_p(values):
 
 
 def _expanded_percentiles(values, confidence, num_resamples, seed):
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
     count = len(values)
     quantile = special.stdtrit(count - 1, 0.5 + confidence / 2) * math.sqrt(count / (count - 1))
     tail = float(special.ndtr(-quantile))

@@ -13,90 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from lsgeo.study.claims.records import Claim, Hypothesis
-from lsgeo.study.contrasts.paired import Condition, Row, Sample
-from lsgeo.study.decisions import statistics
-
-DECISIONS = ("supported", "contradicted", "no difference", "undecided")
-VERDICTS = ("supported", "contradicted", "depends on protocol", "undecided")
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One hypothesis under one condition.
-
-    Attributes:
-      condition: where.
-      sample: one number for each seed.
-      effect: their mean, interval and probabilities.
-      adjusted_p: `Effect.p_value`, Holm's: the primary finding over the first hypotheses of all claims, or over
-        the others of its claim; all other findings over the hypothesis.
-      decision: of `DECISIONS`.
-    """
-
-    condition: Condition
-    sample: Sample
-    effect: statistics.Effect
-    adjusted_p: float
-    decision: str
-
-    @property
-    def limit_share(self) -> float:
-        """Largest share of the optimiser's stability limit over its networks; NaN where there is none."""
-        return self.sample.limit_share
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """One hypothesis, and what a study says of it.
-
-    Attributes:
-      claim: that it belongs to.
-      hypothesis: itself.
-      findings: the primary one first, also where it has no number; () where the study has no condition for it.
-      decision: of `VERDICTS`.
-      seeds_needed: seeds in all after which the primary finding should be decided; None where that cannot
-        be told, or is not needed.
-      split_p: that some conditions support it and others speak against it, adjusted over the hypotheses; 1
-        where there is one condition.
-    """
-
-    claim: Claim
-    hypothesis: Hypothesis
-    findings: tuple[Finding, ...]
-    decision: str
-    seeds_needed: int | None
-    split_p: float = 1.0
-
-    @property
-    def primary(self) -> Finding | None:
-        """The finding that decides."""
-        return self.findings[0] if self.findings else None
-
-    @property
-    def decides_claim(self) -> bool:
-        """Whether the hypothesis is the claim's primary one."""
-        return self.hypothesis is self.claim.hypotheses[0]
-
-
-@dataclasses.dataclass(frozen=True)
-class Design:
-    """One family of a study and normalisation, as far as verdicts depend on it.
-
-    Attributes:
-      family: its name in the rows.
-      model: family of models.
-      norm: normalisation.
-      depths: ascending.
-      arms: names of `ARMS`.
-      columns: that are measured in it.
-    """
-
-    family: str
-    model: str
-    norm: str
-    depths: tuple[int, ...]
-    arms: tuple[str, ...]
-    columns: frozenset[str]
+from lsgeo.study.contrasts.paired import Condition
+from lsgeo.study.contrasts.samples import Row
+from lsgeo.study.decisions import _room, statistics
+from lsgeo.study.decisions.needed import seeds_needed
+from lsgeo.study.decisions.ranks import rank_effect
+from lsgeo.study.decisions.records import Design, Finding, Verdict
 
 
 def decide(
@@ -114,8 +36,12 @@ def decide(
     too, by a two-sided hypothesis); "no difference" where the whole interval lies between minus the threshold
     and the threshold, and Holm's probability is as small.
 
-    A verdict is the primary finding's decision, "no difference" counting as contradicted. It is "depends on
-    protocol" where some findings support and others speak against the hypothesis and, after Simes' test on
+    A finding is "no room" where twins are tied, or both at an end of the scale : no test is made,
+    which counts as a probability of 1. It is "bound" where it would be decided, but the optimiser's limit may hold
+    its number . Where some numbers are only bounds the effect is that of ranks (`rank_effect`).
+
+    A verdict is the primary finding's decision, "no difference" counting as contradicted. Unless that is "bound"
+    or "no room", it is "depends on protocol" where some findings support and others speak against the hypothesis and, after Simes' test on
     each side, the larger of the two probabilities is no larger than 1 - confidence by Holm over the same
     hypotheses: among thousands of findings one of the wrong sign is no surprise.
 
@@ -155,8 +81,10 @@ def decide(
         decision = _together([f.decision for f in decided], apart <= alpha)
         needed = None
         if decision == "undecided" and findings:
-            values = findings[0].sample.values
-            needed = statistics.seeds_needed(values, hypothesis.smallest, alpha=alpha / left[level])
+            sample = findings[0].sample
+            needed = seeds_needed(
+                sample.values, hypothesis.smallest, pairs=sample.pairs, alpha=alpha / left[level]
+            )
         verdicts.append(Verdict(claim, hypothesis, decided, decision, needed, float(apart)))
     return verdicts
 
@@ -207,9 +135,24 @@ def _findings(hypothesis, rows, designs, options):
         sample = hypothesis.contrast.sample(rows, condition)
         # The primary condition is fixed by the design: what it lacks is a result.
         if not findings or np.isfinite(sample.values).any():
-            effect = statistics.effect(sample.values, threshold=hypothesis.smallest, **options)
-            findings.append(Finding(condition, sample, effect, math.nan, "undecided"))
+            effect, stuck = _effect(hypothesis, sample, **options)
+            findings.append(Finding(condition, sample, effect, math.nan, "undecided", stuck))
     return findings
+
+
+def _effect(hypothesis, sample, confidence, num_resamples):
+    options = {"threshold": hypothesis.smallest, "confidence": confidence}
+    if np.isinf(sample.lower).any() or np.isinf(sample.upper).any():
+        found = rank_effect(sample, **options)
+    else:
+        found = statistics.effect(
+            sample.values, pairs=sample.pairs, num_resamples=num_resamples, **options
+        )
+    stuck = _room.no_room(hypothesis, sample)
+    if stuck:  # no test
+        untested = dict.fromkeys(("p_larger", "p_smaller", "p_inside"), math.nan)
+        found = dataclasses.replace(found, **untested)
+    return found, stuck
 
 
 def _over(found, least, p_value, pairs, shared):
@@ -222,7 +165,12 @@ def _over(found, least, p_value, pairs, shared):
 
 
 def _split_p(findings, hypothesis):
-    effects = [finding.effect for finding in findings]
+    # Conditions that cannot be decided can be on neither side.
+    effects = [
+        finding.effect
+        for finding in findings
+        if not _room.is_bound(hypothesis, finding.condition, finding.sample)
+    ]
     if hypothesis.two_sided:
         for_it = [2 * min(e.p_larger, e.p_smaller) for e in effects]
         against = [e.p_inside for e in effects]
@@ -235,13 +183,21 @@ def _split_p(findings, hypothesis):
 def _decided(findings, adjusted, hypothesis, alpha):
     return tuple(
         dataclasses.replace(
-            finding, adjusted_p=float(p), decision=_decision(finding.effect, p, hypothesis, alpha)
+            finding, adjusted_p=float(p), decision=_decision(finding, p, hypothesis, alpha)
         )
         for finding, p in zip(findings, adjusted, strict=False)
     )
 
 
-def _decision(effect, adjusted_p, hypothesis, alpha):
+def _decision(finding, adjusted_p, hypothesis, alpha):
+    if finding.no_room:
+        return "no room"
+    decision = _beyond(finding.effect, adjusted_p, hypothesis, alpha)
+    held = _room.is_bound(hypothesis, finding.condition, finding.sample)
+    return "bound" if held and decision != "undecided" else decision
+
+
+def _beyond(effect, adjusted_p, hypothesis, alpha):
     threshold = hypothesis.smallest
     if adjusted_p > alpha:
         return "undecided"
@@ -257,6 +213,8 @@ def _decision(effect, adjusted_p, hypothesis, alpha):
 def _together(decisions, is_split):
     if not decisions:
         return "undecided"
+    if decisions[0] in ("bound", "no room"):
+        return decisions[0]
     for_it = "supported" in decisions
     against = "contradicted" in decisions or "no difference" in decisions
     if for_it and against and is_split:

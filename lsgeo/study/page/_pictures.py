@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lsgeo import plotting
 from lsgeo.study import _pairs
-from lsgeo.study.decisions.verdicts import Verdict
+from lsgeo.study.decisions.records import Verdict
 from lsgeo.study.page import _networks
 from lsgeo.study.page.content import Figure
 from lsgeo.study.plan import Cell

@@ -5,9 +5,16 @@ import math
 from collections.abc import Sequence
 
 from lsgeo import study
-from lsgeo.study.decisions import statistics
+from lsgeo.study.decisions import needed, statistics
 
-SHAPES = {"supported": "●", "contradicted": "✕", "depends on protocol": "◐", "undecided": "◇"}
+SHAPES = {
+    "supported": "●",
+    "contradicted": "✕",
+    "depends on protocol": "◐",
+    "bound": "▷",
+    "no room": "□",
+    "undecided": "◇",
+}
 READINGS = {
     "init": "at initialisation",
     "matched": "at matched loss",
@@ -36,6 +43,8 @@ def answer(verdicts: Sequence[study.Verdict], num_networks: int) -> str:
         "supported": ("is supported", "are supported"),
         "contradicted": ("is contradicted", "are contradicted"),
         "depends on protocol": ("depends on the protocol", "depend on the protocol"),
+        "bound": ("is held by the learning rate", "are held by the learning rate"),
+        "no room": ("had no room to show", "had no room to show"),
         "undecided": ("is undecided", "are undecided"),
     }
     parts = [
@@ -98,9 +107,13 @@ def missing_seeds(verdict: study.Verdict) -> str:
         return "no number at its primary condition"
     if pairs < statistics.FEWEST:
         return f"needs {_seeds(statistics.FEWEST - pairs)} at least"
-    if verdict.seeds_needed is None:
-        return f"needs more than {statistics.MOST_SEEDS} seeds"
-    return f"needs {_seeds(verdict.seeds_needed - pairs)}"
+    wanted = verdict.seeds_needed
+    if wanted is None or math.isinf(wanted.low):
+        return f"needs more than {needed.MOST_SEEDS} seeds"
+    low, high = wanted.low - pairs, wanted.high - pairs
+    if math.isinf(high):
+        return f"needs {low} more seeds, or more than {needed.MOST_SEEDS}"
+    return f"needs {_seeds(low)}" if low == high else f"needs {low} to {high} more seeds"
 
 
 def depends_on(verdict: study.Verdict) -> list[str]:
@@ -128,7 +141,7 @@ def agreement(verdict: study.Verdict, published: study.Published) -> str:
     """Whether a published number agrees with a verdict."""
     if published.sign == 0:
         return "not comparable"
-    if verdict.decision == "undecided":
+    if verdict.decision in ("undecided", "bound", "no room"):
         return "undecided here"
     if verdict.decision == "depends on protocol":
         return "agrees in part"

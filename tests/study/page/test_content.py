@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from lsgeo import study
 from lsgeo.study import page as report
 from lsgeo.study.page import words
 from tests.study.page import synthetic
@@ -70,8 +71,10 @@ def test_bad_content_is_refused_by_name(make, message):
         (0, None, "no number at its primary condition"),
         (1, None, "needs 2 more seeds at least"),
         (2, None, "needs 1 more seed at least"),
-        (5, 6, "needs 1 more seed"),
-        (5, 49, "needs 44 more seeds"),
+        (5, (6, 6, 6), "needs 1 more seed"),
+        (5, (6, 49, 60), "needs 1 to 55 more seeds"),
+        (5, (9, 49, math.inf), "needs 4 more seeds, or more than 1000"),
+        (5, (math.inf,) * 3, "needs more than 1000 seeds"),
         (5, None, "needs more than 1000 seeds"),
     ],
 )
@@ -80,7 +83,10 @@ def test_an_undecided_verdict_says_how_many_seeds_it_lacks(pairs, needed, said):
     effect = dataclasses.replace(verdict.primary.effect, num_pairs=pairs)
     first = dataclasses.replace(verdict.primary, effect=effect)
     undecided = dataclasses.replace(
-        verdict, decision="undecided", findings=(first,), seeds_needed=needed
+        verdict,
+        decision="undecided",
+        findings=(first,),
+        seeds_needed=needed and study.SeedsNeeded(*needed),
     )
     assert words.missing_seeds(undecided) == said
     assert words.missing_seeds(dataclasses.replace(undecided, decision="supported")) == ""

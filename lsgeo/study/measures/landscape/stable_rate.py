@@ -32,10 +32,10 @@ def _measure(subject: Subject) -> dict[str, float]:
 
     stable = [is_stable(rate) for rate in RATES]
     found = races.narrow_stable_rate(is_stable, RATES, stable, num_bisections=NUM_BISECTIONS)
-    # At an end of the grid, its last rate only bounds the largest stable one.
+    # At an end of the grid, its last rate only bounds the largest stable one: -1 is a bound from above.
     return {
         "stable_rate": found.stable or RATES[0],
-        "stable_rate_bound": float(found.at_edge),
+        "stable_rate_bound": float(found.at_edge) * (1 if found.stable else -1),
         "stable_rate_holes": float(found.holes),
     }
 
