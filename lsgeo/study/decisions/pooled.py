@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import special
-from statsmodels.regression.mixed_linear_model import MixedLM
+from scipy import special, stats
+from statsmodels.regression.mixed_linear_model import MixedLM, MixedLMParams
 
 from lsgeo.study.contrasts.paired import Condition
 from lsgeo.study.contrasts.samples import Sample
-from lsgeo.study.decisions.statistics import FEWEST, effect
+from lsgeo.study.decisions.statistics import effect
 
 MIXED = "mixed model"
 MEANS = "means of conditions"
@@ -48,16 +48,16 @@ class Pooled:
 def pool(samples: Sequence[tuple[Condition, Sample]], *, confidence: float = 0.95) -> Pooled | None:
     """Pools the pairs of all conditions in a linear mixed model: none is thrown away, and none decides alone.
 
-    A pair's number is a common effect, plus one of its family, norm and depth, plus one of its arms and reading
-    therein, plus one of its data split therein, plus its own noise, all normal around 0 (Gelman and Hill 2007,
-    chapter 12; restricted maximum likelihood by statsmodels' MixedLM). The interval is Student's, with one
-    degree of freedom less than there are networks: it is about networks like these, not about these alone.
-    Families, norms and depths count as independent, though a split's data are the same in all of them. Bounds
-    enter as they stand.
+    Of each network (a family, norm and depth) a pair has one number, its mean over arms and readings, and where
+    pairs share splits each split has one. Such a number is a common effect, plus the network's own, plus noise,
+    both normal around 0 (Gelman and Hill 2007, chapter 12; restricted maximum likelihood by statsmodels'
+    MixedLM): networks of which little is known are drawn towards the others. The interval is Student's, with
+    one degree of freedom less than there are networks: it is about networks like these, not about these alone.
+    They count as independent, though a split's data are the same in all of them. Bounds enter as they stand.
 
-    Where the likelihood has its maximum at an edge, or none is found, the numbers are the mean and the standard
-    error of the networks' mean effects, which need no model; `model` says so. A sample from one network alone
-    has the effect of its pairs.
+    Where networks differ by no more than their noise, or no maximum is found, the numbers are the mean and the
+    standard error of the networks' means, which need no model; `model` says so. One network alone has the
+    effect of its pairs.
 
     Args:
       samples: conditions with their samples.
@@ -73,67 +73,70 @@ def pool(samples: Sequence[tuple[Condition, Sample]], *, confidence: float = 0.9
     if counts[1] == 1:
         merged = table.groupby(["seed", "split"]).y.mean()
         found = effect(merged.to_numpy(), pairs=list(merged.index), confidence=confidence)
-        return Pooled(found.value, found.lower, found.upper, math.nan, *counts, SINGLE)
-    quantile = float(special.stdtrit(counts[1] - 1, 0.5 + confidence / 2))
-    found, model = _mixed(table), MIXED
+        return Pooled(found.value, found.lower, found.upper, _spread(table), *counts, SINGLE)
+    units = table.groupby(["network", "unit"]).y.mean()
+    numbers, places = units.to_numpy(), units.index.get_level_values("network").to_numpy()
+    found, model = _mixed(numbers, places), MIXED
     if found is None:
-        found, model = _means(table), MEANS
-    value, error, spread = found
-    half = quantile * error
-    return Pooled(value, value - half, value + half, spread, *counts, model)
+        means = units.groupby("network").mean().to_numpy()
+        found, model = (float(means.mean()), float(stats.sem(means))), MEANS
+    half = float(special.stdtrit(counts[1] - 1, 0.5 + confidence / 2)) * found[1]
+    return Pooled(found[0], found[0] - half, found[0] + half, _spread(table), *counts, model)
 
 
 def _table(samples):
     lines = [
-        (float(value), (c.family, c.norm, c.depth), f"{c.reading} {c.arms}", seed, split)
+        (float(value), (c.family, c.norm, c.depth), (c.reading, c.arms), seed, split)
         for c, sample in samples
         for value, (seed, split) in zip(sample.values, sample.pairs, strict=True)
         if math.isfinite(value)
     ]
     table = pd.DataFrame(lines, columns=["y", "place", "kind", "seed", "split"])
-    # Labels of its own: those of a study may mean something in a formula.
     for name, keys in (("network", ["place"]), ("finding", ["place", "kind"])):
         table[name] = table.groupby(keys, sort=False).ngroup()
+    table["unit"] = table.split if table.split.nunique() > 1 else table.seed
     return table
 
 
-def _mixed(table):
-    scale = float(table.y.std())
-    # A level of each part must hold several numbers, or it cannot be told from the noise.
-    several = len(table) - table.finding.nunique() >= FEWEST
-    if not several or not scale > 1e-12 * float(table.y.abs().max()):
+def _mixed(numbers, places):
+    # In a unit of its own, for the optimiser's tolerances are absolute ones.
+    scale, ratio = float(np.std(numbers)), _ratio(numbers, places)
+    if scale <= 1e-12 * float(np.max(np.abs(numbers))) or not ratio > 0:
         return None
-    parts = {}
-    if table.finding.nunique() > table.network.nunique():
-        parts["finding"] = "0 + C(finding)"
-    if 1 < table.split.nunique() and len(table) > 1.5 * table.groupby(["network", "split"]).ngroups:
-        parts["split"] = "0 + C(split)"
+    numbers = numbers / scale
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            fitted = MixedLM.from_formula(
-                "y ~ 1",
-                table.assign(y=table.y / scale),
-                groups="network",
-                re_formula="1",
-                vc_formula=parts or None,
-            ).fit(reml=True, method=["lbfgs"])
-            between = float(np.asarray(fitted.cov_re)[0, 0])
-            findings = dict(zip(parts, fitted.vcomp, strict=True)).get("finding", 0.0)
-            value, error = float(fitted.fe_params.iloc[0]), float(fitted.bse_fe.iloc[0])
+            start = MixedLMParams.from_components(np.array([numbers.mean()]), np.array([[ratio]]))
+            model = MixedLM(numbers, np.ones((len(numbers), 1)), groups=places)
+            # From the moments, which are the maximum where all networks have as many numbers.
+            fitted = model.fit(start_params=start, reml=True, method=["lbfgs"])
+            value, error = float(fitted.fe_params[0]), float(fitted.bse_fe[0])
         except (np.linalg.LinAlgError, ValueError, ArithmeticError):
             return None
-    # At an edge of the variances the curvature that the error comes from is no measure of it.
-    if not (fitted.converged and between > 1e-6 and math.isfinite(error) and error > 0):
-        return None
-    return value * scale, error * scale, math.sqrt(between + findings) * scale
+    usable = fitted.converged and math.isfinite(error) and error > 0
+    return (value * scale, error * scale) if usable else None
 
 
-def _means(table):
-    findings = table.groupby(["network", "finding"]).y
-    of_findings = findings.mean()
-    networks = of_findings.groupby("network").mean().to_numpy()
-    noise = float((findings.var(ddof=1) / findings.size()).mean())
-    spread = float(of_findings.var(ddof=1)) - (noise if math.isfinite(noise) else 0.0)
-    error = float(networks.std(ddof=1)) / math.sqrt(len(networks))
-    return float(networks.mean()), error, math.sqrt(max(spread, 0.0))
+def _ratio(numbers, places):
+    # Variance of networks over that within, by Fisher's mean squares. Where there is none, the likelihood has
+    # its maximum at an edge, and its curvature there is no error.
+    groups = [numbers[places == place] for place in np.unique(places)]
+    sizes = np.array([len(group) for group in groups])
+    left, apart = len(numbers) - len(groups), len(groups) - 1
+    within = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups)
+    if not left or not within:
+        return math.nan
+    means = np.array([group.mean() for group in groups])
+    between = float(np.sum(sizes * (means - numbers.mean()) ** 2)) / apart
+    each = (len(numbers) - np.sum(sizes**2) / len(numbers)) / apart
+    return (between * left / within - 1) / each
+
+
+def _spread(table):
+    found = table.groupby("finding").y
+    if len(found) < 2:
+        return math.nan
+    noise = float((found.var(ddof=1) / found.size()).mean())
+    between = float(found.mean().var(ddof=1)) - (noise if math.isfinite(noise) else 0.0)
+    return math.sqrt(max(between, 0.0))

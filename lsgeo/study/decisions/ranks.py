@@ -16,9 +16,9 @@ def rank_effect(sample: Sample, *, threshold: float = 0.0, confidence: float = 0
     measured and the other only bounds its number lies beyond all others; one of which both do is a tie: it
     speaks for neither side, and against "no difference". The value is Hodges and Lehmann's (1963), the median
     of the means of all two numbers, with bounds as they stand; the interval is that of the test, each end from
-    what the numbers are at least or at most, and endless where that is unknown. It assumes that independent numbers
-    scatter evenly around their middle. Splits with several pairs enter with the middle one, of two the one
-    nearer to a tie; seeds in several splits too, and the more cautious of the two answers counts.
+    what the numbers are at least or at most, and endless where that is unknown. It assumes that independent
+    numbers scatter evenly around their middle. Splits with several pairs enter with the middle one, of two the
+    one nearer to a tie; seeds in several splits too, and the more cautious of the two answers counts.
 
     No five numbers, however clear, have a two-sided probability below 1/16: bounds ask for more pairs.
 

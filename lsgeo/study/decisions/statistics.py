@@ -83,14 +83,14 @@ def effect(
     at five numbers, whatever their law, both a level of 5 % and a use.
 
     Pairs that share a data split, or a seed in several splits, are not independent: splits and seeds are taken
-    as drawn at random, each moving all of its pairs by a normal amount (one-way random effects, or two-way where
-    they are crossed), see `standard_error`. With J splits there are no more than J - 1 degrees of freedom,
-    however many seeds each has: to decide, take many splits, best one for each pair. Where all pairs are of one
-    split, nothing can be known of another, and the numbers are those of this one.
+    as drawn at random, each moving all of its pairs by a normal amount (one-way random effects, or two-way
+    where they are crossed), see `standard_error`. With J splits there are no more than J - 1 degrees of
+    freedom, however many seeds each has: to decide, take many splits, best one for each pair. Where all pairs
+    are of one split, nothing can be known of another, and the numbers are those of this one.
 
-    Numbers that are all equal have no spread to judge them by. They are not known exactly: the probabilities are
-    then those of as many equal signs, and the interval is endless where these are too few for the confidence.
-    Where each seed is one success or failure, average over repetitions first.
+    Numbers that are all equal have no spread to judge them by. They are not known exactly: the probabilities
+    are then those of as many equal signs, and the interval is endless where these are too few for the
+    confidence. Where each seed is one success or failure, average over repetitions first.
 
     Args:
       values: one per pair; NaN or infinite where there is none.
@@ -141,11 +141,11 @@ def standard_error(
     """The standard error of a mean of pairs that share splits or seeds, and its degrees of freedom.
 
     Of a factor whose levels have n_j of N numbers and the means m_j, with k = sum n_j^2 / N^2 and m the mean
-    of all, the squared error is k / (1 - k) sum n_j (m_j - m)^2 / N, with one degree less than levels. Where all
-    levels have as many numbers this is the classical one of one-way random effects (Searle, Casella and McCulloch
-    1992, section 3.6), and else no smaller on average. Seeds that are crossed with splits add theirs, with
-    Satterthwaite's degrees of freedom (1946); what both count of the single numbers' spread makes the sum too
-    large if anything. It is no smaller than that of independent numbers.
+    of all, the squared error is k / (1 - k) sum n_j (m_j - m)^2 / N, with one degree less than levels. Where
+    all levels have as many numbers this is the classical one of one-way random effects (Searle, Casella and
+    McCulloch 1992, section 3.6), and else no smaller on average. Seeds that are crossed with splits add theirs,
+    with Satterthwaite's degrees of freedom (1946); what both count of the single numbers' spread makes the sum
+    too large if anything. It is no smaller than that of independent numbers.
 
     Args:
       values: finite numbers [N].
@@ -159,8 +159,8 @@ def standard_error(
     plain = float(np.var(values, ddof=1)) / count
     squares, degrees = [], []
     for labels in zip(*pairs, strict=True) if pairs is not None else ():
-        _, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-        if 1 < len(sizes) < count:
+        if 1 < len(set(labels)) < count:
+            _, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
             means = np.bincount(place, values) / sizes
             share = float(np.sum(sizes**2)) / count**2
             between = float(np.sum(sizes * (means - values.mean()) ** 2))
@@ -235,7 +235,7 @@ def finite(
 def split_means(values: np.ndarray, pairs: Sequence[tuple[int, int]] | None) -> np.ndarray:
     """The mean of each split; the numbers themselves where all pairs are of one split, or independent."""
     splits = [split for _, split in pairs] if pairs is not None else []
-    if len(set(splits)) < 2:
+    if len(set(splits)) in (0, 1, len(values)):
         return values
     _, place, sizes = np.unique(splits, return_inverse=True, return_counts=True)
     return np.bincount(place, values) / sizes

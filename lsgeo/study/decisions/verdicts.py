@@ -36,14 +36,15 @@ def decide(
     too, by a two-sided hypothesis); "no difference" where the whole interval lies between minus the threshold
     and the threshold, and Holm's probability is as small.
 
-    A finding is "no room" where twins are tied, or both at an end of the scale : no test is made,
-    which counts as a probability of 1. It is "bound" where it would be decided, but the optimiser's limit may hold
-    its number . Where some numbers are only bounds the effect is that of ranks (`rank_effect`).
+    A finding is "no room" where twins are tied, or both at an end of the scale: no test is made, which counts
+    as a probability of 1. It is "bound" where it would be decided, but the optimiser's limit may hold its
+    number. Where some numbers are only bounds the effect is that of ranks (`rank_effect`).
 
     A verdict is the primary finding's decision, "no difference" counting as contradicted. Unless that is "bound"
-    or "no room", it is "depends on protocol" where some findings support and others speak against the hypothesis and, after Simes' test on
-    each side, the larger of the two probabilities is no larger than 1 - confidence by Holm over the same
-    hypotheses: among thousands of findings one of the wrong sign is no surprise.
+    or "no room", it is "depends on protocol" where some findings support and others speak against the
+    hypothesis and, after Simes' test on each side, the larger of the two probabilities is no larger than
+    1 - confidence by Holm over the same hypotheses: among thousands of findings one of the wrong sign is no
+    surprise.
 
     Args:
       claims: claims.
@@ -83,7 +84,10 @@ def decide(
         if decision == "undecided" and findings:
             sample = findings[0].sample
             needed = seeds_needed(
-                sample.values, hypothesis.smallest, pairs=sample.pairs, alpha=alpha / left[level]
+                sample.values,
+                hypothesis.smallest,
+                pairs=sample.pairs,
+                alpha=alpha / max(1, left[level]),
             )
         verdicts.append(Verdict(claim, hypothesis, decided, decision, needed, float(apart)))
     return verdicts

@@ -1,7 +1,5 @@
 """Measures: what can be measured of one network, by name. A new one is a file here and a line below."""
 
-import dataclasses
-
 from lsgeo.study.measures import curvature, training
 from lsgeo.study.measures.landscape import (
     connectivity,
@@ -77,8 +75,9 @@ def column(name: str) -> Column | None:
       ValueError: if two measures fill it, at different readings, and say different things of it.
     """
     found = [c for measure in MEASURES.values() for c in measure.columns if c.name == name]
-    judged = [c for c in found if dataclasses.replace(c, readings=()) != Column(name, ())]
-    if len({dataclasses.replace(c, readings=()) for c in judged}) > 1:
+    says = {c: (c.smallest, c.floor, c.ceiling, c.follows_rate) for c in found}
+    judged = [c for c in found if says[c] != (None, None, None, False)]
+    if len({says[c] for c in judged}) > 1:
         raise ValueError(
             f"`columns` of several measures declare {name!r} differently. Give each the same smallest effect, "
             "floor and ceiling, or leave them to one."

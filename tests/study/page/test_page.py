@@ -107,8 +107,9 @@ def test_page_says_every_verdict_in_words_with_its_numbers(page):
 
 def test_an_undecided_hypothesis_says_how_many_more_seeds_it_needs(page):
     undecided = next(v for v in synthetic.decide() if v.hypothesis.name == "C3a")
-    low, high = undecided.seeds_needed.low - 5, undecided.seeds_needed.high - 5
-    assert 0 < low < high and f"needs {low} to {high} more seeds" in words(page)
+    low, high = undecided.seeds_needed.low - 5, undecided.seeds_needed.high
+    assert low > 0 and high == math.inf  # it is noise around no effect
+    assert f"needs {low} more seeds, or more than 1000" in words(page)
 
 
 def test_each_claim_has_its_primary_hypothesis_first_and_marked(page):
