@@ -160,7 +160,7 @@ def scales(axes):
         shortcut=r"$\times c$",
         branch=r"$\times(1\!-\!c)$",
     )
-    join(axes[3], "scaled", r"$x + F(x)/\sqrt{L}$", branch=r"$\div\sqrt{L}$")
+    join(axes[3], "scaled", r"$x + F(x)/L^a,\ \ a = 1/2$", branch=r"$\div L^a$")
     join(axes[4], "gated", r"$g\,x + F(x)$", shortcut=r"$\times g$")
     join(axes[5], "rezero", r"$x + \alpha F(x),\ \ \alpha_0 = 0$", branch=r"$\times\alpha$")
     equation = r"$\alpha_0 = 0$ or $1/\sqrt{L}$"

@@ -15,7 +15,10 @@ import jax.numpy as jnp
 
 Initializer = Callable[..., jax.Array]
 
-INITS = ("he", "xavier", "orthogonal", "delta", "fixup", "zero_branch", "identity")
+INITS = (
+    *("he", "xavier", "orthogonal", "scaled_orthogonal", "delta"),
+    *("fixup", "zero_branch", "identity"),
+)
 
 
 def kernel(init: str, role: str, *, num_blocks: int, branch_layers: int) -> Initializer:
@@ -24,7 +27,9 @@ def kernel(init: str, role: str, *, num_blocks: int, branch_layers: int) -> Init
     - "he": N(0, 2 / fan_in), not truncated (He et al. 2015, eq. 10).
     - "xavier": N(0, 2 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 12).
     - "orthogonal": orthogonal columns times sqrt(2), a convolution's kernel as a matrix (Saxe et al. 2014).
-    - "delta": the same for dense layers; a convolution's kernel is zero but for an orthogonal matrix at
+    - "scaled_orthogonal": orthogonal, so scaled that the outputs of a layer have the mean square of its inputs
+      (Martens et al. 2021, section 4, "scaled-corrected uniform orthogonal"): for activations that keep it.
+    - "delta": "orthogonal" for dense layers; a convolution's kernel is zero but for an orthogonal matrix at
       its centre (Xiao et al. 2018, algorithm 1).
     - "fixup": "he", the branches' layers times L^(-1 / (2 m - 2)) for m layers in each branch, but the
       last layer of a branch and the head zero (Zhang et al. 2019, section 3).
@@ -43,6 +48,8 @@ def kernel(init: str, role: str, *, num_blocks: int, branch_layers: int) -> Init
     """
     if init == "xavier":
         return xavier_normal
+    if init == "scaled_orthogonal":
+        return scaled_orthogonal
     if init in ("orthogonal", "delta"):
         return functools.partial(orthogonal, delta=init == "delta")
     if (role == "last" and init in ("fixup", "zero_branch")) or (role, init) == ("head", "fixup"):
@@ -115,6 +122,24 @@ def orthogonal(
     rows = shape[-2] if delta else math.prod(shape[:-1])
     matrix = nn.initializers.orthogonal(math.sqrt(2))(key, (rows, shape[-1]), dtype)
     return _centred(matrix, shape) if delta else matrix.reshape(shape)
+
+
+def scaled_orthogonal(
+    key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32
+) -> jax.Array:
+    """Draws an orthogonal kernel times max(sqrt(outputs / fan_in), 1) (Martens et al. 2021, section 4).
+
+    Its outputs have the mean square of its inputs: exactly where there are at least as many outputs,
+    otherwise on the average over kernels.
+
+    Args:
+      key: typed random key.
+      shape: output units on the last axis.
+      dtype: floating dtype.
+    """
+    rows = math.prod(shape[:-1])
+    gain = max(math.sqrt(shape[-1] / rows), 1.0)
+    return nn.initializers.orthogonal(gain)(key, (rows, shape[-1]), dtype).reshape(shape)
 
 
 def identity_plus(

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons with skips around one or two dense layers."""
+"""Multilayer perceptrons with skips around one, two or three dense layers."""
 
 import functools
 
@@ -6,9 +6,12 @@ import flax.linen as nn
 import jax
 
 from lsgeo.models import depth, initializers, norms, skips
+from lsgeo.models.families import _shaping as shaping
 
-ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh, "gelu": nn.gelu, "linear": lambda x: x}
-BLOCKS = {"one_layer": 1, "two_layer": 2, "post": 1}  # Dense layers in the branch.
+_FIXED = {"relu": nn.relu, "tanh": nn.tanh, "gelu": nn.gelu, "linear": lambda x: x}
+ACTIVATIONS = (*_FIXED, *shaping.SHAPED)
+# Dense layers in the branch.
+BLOCKS = {"one_layer": 1, "two_layer": 2, "three_layer": 3, "post": 1}
 
 
 class Block(nn.Module):
@@ -31,18 +34,21 @@ class Block(nn.Module):
         skip = self.skip.at(self.place, num_blocks=self.num_blocks, name="skip")
         norm = norms.Norm(self.norm, self.momentum, name="norm_0")
         dense = [self._dense(i, "last" if i == layers - 1 else "branch") for i in range(layers)]
+        activation = activation_of(self.activation, self.num_blocks, self.block)
 
-        def activated(h):
-            self.sow("intermediates", "preactivation", h)
-            return ACTIVATIONS[self.activation](h)
+        def activated(h, name="preactivation"):
+            self.sow("intermediates", name, h)
+            return activation(h)
 
         def branch(h):
-            if self.block == "one_layer":
-                h = dense[0](activated(norm(h, train)))
-            elif self.block == "two_layer":
-                h = dense[1](activated(dense[0](norm(h, train))))
-            else:
+            if self.block == "post":
                 h = activated(norm(dense[0](h), train))
+            elif self.block == "one_layer":
+                h = dense[0](activated(norm(h, train)))
+            else:
+                h = dense[1](activated(dense[0](norm(h, train))))
+                for i in range(2, layers):
+                    h = dense[i](activated(h, f"preactivation_{i - 1}"))
             self.sow("intermediates", "branch", h)
             return h
 
@@ -55,7 +61,7 @@ class Block(nn.Module):
             self.initializer, role, num_blocks=self.num_blocks, branch_layers=BLOCKS[self.block]
         )
         # A bias that the next batch mean removes would be a dead parameter.
-        bias = self.norm != "batch" or (self.block, i) == ("two_layer", 0)
+        bias = self.norm != "batch" or i < BLOCKS[self.block] - 1
         return nn.Dense(self.width, use_bias=bias, kernel_init=kernel, name=f"dense_{i}")
 
 
@@ -73,8 +79,12 @@ class MLP(nn.Module):
       num_classes: length of the logits.
       skip: a skip type of `lsgeo.models.skips`; "none" is the plain twin.
       norm: a name of `norms.NORMS`.
-      activation: "relu", "tanh", "gelu" or "linear".
+      activation: "relu", "tanh", "gelu" or "linear"; or one that is shaped for the network's depth, so that it
+        trains without skip and norm (`families._shaping`): "tat" (leaky ReLU, Zhang et al. 2022),
+        "dks_softplus" or "dks_tanh" (Martens et al. 2021). Those have initializer="scaled_orthogonal"; DKS
+        supposes inputs whose numbers have the mean square 1, TAT any.
       block: the branch, "one_layer": W act(norm(x)) + b; "two_layer": W_1 act(W_0 norm(x) + b_0) + b_1;
+        "three_layer": W_2 act(W_1 act(W_0 norm(x) + b_0) + b_1) + b_2: so many layers are under one shortcut;
         "post": act(norm(W x + b)), the layer of a Highway network (Srivastava et al. 2015).
       initializer: a name of `initializers.INITS`.
       scan: whether the blocks run in one compiled loop (`models.depth`).
@@ -122,7 +132,7 @@ class MLP(nn.Module):
         x = skips.merge(skip, x)
         if self.block != "post":
             x = norms.Norm(self.norm, self.momentum, name="norm_head")(x, train)
-            x = ACTIVATIONS[self.activation](x)
+            x = activation_of(self.activation, self.depth, self.block)(x)
         return nn.Dense(self.num_classes, kernel_init=kernel("head"), name="head")(x)
 
     def check(self) -> None:
@@ -134,6 +144,28 @@ class MLP(nn.Module):
             )
         depth.check(self.scan, skip)
         initializers.check(self.initializer, self.norm, skip, branch_layers=BLOCKS[self.block])
+        if self.activation in shaping.SHAPED:
+            self._check_shaped(skip)
+
+    def _check_shaped(self, skip):
+        plain = skip.skip.passes == "nothing"
+        own = self.norm == "none" and self.initializer == "scaled_orthogonal"
+        if not (plain and own):
+            raise ValueError(
+                f"`activation` {self.activation!r} is solved for plain networks whose weights keep the mean "
+                "square: it needs skip='none', norm='none' and initializer='scaled_orthogonal'; got "
+                f"skip={self.skip!r}, norm={self.norm!r} and initializer={self.initializer!r}."
+            )
+        activation_of(self.activation, self.depth, self.block)
+
+
+def activation_of(name: str, num_blocks: int, block: str) -> shaping.Activation:
+    """The nonlinearity of a network of so many blocks; most do not depend on them."""
+    if name in _FIXED:
+        return _FIXED[name]
+    # One before each dense layer of a branch but the first, or before a single one; and the head's.
+    in_block = max(BLOCKS[block] - 1, 1)
+    return shaping.SHAPED[name](num_blocks * in_block + (block != "post"))
 
 
 _SHARED = ("width", "block", "norm", "activation", "initializer", "momentum")

@@ -57,14 +57,24 @@ class Constant(Skip):
 
 
 class Scaled(Skip):
-    """S(x) + F(x) / sqrt(L), the only non-trivial scale for independent weights (Hayou et al. 2021)."""
+    """S(x) + F(x) / L^a; a = 1/2 is the only non-trivial scale for independent weights (Hayou et al. 2021).
+
+    Attributes:
+      power: a.
+    """
+
+    power: float = 0.5
 
     passes = "stream"
     learned = None
 
     def join(self, shortcut: Output, branch: Output, index: Index, train: bool) -> jax.Array:
         """Returns the sum with the branch scaled down."""
-        return shortcut() + branch() * self.num_blocks**-0.5
+        return shortcut() + branch() * self.num_blocks**-self.power
+
+    def check(self) -> None:
+        """Raises a ValueError for an option out of its range."""
+        require(0 <= self.power < math.inf, "power", self.power, "at least 0 and finite")
 
 
 class Gated(Skip):
