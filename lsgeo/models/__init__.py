@@ -37,6 +37,7 @@ from lsgeo.models.losses import accuracy as accuracy
 from lsgeo.models.losses import check_labels as check_labels
 from lsgeo.models.losses import cross_entropy as cross_entropy
 from lsgeo.models.losses import squared_error as squared_error
+from lsgeo.models.options import FIELDS as FIELDS
 from lsgeo.models.options import fields_of as fields_of
 from lsgeo.models.options import options_of as options_of
 from lsgeo.models.published import PUBLISHED as PUBLISHED

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from lsgeo.models import depth, initializers, norms, skips
 
-BLOCKS = ("pre", "post")
+BLOCKS = ("pre", "scaled", "post")
 _OPTIONS = ("names", "choices", "mlp_ratio", "block", "norm", "initializer", "epsilon", "momentum")
 
 
@@ -90,6 +90,8 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """x = skip(x, F(norm(x))) ("pre") or x = norm(skip(x, F(x))) ("post"), for each of two layers F.
 
+    "scaled" is "pre" with norm(x) / sqrt(l + 1) in block l (Sun et al. 2025, The curse of depth, section 4).
+
     It leaves "branch_0" and "stream_0" of the first layer, "branch_1" and "stream" of the second, and what
     these leave below their names: "attention/weights" [N, heads, T, T], "mlp/preactivation".
 
@@ -134,7 +136,11 @@ class Block(nn.Module):
             norm = norms.Norm(self.norm, self.momentum, self.epsilon, name=f"norm_{i}")
 
             def branch(h, i=i, layer=layer, norm=norm):
-                h = layer(norm(h, train) if self.block == "pre" else h)
+                if self.block != "post":
+                    h = norm(h, train)
+                if self.block == "scaled":
+                    h = h * jnp.asarray(1 + index, h.dtype) ** -0.5
+                h = layer(h)
                 self.sow("intermediates", f"branch_{i}", h)
                 return h
 
@@ -177,7 +183,7 @@ class Network(nn.Module):
         )
 
     def run(self, x: jax.Array, train: bool, mix: Callable[..., nn.Module]) -> jax.Array:
-        """Runs the blocks on tokens [N, T, C], and the norm behind "pre" ones; in a compact method.
+        """Runs the blocks on tokens [N, T, C], and the norm behind all but "post" ones; in a compact method.
 
         Args:
           x: tokens [N, T, C].
@@ -189,7 +195,7 @@ class Network(nn.Module):
         make = functools.partial(Block, mix=mix, num_branches=2 * self.depth, **options)
         x = depth.chain(
             lambda name, place: make(name=name, place=place),
-            skips.split(first, x),
+            skips.split(first, x, 2 * self.depth),
             train,
             first=0,
             count=self.depth,
@@ -197,7 +203,7 @@ class Network(nn.Module):
             remat=self.remat,
         )
         x = skips.merge(first, x)
-        if self.block == "pre":
+        if self.block != "post":
             x = norms.Norm(self.norm, self.momentum, self.epsilon, name="norm_head")(x, train)
         return x
 
@@ -212,11 +218,11 @@ class Network(nn.Module):
                 "The skip names `stages`, but a network on tokens has none. Choose its blocks by `every`, or "
                 "its layers by the options NAME_skip."
             )
-        if first.streams != second.streams:
+        if (first.streams, first.skip.reader) != (second.streams, second.skip.reader):
             one, other = self.names
             raise ValueError(
                 f"`{one}_skip` carries {first.streams} streams and `{other}_skip` {second.streams}; "
-                "all skips of a network carry the same number. Choose two types that do."
+                "all skips of a network carry the same streams. Choose two types that do."
             )
         if self.block == "post" and first.streams > 1:
             raise ValueError(

@@ -117,7 +117,7 @@ class MLP(nn.Module):
         )
         bias = self.norm != "batch"
         stem = nn.Dense(self.width, use_bias=bias, kernel_init=kernel("stem"), name="stem")
-        x = skips.split(skip, stem(images.reshape(images.shape[0], -1)))
+        x = skips.split(skip, stem(images.reshape(images.shape[0], -1)), self.depth)
         x = depth.chain(
             lambda name, place: Block(
                 num_blocks=self.depth, place=place, skip=skip, name=name, **options

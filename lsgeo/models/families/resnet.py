@@ -79,7 +79,7 @@ class ResNet(nn.Module):
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images [N, H, W, C] to logits [N, num_classes]."""
         skip = skips.parse(self.skip)
-        x = skips.split(skip, self._stem(images, train))
+        x = skips.split(skip, self._stem(images, train), sum(self.stages()))
         first = 0
         for stage, count in enumerate(self.stages()):
             chain = functools.partial(
@@ -121,6 +121,11 @@ class ResNet(nn.Module):
         if skip.stages is not None and not set(skip.stages) <= set(range(stages)):
             raise ValueError(
                 f"`skip` is {self.skip!r}, but the stages of this network are 0 to {stages - 1}."
+            )
+        if skip.skip.reader is not None:
+            raise ValueError(
+                f"`skip` is {self.skip!r}, which keeps the outputs of all blocks side by side, but those of a "
+                "resnet change their shape. Take another skip, or the model mlp or vit."
             )
         initializers.check(self.initializer, self.norm, skip, branch_layers=self._layers())
 

@@ -62,7 +62,8 @@ class ViT(_Transformer):
       attention_skip: the skip type around attention, where it is another one.
       mlp_skip: the skip type around the MLP, where it is another one.
       norm: a name of `norms.NORMS`.
-      block: where the norm is, "pre": x + F(norm(x)), and once more before the head; "post": norm(x + F(x)).
+      block: where the norm is, "pre": x + F(norm(x)), and once more before the head; "scaled": the same with
+        norm(x) / sqrt(l + 1) in block l (Sun et al. 2025); "post": norm(x + F(x)).
       initializer: a name of `initializers.INITS`.
       mlp_ratio: hidden units of an MLP, as a multiple of `width`.
       qkv_bias: whether queries, keys and values have biases, as published. Those of the keys are dead

@@ -42,6 +42,9 @@ class Skip(nn.Module):
     learned: ClassVar[Learned | None]
     # Streams that the network carries between its blocks; a type with more has an attribute for it.
     streams: ClassVar[int] = 1
+    # The module reader(streams, number) that makes one of them again behind the last block; None is their sum,
+    # and each starts as a copy. With one, the first starts as the network's input and the others empty.
+    reader: ClassVar[type[nn.Module] | None] = None
     # Whether it draws random numbers in training.
     is_random: ClassVar[bool] = False
     # Share of the shortcut's numbers that a training step lets through.

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from lsgeo.models import spelling
+from lsgeo.models.skips import _attended as attended
 from lsgeo.models.skips import gates, scales, streams
 from lsgeo.models.skips.base import Skip, require
 
@@ -36,6 +37,7 @@ SKIPS: dict[str, type[Skip]] = {
     "stochastic_depth": gates.StochasticDepth,
     "hyper": streams.Hyper,
     "mhc": streams.ManifoldHyper,
+    "attention": attended.Attention,
 }
 
 
@@ -124,14 +126,22 @@ def parse(text: str) -> Choice:
     return choice
 
 
-def split(choice: Choice, x: jax.Array) -> jax.Array:
-    """Copies the stream [N, ...] into the skip type's streams [n, N, ...]; one stays as it is."""
-    return x if choice.streams == 1 else jnp.broadcast_to(x[None], (choice.streams, *x.shape))
+def split(choice: Choice, x: jax.Array, num_blocks: int) -> jax.Array:
+    """Brings the stream [N, ...] into the skip type's streams [n, N, ...]; one stays as it is."""
+    skip = choice.at(num_blocks=num_blocks, parent=None)
+    if skip.streams == 1:
+        return x
+    if skip.reader is None:
+        return jnp.broadcast_to(x[None], (skip.streams, *x.shape))
+    return jnp.zeros((skip.streams, *x.shape), x.dtype).at[0].set(x)
 
 
 def merge(choice: Choice, x: jax.Array) -> jax.Array:
-    """The sum of the streams, [n, N, ...] -> [N, ...]; one stays as it is."""
-    return x if choice.streams == 1 else x.sum(0)
+    """One stream of them all, [n, N, ...] -> [N, ...]; in a compact method, for it may have parameters."""
+    if choice.streams == 1:
+        return x
+    reader = choice.skip.reader
+    return x.sum(0) if reader is None else reader(name="skip_head")(x, len(x))
 
 
 def _options(module):
