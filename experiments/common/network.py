@@ -49,7 +49,8 @@ class Network:
     @property
     def arm(self) -> str:
         """How plots call it."""
-        found = study.arm_of(self.model.skip, getattr(self.model, "initializer", ""))
+        options = {f.name: getattr(self.model, f.name) for f in dataclasses.fields(self.model)}
+        found = study.arm_of(**options)
         return found.label if found else "network"
 
     @property

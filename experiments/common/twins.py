@@ -8,7 +8,7 @@ from typing import Any
 from experiments import train
 from experiments.common.network import choose_checkpoints
 from experiments.common.steps import Progress
-from lsgeo import runs, study
+from lsgeo import models, runs, study
 
 
 def given(config: Any) -> dict[str, str]:
@@ -36,9 +36,22 @@ def own(**fields: Any) -> Any:
     return dataclasses.field(default_factory=lambda: train.Config(**fields))
 
 
-def changes(arm: study.Arm) -> dict[str, str]:
-    """The fields of a training's configuration that an arm chooses."""
-    return {"skip": arm.skip, **({"initializer": arm.initializer} if arm.initializer else {})}
+def changes(arm: study.Arm, model: str, options: str = "") -> dict[str, str]:
+    """The fields of a training's configuration that an arm chooses.
+
+    Args:
+      arm: the arm.
+      model: of the configuration.
+      options: those of the configuration; the arm replaces what it changes.
+
+    Raises:
+      ValueError: for an arm that is not of the model's family.
+    """
+    arm.check(model)
+    fields = models.fields_of(model, {**models.spelling.options(options), **arm.changes})
+    # What the arm leaves alone stays as it was written.
+    kept = {*arm.changes, *(() if arm.changes.keys() <= set(models.FIELDS) else ("options",))}
+    return {name: value for name, value in fields.items() if name in kept}
 
 
 def trained(

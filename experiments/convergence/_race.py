@@ -42,7 +42,8 @@ class Entrant(Trainee):
 
     def __init__(self, config: Any, arm: study.Arm, seed: int):
         seed += config.network.seed
-        super().__init__(dataclasses.replace(config.network, seed=seed, **twins.changes(arm)))
+        changed = twins.changes(arm, config.network.model, config.network.options)
+        super().__init__(dataclasses.replace(config.network, seed=seed, **changed))
         self.race_config = config
 
     def race(self, rate: float) -> study.Race:
@@ -176,9 +177,9 @@ class Race:
 
 
 def pairs(arms: Sequence[study.Arm]) -> list[tuple[study.Arm, study.Arm]]:
-    """All against the first, and skips against the start that stands in for them."""
-    starts = [arm for arm in arms[1:] if arm.initializer]
-    skips = [arm for arm in arms[1:] if not arm.initializer]
+    """All against the first, and skips against the starts that stand in for them."""
+    starts = [arm for arm in arms[1:] if arm.skip == "none"]
+    skips = [arm for arm in arms[1:] if arm.skip != "none"]
     return [(arms[0], arm) for arm in arms[1:]] + [(one, arm) for one in starts for arm in skips]
 
 

@@ -64,7 +64,7 @@ def starts(config: Any, opened: runs.Run, progress: Progress | None) -> list[Sta
     """All starts, in order, of the training runs that are given or of twins that are trained here."""
     first = config.network.seed
     variants = {
-        f"{study.arm_of(skip, '').folder}-{k}": {"skip": skip, "seed": first + k}
+        f"{study.arm_of(skip).folder}-{k}": {"skip": skip, "seed": first + k}
         for k in range(config.num_networks)
         for skip in SKIPS
     }

@@ -53,7 +53,8 @@ def subjects(config: Any) -> dict[str, Subject]:
     found = {}
     for name in study.parse_arms(config.arms):
         arm = study.ARMS[name]
-        trainee = Trainee(training.Description(**{**described, **twins.changes(arm)}))
+        changed = twins.changes(arm, config.model, described.get("options", ""))
+        trainee = Trainee(training.Description(**{**described, **changed}))
         _check_trainee(trainee)
         for rate in config.learning_rates:
             found[f"{name}_{rate:g}"] = Subject(

@@ -78,7 +78,7 @@ def _apply(logits, params, images):
 
 def _label(skip):
     # A skip type that no arm has goes by its own name.
-    arm = study.arm_of(skip, "")
+    arm = study.arm_of(skip)
     return arm.label if arm else skip
 
 

@@ -43,7 +43,8 @@ def paths(config: Any, opened: runs.Run, progress: Progress | None) -> list[str 
     if config.run:
         return list(twins.given(config).values())
     arms = [study.ARMS[name] for name in study.parse_arms(config.arms)]
-    variants = {arm.folder: twins.changes(arm) for arm in arms}
+    network = config.network
+    variants = {arm.folder: twins.changes(arm, network.model, network.options) for arm in arms}
     return list(twins.trained(opened, config.network, variants, progress).values())
 
 

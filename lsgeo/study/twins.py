@@ -26,7 +26,7 @@ class Twins:
 
     Attributes:
       model: name of a family, or of a published network.
-      options: of `lsgeo.models.create`, but for "num_classes" and what the arms change ("skip").
+      options: of `lsgeo.models.create`, but for "num_classes" and "skip"; an arm replaces what it changes.
       arms: names of `ARMS`.
       seed: of the initial weights and of the order of the examples.
       dataset: name of the data.
@@ -53,10 +53,10 @@ class Twins:
             )
 
     def arm_options(self, arm: str) -> dict[str, Any]:
-        """The options of one arm's model."""
+        """The options of one arm's model; a ValueError where the arm is not of this family."""
         chosen = ARMS[arm]
-        changed = {"initializer": chosen.initializer} if chosen.initializer else {}
-        return {**self.options, "skip": chosen.skip, **changed}
+        chosen.check(self.model)
+        return {**self.options, **chosen.changes}
 
     def create(self, arm: str, num_classes: int) -> nn.Module:
         """Creates one arm's model.

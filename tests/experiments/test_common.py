@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.common import fields, steps, twins
-from lsgeo import results, runs, study
+from lsgeo import models, results, runs, study
 
 
 @dataclasses.dataclass
@@ -79,6 +79,18 @@ def test_a_refusal_names_the_field_and_what_came(check, text):
 
 
 def test_an_arm_changes_the_skip_and_its_own_start_alone():
-    assert twins.changes(study.ARMS["residual"]) == {"skip": "identity"}
-    changes = twins.changes(study.ARMS["identity-biased"])
+    assert twins.changes(study.ARMS["residual"], "mlp", "block='post'") == {"skip": "identity"}
+    changes = twins.changes(study.ARMS["identity-biased"], "resnet")
     assert changes == {"skip": "none", "initializer": "identity"}
+    changes = twins.changes(study.ARMS["tat"], "mlp")
+    assert changes.pop("activation") == "tat" and changes.pop("skip") == "none"
+    assert changes == {"initializer": "scaled_orthogonal"}
+
+
+def test_an_arm_replaces_what_it_changes_among_the_options_of_a_family_and_keeps_the_others():
+    changes = twins.changes(study.ARMS["post-norm"], "vit", "heads=4, block='pre'")
+    assert changes.pop("skip") == "identity"
+    assert models.spelling.options(changes.pop("options")) == {"heads": 4, "block": "post"}
+    assert not changes
+    with pytest.raises(ValueError, match="post-norm, which is an arm of vit and decoder and mixer"):
+        twins.changes(study.ARMS["post-norm"], "mlp")

@@ -90,7 +90,7 @@ def test_an_arm_of_an_unknown_skip_type_or_initialiser_is_refused(changes, text)
 def test_two_arms_of_one_label_are_refused():
     twin = dataclasses.replace(ARMS["residual"], name="twin", folder="twin")
     with pytest.raises(ValueError, match="`label` 'skip' is that of two arms"):
-        arms._registry((ARMS["residual"], twin))
+        arms.registry((ARMS["residual"], twin))
 
 
 def test_a_claim_whose_arms_no_family_has_is_said_to_be_unanswered():

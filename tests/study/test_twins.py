@@ -5,13 +5,15 @@ import dataclasses
 import chex
 import jax
 import jax.numpy as jnp
+import matplotlib
 import numpy as np
 import pytest
 
 from lsgeo import models, study
 
-# Concatenation is DenseNet's own.
-ARMS = [arm for arm in study.ARMS.values() if arm.name != "dense"]
+# Concatenation is DenseNet's own, where a norm stands a transformer's, and others do without any.
+ELSEWHERE = ("dense", "post-norm", "scaled-norm", "tat", "dks")
+ARMS = [arm for arm in study.ARMS.values() if arm.name not in ELSEWHERE]
 IMAGES = jax.random.normal(jax.random.key(5), (6, 4), jnp.float32)
 BATCH = {"image": IMAGES, "label": jnp.arange(6) % 3}
 
@@ -124,10 +126,48 @@ def test_what_is_no_comparison_is_refused(make, text):
 
 
 def test_an_arm_is_known_by_its_skip_and_its_initialiser():
+    usual = {"initializer": "he", "activation": "relu", "block": "pre", "depth": 3}
     for arm in study.ARMS.values():
-        assert study.arm_of(arm.skip, arm.initializer or "he") is arm
-    assert study.arm_of("identity", "identity").name == "residual"
-    assert study.arm_of("gated", "he") is None
+        assert study.arm_of(**{**usual, **arm.changes}) is arm
+    assert study.arm_of("identity", initializer="identity").name == "residual"
+    assert study.arm_of("none", initializer="scaled_orthogonal").name == "plain"
+    assert study.arm_of("gated") is None
+
+
+def test_an_arm_of_other_families_is_refused_by_name_where_its_options_mean_something_else():
+    # block="post" is a layer of a Highway network in an MLP.
+    with pytest.raises(ValueError, match="`arms` hold post-norm, which is an arm of vit and"):
+        study.Twins("mlp", arms=("plain", "post-norm")).create("post-norm", 3)
+    made = study.Twins("vit-ti-4", arms=("plain", "post-norm")).create("post-norm", 3)
+    assert (made.block, made.skip, made.heads) == ("post", "identity", 3)
+
+
+def test_an_arm_replaces_what_it_changes_of_the_description():
+    options = {"depth": 20, "norm": "none", "activation": "tanh", "initializer": "xavier"}
+    chosen = study.Twins("mlp", options, arms=("plain", "tat"))
+    made = chosen.create("tat", 3)
+    assert (made.activation, made.initializer, made.skip) == ("tat", "scaled_orthogonal", "none")
+    assert chosen.create("plain", 3).activation == "tanh"
+
+
+def test_constant_factors_of_the_shortcut_are_one_row_of_arms_and_one_ramp_of_colours():
+    arms = {name: study.ARMS[name] for name in study.ARMS if "constant" in study.ARMS[name].skip}
+    factors = [models.skips.parse(arm.skip).options[0][1] for arm in arms.values()]
+    assert factors == [0.25, 0.5, 0.75, 0.9, 1.1, 1.25]
+    assert list(arms) == ["shortcut-0.25", "halved", *(f"shortcut-{f:g}" for f in factors[2:])]
+
+    def lightness(color):
+        channels = np.array(matplotlib.colors.to_rgb(color))
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    for side, paper in (("ink", 1.0), ("dark", lightness("#14171b"))):
+        shades = [lightness(getattr(arm, side)) for arm in arms.values()]
+        assert (np.diff(shades) > 0).all()  # WCAG's contrast of text, 4.5, nearly.
+        contrast = [(max(s, paper) + 0.05) / (min(s, paper) + 0.05) for s in shades]
+        assert min(contrast) > 4.3
 
 
 def test_every_arm_has_a_look_of_its_own():
