@@ -91,6 +91,7 @@ def _measure(config, metric, name, opened):
         key=draws.named(jax.random.key(config.seed), metric.name),
         retrained=functools.partial(_retrained, config, network.config, name, opened),
         at_rate=functools.partial(_at_rate, config, network.config, name, opened),
+        initial=lambda: load_network(config.run, "init", config.num_examples).params,
     )
     found = metric.measure(subject)
     if set(found) != set(metric.names):

@@ -1,6 +1,7 @@
 """Measures: what can be measured of one network, by name. A new one is a file here and a line below."""
 
 from lsgeo.study.measures import curvature, training
+from lsgeo.study.measures.depth import movement, placements, zero_weights
 from lsgeo.study.measures.landscape import (
     connectivity,
     escape,
@@ -60,6 +61,9 @@ MEASURES: dict[str, Measure] = registry(
         sweep.SWEEP,
         rank.RANK,
         stable_rate.STABLE_RATE,
+        movement.MOVEMENT,
+        placements.PLACEMENTS,
+        zero_weights.ZERO_WEIGHTS,
     )
 )
 # Those that `experiments.measure` takes; the others have an experiment of their own.

@@ -32,6 +32,7 @@ class Subject:
         from the k-th other initial weights (k = 1, 2, ...) to this reading. None where it never got there.
       at_rate: `at_rate(share)` gives parameters of this network, trained at that share of its learning rate to
         this reading, and the optimiser's stability limit there. None where it never got there.
+      initial: `initial()` gives the parameters that the network started with; None where they are not known.
     """
 
     model: nn.Module
@@ -45,6 +46,7 @@ class Subject:
     key: jax.Array
     retrained: Callable[[int], tuple[PyTree, Mapping[str, Any]] | None]
     at_rate: Callable[[float], tuple[PyTree, float] | None] = lambda share: None
+    initial: Callable[[], PyTree] | None = None
 
     @property
     def variables(self) -> dict[str, Any]:
