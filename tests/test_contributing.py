@@ -72,9 +72,9 @@ def test_a_new_claim_and_its_measure_are_planned_measured_and_decided(copy):
 from experiments import measure, study
 from lsgeo.study.plan import make_plan
 from lsgeo.study import MEASURES, conditions
-config = dataclasses.replace(study_tiny.get_config(), claims="C19")
+config = dataclasses.replace(study_tiny.get_config(), claims="C24")
 plan = make_plan(config, pathlib.Path("study"), study.INSTRUMENTS)
-assert [claim.name for claim in plan.claims] == ["C19"] and not plan.unanswered()
+assert [claim.name for claim in plan.claims] == ["C24"] and not plan.unanswered()
 assert conditions(plan.claims[0].hypotheses[0], plan.designs)
 jobs = [job for job in plan.asked if job.name == "metric-confidence"]
 assert len(jobs) == len(plan.cells) == 4
@@ -109,7 +109,7 @@ refused(lambda: dataclasses.replace(ARMS["residual"], skip="no_type"))
     column, reading, arm, double, twice, skip = found.splitlines()[-6:]
     assert "reads the column 'no_column' at matched, which no measure fills there" in column
     assert "reads the column 'test_confidence' at init, which no measure fills there" in reading
-    assert "`arms` of C19a hold 'no-arm', which is no arm. Choose from: plain" in arm
+    assert "`arms` of C24a hold 'no-arm', which is no arm. Choose from: plain" in arm
     assert "'confidence' and 'other' both fill the column 'test_confidence' at matched" in double
     assert "`measures` hold 'confidence' twice" in twice
     assert "Unknown skip: 'no_type'. Choose one of: " in skip
@@ -128,7 +128,7 @@ except ValueError as error:
 """,
     )
     assert said.startswith(
-        "`contrast` of C19a reads the column 'test_confidence' at matched, which"
+        "`contrast` of C24a reads the column 'test_confidence' at matched, which"
     )
 
 

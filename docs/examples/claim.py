@@ -1,15 +1,15 @@
-"""The claim about confidence (C19); save as lsgeo/study/claims/confidence.py."""
+"""The claim about confidence (C24); save as lsgeo/study/claims/confidence.py."""
 
 from lsgeo.study.claims.records import Claim, Hypothesis, Published
 from lsgeo.study.contrasts.paired import Difference
 
-C19 = Claim(
-    "C19",
+C24 = Claim(
+    "C24",
     "Confidence",
     "Skip connections make networks surer of their answers",
     (
         Hypothesis(
-            "C19a",
+            "C24a",
             "At the same training loss a network with skips is surer on test examples",
             Difference("test_confidence", larger="with"),
             "mean of the largest class probability on test examples",

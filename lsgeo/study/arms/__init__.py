@@ -5,10 +5,10 @@ from typing import Any
 
 from lsgeo.study.arms.records import Arm, registry
 from lsgeo.study.arms.replacements import NORMS, STARTS
-from lsgeo.study.arms.scales import FACTORS, POWERS
+from lsgeo.study.arms.scales import FACTORS, LENGTHS, POWERS
 from lsgeo.study.arms.skips import SKIPS
 
-ARMS: dict[str, Arm] = registry((*SKIPS, *FACTORS, *POWERS, *STARTS, *NORMS))
+ARMS: dict[str, Arm] = registry((*SKIPS, *FACTORS, *POWERS, *LENGTHS, *STARTS, *NORMS))
 
 __all__ = ["ARMS", "Arm", "arm_of", "parse_arms", "registry"]
 

@@ -1,4 +1,4 @@
-"""Skips that differ in one number: the factor of the shortcut (claim C11), the scale of the branch (C19)."""
+"""Skips that differ in one number: a shortcut's factor (C11) and length (C20), a branch's scale (C19)."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -39,5 +39,29 @@ POWERS = (
         "scaled(power=1)",
         Style("#2a5500", (4, 0, 20), (0, (2, 2, 2, 2, 8, 2))),
         "#2a9500",
+    ),
+)
+
+# Two layers under each shortcut; a bare one, and one as in the arm "scaled".
+LENGTHS = (
+    Arm(
+        "two-layer",
+        "two-layer blocks",
+        "with skips over two layers",
+        "identity",
+        Style("#002a00", (5, 0, 0), (0, (3, 1, 3, 4))),
+        "#8080aa",
+        options=(("block", "two_layer"),),
+        models=("mlp",),
+    ),
+    Arm(
+        "two-layer-scaled",
+        "scaled two-layer blocks",
+        "with scaled skips over two layers",
+        "scaled",
+        Style("#551500", (10, 1, 0), (0, (1, 1, 1, 4))),
+        "#00d400",
+        options=(("block", "two_layer"),),
+        models=("mlp",),
     ),
 )
