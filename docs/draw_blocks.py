@@ -104,6 +104,22 @@ def many_streams(ax: Axes, title, equation, read, mix, write):
         arrow(ax, (far - edge, JOIN), (near + edge, JOIN), color=BRANCH)
 
 
+def attended(ax: Axes, title, equation):
+    """The outputs of all layers side by side, a mixture of them, one branch, and its output beside them."""
+    panel(ax, title, equation)
+    places = (0.1, 0.26, 0.42)
+    for number, x in enumerate(places):
+        ax.text(x, TOP + 0.02, f"$v_{number}$", fontsize=11, ha="center")
+        arrow(ax, (x, TOP), (x, BOTTOM - 0.06), color=SHORTCUT)
+        ax.plot([x], [SPLIT], "o", ms=4, color=BRANCH, zorder=4)
+    arrow(ax, (places[0], SPLIT), (RIGHT, SPLIT), (RIGHT, 0.71), color=BRANCH)
+    box(ax, RIGHT, 0.65, r"$\Sigma\, a_i v_i$", GATE, width=0.36)
+    arrow(ax, (RIGHT, 0.59), (RIGHT, 0.43), color=BRANCH)
+    box(ax, RIGHT, 0.37, "$F$", BRANCH, width=0.36)
+    arrow(ax, (RIGHT, 0.31), (RIGHT, BOTTOM - 0.06), color=SHORTCUT)
+    ax.text(RIGHT + 0.04, 0.12, "$v_3$", fontsize=11, va="center")
+
+
 def stack(ax: Axes, title, *parts, symbol="+"):
     """A block's layers from top to bottom: a tuple has a skip around it, a text stands on the stream."""
     panel(ax, title, size=9)
@@ -198,6 +214,7 @@ def streams(axes):
     equation = r"$H_{res} X + H_{post}^\top F(H_{pre} X)$"
     mix = r"mix $H_{res}$"
     many_streams(axes[1], "mhc", equation, r"read $H_{pre}$", mix, r"write $H_{post}$")
+    attended(axes[2], "attention", r"$a = \mathrm{softmax}_i(w \cdot v_i / \mathrm{rms}(v_i))$")
 
 
 def families(axes):
@@ -223,5 +240,5 @@ def families(axes):
 if __name__ == "__main__":
     sheet("skips_scales.png", 4, 2, 5.0, scales)
     sheet("skips_gates.png", 3, 2, 5.0, gates)
-    sheet("skips_streams.png", 2, 1, 3.6, streams)
+    sheet("skips_streams.png", 3, 1, 3.0, streams)
     sheet("blocks.png", 4, 3, 8.4, families)

@@ -158,6 +158,8 @@ def test_an_mlp_takes_attention_residuals_too():
         ),
         ("vit", {"skip": "attention", "mlp_skip": "hyper(streams=2)"}, "carry the same streams"),
         ("vit", {"skip": "attention", "block": "post"}, "`block` 'post' normalises one stream"),
+        ("vit", {"block": "post", "norm": "none"}, "`block` 'post' says where the norm stands"),
+        ("vit", {"block": "scaled", "norm": "none"}, "`block` 'scaled' says where the norm stands"),
         ("mlp", {"skip": "attention(every=2)"}, "streams through all blocks"),
         ("mlp", {"block": "scaled"}, "Unknown block of the model mlp: 'scaled'"),
     ],

@@ -224,6 +224,11 @@ class Network(nn.Module):
                 f"`{one}_skip` carries {first.streams} streams and `{other}_skip` {second.streams}; "
                 "all skips of a network carry the same streams. Choose two types that do."
             )
+        if self.block != "pre" and self.norm == "none":
+            raise ValueError(
+                f"`block` {self.block!r} says where the norm stands, but `norm` is 'none'. Set a norm, or "
+                "block='pre'."
+            )
         if self.block == "post" and first.streams > 1:
             raise ValueError(
                 f"`block` 'post' normalises one stream, but the skip carries {first.streams}. Set "
