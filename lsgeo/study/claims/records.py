@@ -13,6 +13,8 @@ from lsgeo.study.measures import Smallest, column
 RESIDUAL = (("plain", "residual"),)
 OWN_BAR = Smallest(0.0, "the bar stands in the contrast itself")
 BOTH_SCALES = (("plain", "residual"), ("plain", "scaled"))
+# A network without skips that starts close to the identity tells the skip from where it puts the start.
+ALL_SKIPS = (*BOTH_SCALES, ("identity-biased", "residual"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +128,8 @@ class Claim:
       protocol: how it is tested, in a sentence or two.
       contested: what the literature says against it.
       quote: the words of popular essays, where there are any.
+      changed: what was wrong with an earlier form of the claim -> what is asked now; it stands beside the
+        verdict. "" where nothing was.
     """
 
     name: str
@@ -135,3 +139,4 @@ class Claim:
     protocol: str
     contested: str
     quote: str = ""
+    changed: str = ""

@@ -1,81 +1,8 @@
-"""Claims about signals and gradients: flow (C5), paths (C10), alignment (C17), confusion (C18)."""
+"""Claims about signals and gradients: paths (C10), alignment (C17), confusion (C18)."""
 
-import math
-
-from lsgeo.study.claims.records import BOTH_SCALES, RESIDUAL, Claim, Hypothesis, Published
-from lsgeo.study.contrasts import DepthSlope, Difference, LogRatio, Within
+from lsgeo.study.claims.records import ALL_SKIPS, BOTH_SCALES, Claim, Hypothesis, Published
+from lsgeo.study.contrasts import DepthSlope, Difference, Within
 from lsgeo.study.measures import Smallest
-
-# A network without skips that starts close to the identity tells the skip from where it puts the start.
-ALL_SKIPS = (*BOTH_SCALES, ("identity-biased", "residual"))
-WITHOUT = (*RESIDUAL, ("identity-biased", "residual"))
-
-C5 = Claim(
-    "C5",
-    "Gradient flow",
-    "Skip connections keep gradients from vanishing",
-    (
-        Hypothesis(
-            "C5a",
-            "Without skip connections the gradient vanishes on its way back",
-            Within("log_gradient_ratio", high=-math.log(10), side="without"),
-            "log of the gradient's norm in the first block's kernels over the last one's, below log 0.1",
-            "without skips the first block's gradient is more than a tenth of the last one's",
-            unit="nats",
-            readings=("init", "matched"),
-            arms=WITHOUT,
-            published=(
-                Published(
-                    "in plain networks with batch norm gradients have healthy norms: their difficulty is "
-                    "“unlikely to be caused by vanishing gradients”",
-                    "He et al. 2016, section 4.1",
-                    -1,
-                ),
-            ),
-        ),
-        Hypothesis(
-            "C5b",
-            "Without skip connections gradients shatter: those of different inputs have nothing in common",
-            Difference("input_gradient_correlation", larger="with"),
-            "mean cosine between the gradients of a logit at two inputs",
-            "the correlation is not larger with skips",
-            readings=("init", "matched"),
-            arms=ALL_SKIPS,
-            published=(
-                Published(
-                    "the correlation decays exponentially with depth without skips and sublinearly with them",
-                    "Balduzzi et al. 2017",
-                    1,
-                ),
-            ),
-        ),
-        Hypothesis(
-            "C5c",
-            "Skip connections condition the input-output Jacobian better",
-            LogRatio("jacobian_moment_ratio"),
-            "moment ratio m2 / m1² of the Jacobian's squared singular values, 1 where they are equal",
-            "the ratio is not lower with skips",
-            readings=("init", "matched"),
-            arms=ALL_SKIPS,
-        ),
-        Hypothesis(
-            "C5d",
-            "Skip connections keep the gradient's size even between the first block and the last",
-            Difference("gradient_unevenness"),
-            "|log| of the gradient's norm in the first block's kernels over the last one's",
-            "the norms of first and last block are no closer with skips",
-            unit="nats",
-            readings=("init", "matched"),
-            arms=ALL_SKIPS,
-        ),
-    ),
-    protocol="Norms, directions and Jacobians of the gradients are judged apart, at initialisation and at the "
-    "same training loss, with normalisation and without, and against identity-biased weights. The "
-    "norms are those of the mean gradient; mean and median over examples are kept beside them.",
-    contested="With batch norm He et al. (2016, section 4.1) find healthy norms without skips; gradients also "
-    "explode (Philipp et al. 2017), and an unscaled skip without a norm lets them.",
-    quote="the gradients can become increasingly small as they propagate backward",
-)
 
 C10 = Claim(
     "C10",

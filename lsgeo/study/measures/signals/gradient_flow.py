@@ -1,4 +1,10 @@
-"""Gradients on their way back: how large, in which direction, through which Jacobian (claim C5)."""
+"""Gradients on their way back: how large, in which direction, through which Jacobian (claim C5).
+
+Their size is read off the stream, the activations between blocks. Kernels do not show it: where the loss is
+homogeneous in every W_l alike, as in a plain ReLU network without a norm and without biases, Euler's identity
+makes <W_l, dL/dW_l> one number for all l, however small the gradient of the stream has become below.
+`kernel_work_spread` measures that.
+"""
 
 import functools
 from typing import Any
@@ -16,6 +22,10 @@ NUM_EXAMPLES = 64
 COLUMNS = (
     "log_gradient_ratio",
     "gradient_unevenness",
+    "kernel_work_spread",
+    "stream_log_ratio",
+    "stream_unevenness",
+    "stream_lost_share",
     "log_stream_ratio_median",
     "log_stream_ratio_mean",
     "input_gradient_correlation",
@@ -27,14 +37,19 @@ def _measure(subject: Subject) -> dict[str, float]:
     few = first_examples(subject.batch, NUM_EXAMPLES)
     params, names = subject.params, block_names(subject.params)
     ends = names[0], names[-1]
-    weights, first, last = _gradients(subject.loss, params, few, *ends)
-    between = _log_of(np.mean, _ratio(*(_kernel_norm(weights[name]) for name in ends)))
+    gradient, first, last = _gradients(subject.loss, params, few, *ends)
+    between = _log_of(np.mean, _ratio(*(_kernel_norm(gradient[name]) for name in ends)))
     ratios = _ratio(_norms(first), _norms(last))
+    across = mean_log(ratios)
     jacobians = np.asarray(_jacobians(subject.predict, params, few["image"]), np.float64)
     by_example = np.moveaxis(jacobians, 0, 1)  # (N, outputs, inputs)
     return {
         "log_gradient_ratio": between,
         "gradient_unevenness": abs(between),
+        "kernel_work_spread": _work_spread([(params[name], gradient[name]) for name in names]),
+        "stream_log_ratio": across,
+        "stream_unevenness": abs(across),
+        "stream_lost_share": float(np.mean(ratios == 0)) if len(ratios) else np.nan,
         "log_stream_ratio_median": _log_of(np.median, ratios),
         "log_stream_ratio_mean": _log_of(np.mean, ratios),
         "input_gradient_correlation": finite_mean(
@@ -54,7 +69,7 @@ def _gradients(loss, params, batch, first, last):
     # In one program the forward passes are one.
     streams = [models.stream_gradient(loss, params, batch, name) for name in (first, last)]
     gradient = jax.grad(loss)(params, batch)
-    return {name: gradient[name] for name in (first, last)}, *streams
+    return gradient, *streams
 
 
 @jax.jit
@@ -65,10 +80,30 @@ def _jacobians(predict, params, images):
     return rows.reshape(len(units), len(images), -1)
 
 
+def mean_log(ratios: np.ndarray) -> float:
+    """Mean logarithm of ratios [N] over those that are positive; NaN without any.
+
+    A ratio of 0, a gradient that is gone altogether, has no logarithm: its share is a column of its own.
+    """
+    there = ratios[ratios > 0]
+    return float(np.log(there).mean()) if len(there) else np.nan
+
+
 def _kernel_norm(tree):
+    return np.float64(trees.norm(_kernels(tree)))
+
+
+def _kernels(tree):
     # Biases and scales of a norm are left out: the twins are compared by their matrices.
-    kernels = [leaf for leaf in jax.tree.leaves(tree) if leaf.ndim > 1]
-    return np.float64(trees.norm(kernels))
+    return [leaf for leaf in jax.tree.leaves(tree) if leaf.ndim > 1]
+
+
+def _work_spread(blocks):
+    # <W, dL/dW> of every kernel: the largest less the smallest, over the largest in size.
+    pairs = [pair for both in blocks for pair in zip(*map(_kernels, both), strict=True)]
+    work = np.array([np.vdot(*(np.asarray(one, np.float64) for one in pair)) for pair in pairs])
+    size = np.max(np.abs(work), initial=0)
+    return float(np.ptp(work) / size) if size > 0 else np.nan
 
 
 def _norms(streams):
@@ -104,7 +139,7 @@ GRADIENT_FLOW = Measure(
     "gradient_flow",
     (
         *columns(
-            *COLUMNS[:4],
+            *COLUMNS[: COLUMNS.index("input_gradient_correlation")],
             readings=("init", "matched"),
             smallest=Smallest(0.1, "nats: a tenth of a norm, from the first block to the last"),
         ),
