@@ -4,6 +4,7 @@ from lsgeo.study.measures import curvature, training
 from lsgeo.study.measures.depth import movement, placements, zero_weights
 from lsgeo.study.measures.landscape import (
     connectivity,
+    degenerate,
     escape,
     generalization,
     point,
@@ -47,6 +48,7 @@ MEASURES: dict[str, Measure] = registry(
         alignment.ALIGNMENT,
         confusion.CONFUSION,
         connectivity.CONNECTIVITY,
+        degenerate.DEGENERATE,
         escape.ESCAPE,
         gates.GATES,
         generalization.GENERALIZATION,
