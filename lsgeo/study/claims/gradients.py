@@ -43,7 +43,6 @@ C5 = Claim(
             "the correlation is not larger with skips",
             readings=READINGS,
             arms=ALL_SKIPS,
-            threshold=OWN_BAR5,
             published=(
                 Published(
                     "the correlation decays exponentially with depth without skips and sublinearly with them",

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lsgeo import models, operators
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 # Parameters: 7 s at 2,500, 45 s at 6,000 on one core, half of it for the eigenvalues.
@@ -106,7 +106,21 @@ def _suits(model: nn.Module) -> bool:
 
 DEGENERATE = Measure(
     "degenerate",
-    columns(*COLUMNS, readings=("matched",)),
+    (
+        *columns(
+            *SHARES,
+            readings=("matched",),
+            smallest=Smallest(
+                0.1,
+                "one direction in ten of those that are counted: seeds differ by 0.1",
+                ratio=True,
+            ),
+            floor=0.0,
+            ceiling=1.0,
+            follows_rate=True,
+        ),
+        *columns(*COLUMNS[len(SHARES) :], readings=("matched",)),
+    ),
     _measure,
     source="dense Hessian; the thresholds of Sagun et al. 2018 and absolute ones",
     cost=8.0,
