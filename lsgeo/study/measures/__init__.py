@@ -11,6 +11,7 @@ from lsgeo.study.measures.landscape import (
     sharpness,
     smoothness,
     stable_rate,
+    stalls,
     subspace,
     sweep,
 )
@@ -68,6 +69,7 @@ MEASURES: dict[str, Measure] = registry(
         movement.MOVEMENT,
         placements.PLACEMENTS,
         zero_weights.ZERO_WEIGHTS,
+        stalls.STALLS,
     )
 )
 # Those that `experiments.measure` takes; the others have an experiment of their own.

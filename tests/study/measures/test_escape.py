@@ -26,7 +26,7 @@ def subject(skip, batch=BATCH, **options):
 
 @pytest.fixture
 def no_minimum(monkeypatch):
-    monkeypatch.setattr(escape, "_classifier", lambda batch: None)
+    monkeypatch.setattr(escape, "best_linear", lambda batch: None)
 
 
 def test_nothing_leads_down_from_the_minimum_and_tries_that_stay_count_all_their_steps(
@@ -63,9 +63,9 @@ def test_a_rate_inside_the_loss_makes_the_steps_of_that_rate():
 
 
 def test_data_that_are_told_apart_linearly_have_no_bad_minimum():
-    assert escape._classifier(escape._parity(BATCH)) is not None
+    assert escape.best_linear(escape.parity(BATCH)) is not None
     apart = {"image": INPUTS, "label": (INPUTS[:, 0] > 0).astype(int)}
-    assert escape._classifier(escape._parity(apart)) is None
+    assert escape.best_linear(escape.parity(apart)) is None
 
 
 def test_data_without_a_minimum_or_without_classes_have_no_rates(no_minimum):
@@ -77,7 +77,7 @@ def test_data_without_a_minimum_or_without_classes_have_no_rates(no_minimum):
 
 def test_pixels_are_averaged_two_by_two():
     image = jnp.arange(16.0).reshape(1, 4, 4, 1)
-    found = escape._parity({"image": image, "label": jnp.array([7])})
+    found = escape.parity({"image": image, "label": jnp.array([7])})
     np.testing.assert_array_equal(found["image"][0, :, :, 0], [[2.5, 4.5], [10.5, 12.5]])
     np.testing.assert_array_equal(found["label"], [1])
 

@@ -37,19 +37,19 @@ def _measure(subject: Subject) -> dict[str, float]:
     found = dict.fromkeys(COLUMNS, math.nan)
     if "label" not in subject.batch:
         return found
-    batch = _parity(subject.batch)
+    batch = parity(subject.batch)
     loss = models.CrossEntropy(subject.model.clone(num_classes=2))
     if subject.model.depth >= 2:
         stuck = _Trap(loss, batch, subject.key, traps.dead_layer)
         found["escape_rate_plateau"] = stuck.escapes(0.0, PLATEAU_STEPS).rate
-    classifier = _classifier(batch)
-    if classifier is None:
+    linear = best_linear(batch)
+    if linear is None:
         return found
     trap = _Trap(
         loss,
         batch,
         subject.key,
-        lambda *args, **options: traps.linear_minimum(*args, classifier, **options),
+        lambda *args, **options: traps.linear_minimum(*args, linear, **options),
     )
     free, heavy = (trap.escapes(momentum, count) for momentum, count in NUM_STEPS.items())
     median = free.median()[0]
@@ -101,8 +101,8 @@ class _Sped:
         return self.rate * self.loss(params, batch)
 
 
-def _parity(batch):
-    # Digits are told apart linearly; whether they are odd is not, from pixels averaged two by two.
+def parity(batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Images averaged two by two, labelled by whether their digit is odd: no line tells them apart."""
     image = np.asarray(batch["image"])
     if image.ndim == 4 and not any(side % 2 for side in image.shape[1:3]):
         count, height, width, channels = image.shape
@@ -110,7 +110,8 @@ def _parity(batch):
     return {"image": jnp.asarray(image), "label": batch["label"] % 2}
 
 
-def _classifier(batch):
+def best_linear(batch: dict[str, jax.Array]) -> linear_classifiers.LinearClassifier | None:
+    """The best linear classifier of two classes; None where there is none, or one that tells all apart."""
     try:
         return linear_classifiers.fit_linear(batch, 2)
     except (
