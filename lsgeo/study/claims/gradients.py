@@ -144,18 +144,17 @@ C5 = Claim(
     ),
     protocol="The gradient of the loss with respect to the stream, the activations between blocks: its norm "
     "above the first block over that above the last, example by example, mean of the logarithms; at "
-    "initialisation and at the same training loss, without a norm and with one. Directions and Jacobians "
-    "are judged apart. The law of C5f is that of He-initialised ReLU networks and has nothing to fit; with "
-    "a shortcut it is counted to first order in 1 / width.",
-    contested="With batch norm He et al. (2016, section 4.1) find healthy norms without skips, and there "
-    "the gradient grows rather than vanishes; gradients also explode (Philipp et al. 2017), and an "
-    "unscaled skip without a norm lets them. How much is lost is a matter of depth over width: wide "
-    "networks lose little.",
+    "initialisation and at the same training loss, without a norm and with one. Directions and Jacobians are "
+    "judged apart. The law of C5f is that of He-initialised ReLU networks and has nothing to fit; with a "
+    "shortcut it is counted to first order in 1 / width.",
+    contested="With batch norm He et al. (2016, section 4.1) find healthy norms without skips, and there the "
+    "gradient grows rather than vanishes; gradients also explode (Philipp et al. 2017), and an unscaled skip "
+    "without a norm lets them. How much is lost is a matter of depth over width: wide networks lose little.",
     quote="the gradients can become increasingly small as they propagate backward",
     changed="C5a read the gradients of the kernels, which Euler's identity pins to one size in networks "
-    "without a norm: “no vanishing gradients were found” was blindness of the instrument -> the gradient "
-    "of the stream, apart for networks without a norm (C5a) and with one (C5e), with a law without free "
+    "without a norm: “no vanishing gradients were found” was blindness of the instrument -> the gradient of "
+    "the stream, apart for networks without a norm (C5a) and with one (C5e), with a law without free "
     "parameters as falsifier (C5f), and the kernels' blindness itself as a statement that is tested (C5h). "
-    "The bar was a tenth at any depth -> a half, so that what counts as vanishing is no matter of the "
-    "depth that was picked. C5d compared kernels -> compares streams.",
+    "The bar was a tenth at any depth -> a half, so that what counts as vanishing is no matter of the depth "
+    "that was picked. C5d compared kernels -> compares streams.",
 )

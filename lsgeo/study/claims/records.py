@@ -13,6 +13,9 @@ from lsgeo.study.measures import Smallest, column
 RESIDUAL = (("plain", "residual"),)
 OWN_BAR = Smallest(0.0, "the bar stands in the contrast itself")
 BOTH_SCALES = (("plain", "residual"), ("plain", "scaled"))
+# Of the networks that decide on curvature at a trained point: deeper ones without skips come to the optimiser's
+# limit, which then is what one measures.
+SAFE_DEPTH = 4
 # A network without skips that starts close to the identity tells the skip from where it puts the start.
 ALL_SKIPS = (*BOTH_SCALES, ("identity-biased", "residual"))
 

@@ -1,6 +1,6 @@
 """Claims about signals and gradients: paths (C10), alignment (C17), confusion (C18)."""
 
-from lsgeo.study.claims.records import ALL_SKIPS, BOTH_SCALES, Claim, Hypothesis, Published
+from lsgeo.study.claims.records import ALL_SKIPS, BOTH_SCALES, OWN_BAR, Claim, Hypothesis, Published
 from lsgeo.study.contrasts import DepthSlope, Difference, Within
 from lsgeo.study.measures import Smallest
 
@@ -11,16 +11,33 @@ C10 = Claim(
     (
         Hypothesis(
             "C10c",
-            "Deleting one block hurts a network with skips less",
-            Difference("lesion_error_rise"),
-            "rise of the test error on deleting one block, median over the blocks",
-            "the rise is as large with skips, or small without them",
+            "Deleting one block takes a network with skips less of the way to chance",
+            Difference("lesion_to_chance"),
+            "rise of the test error on deleting one block, median over the blocks, over what is left to chance",
+            "the share of the way is as large with skips, or small without them",
             arms=ALL_SKIPS,
             readings=("matched", "end"),
             published=(
                 Published(
                     "deleting one layer of a VGG network brings its error to chance; of a ResNet-110's blocks "
                     "those that downsample are the most sensitive",
+                    "Veit et al. 2016",
+                    1,
+                ),
+            ),
+        ),
+        Hypothesis(
+            "C10e",
+            "Deleting one block brings a network without skips nearly all of the way to chance",
+            Within("lesion_to_chance", low=0.8, side="without"),
+            "the same share of the way to chance, at least 0.8",
+            "the share is below 0.8: a plain network survives a lesion",
+            arms=(("plain", "residual"), ("identity-biased", "residual")),
+            readings=("matched", "end"),
+            threshold=OWN_BAR,
+            published=(
+                Published(
+                    "deleting one layer of a VGG network brings its error to chance",
                     "Veit et al. 2016",
                     1,
                 ),
@@ -52,8 +69,14 @@ C10 = Claim(
             ),
         ),
     ),
-    protocol="Blocks that keep the stream's shape are deleted one at a time, and all of them in random orders, "
-    "from twins at the same training loss; the gradient at initialisation is split by path length exactly.",
+    protocol="Blocks that keep the stream's shape are deleted one at a time, and all of them in random "
+    "orders, from twins at the same training loss. A rise is counted as a share of the way from the "
+    "network's own test error to that of chance, so that a network which errs more to begin with has as far "
+    "to fall; one that is no better than chance has no number. The gradient at initialisation is split by "
+    "path length exactly.",
+    changed="C10c compared rises of the test error, which end at chance: a plain network with an error of "
+    "0.57 can lose 0.33, its twin with skips 0.7 -> the share of the way to chance (C10c), and whether a "
+    "plain network gets there (C10e).",
     contested="The paths share their weights, so they are no ensemble; short effective paths come from the "
     "scale of the branches under batch norm (De and Smith 2020), not from learning.",
     quote="By combining paths of different lengths … the network gains a more robust representation",
@@ -135,6 +158,7 @@ C18 = Claim(
     ),
     protocol="Gradients of the first 64 training examples, one by one, all pairs; twins at the same training "
     "loss, batch norm under fixed statistics.",
-    contested="The published effect is that of batch norm and skips together; here they are also tested apart. "
-    "Popular essays have no such sentence; their nearest words are “better informed weight adjustments”.",
+    contested="The published effect is that of batch norm and skips together; here they are also tested "
+    "apart. Popular essays have no such sentence; their nearest words are “better informed weight "
+    "adjustments”.",
 )

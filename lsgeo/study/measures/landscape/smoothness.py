@@ -10,7 +10,7 @@ from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 
 STEPS = (3e-3, 1e-2, 3e-2)  # learning rates; shorter steps are lost in the rounding of float32
-NUM_PLANES = 2
+NUM_PLANES = 8
 AXIS = np.linspace(-1, 1, 11)  # filter norms
 
 
@@ -58,5 +58,5 @@ SMOOTHNESS = Measure(
     ),
     _measure,
     source="Santurkar et al. 2018, section 3.2; slices of Li et al. 2018",
-    cost=0.5,
+    cost=1.0,
 )
