@@ -80,6 +80,19 @@ def test_free_mixtures_are_multiplied_as_the_network_applies_them():
     expected = {"row_min": 3, "row_max": 10, "column_min": 4, "column_max": 9, "gain": 10}
     for name, value in expected.items():
         np.testing.assert_allclose(found[f"stream_{name}"], value, rtol=1e-6)
+    # Its singular values have the product det = 1 and the squares' sum 63.
+    np.testing.assert_allclose(
+        found["stream_contrast"] ** -2 + found["stream_contrast"] ** 2, 63, rtol=1e-4
+    )
+
+
+def test_two_streams_that_are_mixed_alike_in_each_block_lose_their_contrast_as_a_power():
+    def change(block, own):
+        return {"res": jnp.float32([[1.5, 0], [0, 1.5]])}
+
+    # Doubly stochastic: e^1.5 against 1, whose eigenvalues are 1 and tanh(0.75).
+    found, _ = measured("mhc(streams=2)", change, depth=3)
+    np.testing.assert_allclose(found["stream_contrast"], np.tanh(0.75) ** 3, rtol=1e-4)
 
 
 def test_doubly_stochastic_mixtures_keep_the_sums_of_their_product():

@@ -2,7 +2,8 @@
 
 A block's gate is the weight of its branch: |alpha| of "rezero" and "skipinit", the mean |gamma| of
 "layerscale", the mean of T or g over examples and units of "highway" and the gates of He et al. 2016. Of
-hyper-connections it is the product of all blocks' mixing matrices that tells whether the streams grow.
+hyper-connections it is the product of all blocks' mixing matrices that tells whether the streams grow, and
+whether they stay apart.
 Each type says in its attribute `learned` how its gate is read; one that has none has NaN here.
 """
 
@@ -26,6 +27,7 @@ COLUMNS = (
     "stream_column_min",
     "stream_column_max",
     "stream_gain",
+    "stream_contrast",
 )
 
 
@@ -55,6 +57,10 @@ def _sums(product):
         "stream_column_min": float(columns.min()),
         "stream_column_max": float(columns.max()),
         "stream_gain": float(max(size.sum(1).max(), size.sum(0).max())),
+        # Of a doubly stochastic product the first singular value is 1, the streams' mean.
+        "stream_contrast": float(np.linalg.svd(product, compute_uv=False)[1])
+        if len(product) > 1
+        else math.nan,
     }
 
 
@@ -70,7 +76,12 @@ GATES = Measure(
             "stream_gain",
             smallest=Smallest(0.1, "a tenth of a gain over the whole depth", ratio=True),
         ),
-        *columns(*(name for name in COLUMNS if name != "stream_gain")),
+        *columns(
+            "stream_contrast",
+            smallest=Smallest(0.1, "a tenth of what keeps the streams apart"),
+            floor=0.0,
+        ),
+        *columns(*COLUMNS[:-2]),
     ),
     _measure,
     source="Bachlechner et al. 2021 (alpha), Srivastava et al. 2015, eq. 3 (T), Xie et al. 2025 (mixtures)",
