@@ -169,11 +169,30 @@ def test_an_interaction_is_the_ratio_of_ratios_of_two_norms_over_the_depths_of_b
     assert (sample.num_missing, contrast.columns, contrast.per_depth) == (1, ("x",), False)
 
 
-def test_an_interaction_of_families_takes_each_at_its_own_depths():
-    rows = rows_of([8.0], [1.0]) + rows_of([2.0], [1.0], depth=8)
-    rows += rows_of([2.0], [1.0], depth=2, family="ViT")
-    sample = Interaction(LogRatio("x"), family="ViT").sample(rows, HERE)
-    np.testing.assert_allclose(sample.values, [math.log(4) - math.log(2)])
+def test_an_interaction_of_families_compares_equal_depths_alone():
+    rows = rows_of([8.0], [1.0], depth=8) + rows_of([2.0], [1.0], depth=4)
+    ours = rows_of([1e9], [1.0], depth=2, family="ViT")
+    contrast = Interaction(LogRatio("x"), family="ViT")
+    assert contrast.sample(rows + ours, HERE).pairs == ()
+    ours += rows_of([4.0], [1.0], depth=8, family="ViT")
+    np.testing.assert_allclose(contrast.sample(rows + ours, HERE).values, [math.log(2)])
     assert Interaction(LogRatio("x"), family="CNN").sample(rows, HERE).seeds == ()
+
+
+def test_an_interaction_leaves_out_a_depth_that_three_seeds_cannot_tell_of_for_all_seeds():
+    ones = [1.0] * 4
+    rows = rows_of([8.0] * 4, ones) + rows_of([2.0] * 4, ones, norm="layer")
+    # At depth 8 two of the plain networks without a norm have no number.
+    rows += rows_of([1e9, 1e9, math.nan, math.nan], ones, depth=8)
+    rows += rows_of(ones, ones, depth=8, norm="layer")
+    contrast = Interaction(LogRatio("x"), norm="layer")
+    np.testing.assert_allclose(contrast.sample(rows, HERE).values, [math.log(4)] * 4)
+    rows[-16]["x"] = 4.0  # of the third plain network
+    assert rows[-16]["arm"] == "plain"
+    found = contrast.sample(rows, HERE)
+    assert found.num_missing == 1
+
+
+def test_an_interaction_must_name_its_other_side():
     with pytest.raises(ValueError, match="name the other side"):
         Interaction(LogRatio("x"))

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lsgeo import study
 from lsgeo.study import RankCorrelation
+from lsgeo.study.contrasts import ArmCorrelation
 
 ARMS = ("plain", "residual", "scaled", "identity-biased", "learnable")
 CONDITION = study.Condition("mlp", "layer", 16, "matched", ("plain", "residual"))
@@ -119,3 +121,71 @@ def test_the_skip_types_claim_follows_the_order_of_the_errors(order, decision):
     assert primary.primary.sample.values.mean() == pytest.approx(
         0.5 if decision == "supported" else -1.5
     )
+
+
+def over_arms(found, **fields):
+    return ArmCorrelation("x", "y", ARMS, **fields).sample(found, CONDITION)
+
+
+def test_over_arms_the_numbers_are_the_jackknifes_by_hand_one_for_each_arm():
+    found = over_arms(rows([2, 1, 3, 5, 4]))
+    assert found.pairs == tuple((i, 0) for i in range(5))
+    # Of all r = 0.8; without an arm, 1 - 6 sum d^2 / (4 * 15) of the orders that are left.
+    without = [1 - 6 * 2 / 60, 1 - 6 * 2 / 60, 1 - 6 * 4 / 60, 1 - 6 * 2 / 60, 1 - 6 * 2 / 60]
+    np.testing.assert_allclose(found.values, 5 * 0.8 - 4 * np.array(without))
+    least = over_arms(rows([2, 1, 3, 5, 4]), least=0.5)
+    np.testing.assert_allclose(least.values, found.values - 0.5)
+
+
+def test_over_arms_more_seeds_and_depths_of_the_same_arms_are_no_more_numbers():
+    once = over_arms(rows([2, 1, 3, 5, 4]))
+    more = [
+        row
+        for seed in range(6)
+        for depth in (4, 16)
+        for row in rows(
+            [2 + 10 * depth + seed + y for y in (2, 1, 3, 5, 4)], seed=seed, depth=depth
+        )
+    ]
+    np.testing.assert_allclose(over_arms(more).values, once.values)
+
+
+def test_over_arms_what_depths_have_in_common_does_not_count():
+    # Deeper networks have more of both; at each depth the order is reversed.
+    found = [
+        row
+        for depth in (4, 8, 16)
+        for row in rows(
+            [100 * depth - i for i in range(5)], [100 * depth + i for i in range(5)], depth=depth
+        )
+    ]
+    np.testing.assert_allclose(over_arms(found).values, -1)
+
+
+def test_over_arms_an_interval_of_unrelated_columns_covers_nothing_at_its_level():
+    # Arms that differ in unrelated ways, the same in each seed: seeds as units would call that significant.
+    rng = np.random.default_rng(0)
+    names = tuple(f"arm{i}" for i in range(12))
+    contrast, hits = ArmCorrelation("x", "y", names), 0
+    for _ in range(200):
+        x, y = rng.normal(size=(2, 12))
+        place = rows([0] * 5)[0]
+        found = [
+            {
+                **place,
+                **{"arm": name, "seed": seed},
+                **{"x": a + 0.1 * rng.normal(), "y": b + 0.1 * rng.normal()},
+            }
+            for seed in range(3)
+            for name, a, b in zip(names, x, y, strict=True)
+        ]
+        values = contrast.sample(found, CONDITION).values
+        hits += abs(stats.ttest_1samp(values, 0).statistic) > stats.t.ppf(0.975, 11)
+    # At most 1 in 1000 chances above a level of 7 %.
+    assert hits <= stats.binom.isf(1e-3, 200, 0.07)
+
+
+def test_over_few_arms_or_equal_numbers_there_is_none():
+    few = [row for row in rows([1, 2, 3, 4, 5]) if row["arm"] != "plain"]
+    assert np.isnan(over_arms(few).values).all() and over_arms([]).pairs == ()
+    assert np.isnan(over_arms(rows([1] * 5)).values).all()

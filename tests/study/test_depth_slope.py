@@ -53,3 +53,15 @@ def test_depths_without_a_number_are_left_out_and_one_depth_has_no_slope():
     data[2]["sigma"] = 1 / 8
     np.testing.assert_allclose(SLOPE.sample(data, WHERE).values, 0.3)
     assert SLOPE.sample([], WHERE).seeds == ()
+
+
+def test_a_change_of_slope_takes_off_what_was_there_before_training():
+    ends, starts = rows(-1.0), rows(-0.5, reading="init", factors=(3.0, 0.1))
+    contrast = DepthSlope("sigma", high=-0.2, since="init")
+    # -1 - (-1/2) lies 0.3 below -0.2.
+    np.testing.assert_allclose(contrast.sample(starts + ends, WHERE).values, [0.3, 0.3])
+    assert [side.reading for side in contrast.sides(WHERE)] == ["end", "init"]
+    # A network whose initial scale is all there is has changed nothing.
+    same = contrast.sample(starts + rows(-0.5), WHERE)
+    np.testing.assert_allclose(same.values, [-0.2, -0.2])
+    assert np.isnan(contrast.sample(ends, WHERE).values).all()

@@ -82,10 +82,17 @@ C13 = Claim(
         ),
     ),
     protocol="Twins of MLPs and of vision transformers (norm in front of each branch) without norm and with "
-    "layer norm; difference of the two log-ratios, seed by seed, averaged over the depths. No sign is "
-    "predicted. Rank collapse is read off the tokens above the last block at initialisation.",
-    contested="A transformer without skips fails by rank collapse, another failure than the rough landscape of "
-    "a deep convolutional network; families differ in width, depth and training as well as in attention.",
+    "layer norm; difference of the two log-ratios, seed by seed, averaged over the depths that both sides "
+    "have and at which three seeds or more have a number on either side. MLPs and transformers are compared "
+    "at equal depths alone. No sign is predicted. Rank collapse is read off the tokens above the last block "
+    "at initialisation.",
+    contested="A transformer without skips fails by rank collapse, another failure than the rough landscape "
+    "of a deep convolutional network; families differ in width and training as well as in attention. A depth "
+    "at which plain networks do not get to the common loss is left out, so that the interplay is one of "
+    "networks that train.",
+    changed="C13a and C13b asked for all depths at once and were blank where a plain network of one depth "
+    "never got to the common loss -> the depths that there are. C13c laid MLPs of 4 to 16 blocks beside "
+    "transformers of 4 -> equal depths alone.",
     quote="the interplay between skip connections and other architectural elements—such as attention "
     "mechanisms and normalization layers",
 )

@@ -1,6 +1,6 @@
 """Contrasts: how the rows of a study become one number for each seed."""
 
-from lsgeo.study.contrasts.correlations import RankCorrelation
+from lsgeo.study.contrasts.correlations import ArmCorrelation, RankCorrelation
 from lsgeo.study.contrasts.depths import DepthGrowth, DepthSlope
 from lsgeo.study.contrasts.interactions import Anova, Interaction, Term, anova
 from lsgeo.study.contrasts.paired import (
@@ -16,6 +16,7 @@ from lsgeo.study.contrasts.samples import Row, Sample, Sides, bound_of, number, 
 
 __all__ = [
     "Anova",
+    "ArmCorrelation",
     "Condition",
     "Contrast",
     "DepthGrowth",

@@ -58,12 +58,21 @@ class DepthSlope(Contrast):
 
     The slope is that of least squares over the depths at which a seed has a positive number; NaN with
     fewer than two.
+
+    Attributes:
+      metric: column.
+      low: of the slope, or of its change.
+      high: likewise.
+      side: whose numbers, "with" or "without".
+      since: a reading whose slope is taken off, "init": what is left is what training has made of it; "" takes
+        none off.
     """
 
     metric: str
     low: float = -math.inf
     high: float = math.inf
     side: str = "with"
+    since: str = ""
     per_depth: ClassVar[bool] = False
 
     @property
@@ -71,8 +80,19 @@ class DepthSlope(Contrast):
         """No column: a slope has no unit."""
         return ""
 
+    def sides(self, condition: Condition) -> tuple[Condition, ...]:
+        """At the condition, and where its slope began."""
+        start = (dataclasses.replace(condition, reading=self.since),) if self.since else ()
+        return (condition, *start)
+
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
         """See `lsgeo.study.contrasts.Contrast`."""
+        here, *start = (self._slopes(rows, side) for side in self.sides(condition))
+        found = difference(here, *start) if start else here
+        inside = np.minimum(found.values - self.low, self.high - found.values)
+        return Sample(found.pairs, inside, limit_shares=here.limit_shares)
+
+    def _slopes(self, rows, condition):
         place = ("without", "with").index(self.side)
         points: dict[Pair, list[tuple[float, float]]] = {}
         shares = []
@@ -84,10 +104,9 @@ class DepthSlope(Contrast):
                 there = value > 0 and math.isfinite(value)
                 points.setdefault(key, []).extend([(depth, value)] if there else [])
         keys = tuple(sorted(points))
-        slopes = [_log_slope(points[key]) for key in keys]
-        inside = [min(slope - self.low, self.high - slope) for slope in slopes]
         share = largest(shares)
-        return Sample(keys, np.array(inside), limit_shares=(share, share))
+        slopes = np.array([_log_slope(points[key]) for key in keys])
+        return Sample(keys, slopes, limit_shares=(share, share))
 
 
 def _log_slope(points):

@@ -22,14 +22,18 @@ from lsgeo.study.contrasts.paired import (
 )
 from lsgeo.study.contrasts.samples import Row, Sample, difference, mean, number, pair_of
 
+FEWEST = 3  # seeds that tell something of a depth
+
 
 @dataclasses.dataclass(frozen=True)
 class Interaction(Contrast):
     """How much larger another contrast is at a condition than at another norm or in another family.
 
-    The mean over depths of contrast(here) - contrast(there), seed by seed: over the depths that both norms
-    of a family have; two families have depths of their own, and each is averaged over its own. Under the null
-    that skips do the same here and there it is 0; neither sign is predicted, see `Hypothesis.two_sided`.
+    The mean over depths of contrast(here) - contrast(there), seed by seed, over the depths that both sides have
+    and at which both can tell: a depth where fewer than three seeds have a number on either side, such as one
+    that no plain network was trained at, is left out for all seeds alike. Without a common depth there is no
+    number: unequal depths are no comparison. Under the null that skips do the same here and there it is 0;
+    neither sign is predicted, see `Hypothesis.two_sided`.
 
     Attributes:
       of: contrast of the twins, such as LogRatio("lambda_max").
@@ -70,19 +74,22 @@ class Interaction(Contrast):
         return condition, dataclasses.replace(condition, norm=norm, family=family)
 
     def sample(self, rows: Sequence[Row], condition: Condition) -> Sample:
-        """See `Contrast`; NaN for a seed that lacks a depth on either side."""
-        _, there = self.sides(condition)
-        depths = [depths_of(rows, side) for side in (condition, there)]
-        if there.family == condition.family:
-            common = sorted(set(depths[0]) & set(depths[1]))
-            depths = [common, common]
-        if not all(depths):
+        """See `Contrast`; NaN for a seed that lacks one of those depths on either side."""
+        both = self.sides(condition)
+        common = set.intersection(*(set(depths_of(rows, side)) for side in both))
+        pairs = [
+            [self.of.sample(rows, dataclasses.replace(side, depth=depth)) for side in both]
+            for depth in sorted(common)
+        ]
+        # Where none can tell, all are shown to be empty.
+        told = [pair for pair in pairs if min(map(_told, pair)) >= FEWEST] or pairs
+        if not told:
             return Sample((), np.array([]))
-        here, over = (
-            mean([self.of.sample(rows, dataclasses.replace(side, depth=d)) for d in chosen])
-            for side, chosen in zip((condition, there), depths, strict=True)
-        )
-        return difference(here, over)
+        return difference(*(mean(side) for side in zip(*told, strict=True)))
+
+
+def _told(sample):
+    return len(sample.values) - sample.num_missing
 
 
 @dataclasses.dataclass(frozen=True)

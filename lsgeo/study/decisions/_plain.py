@@ -60,7 +60,7 @@ def _finding(finding, num_seeds):
         "num_splits": len(set(finding.sample.splits)),
         "test": effect.test,
         "degrees": _number(effect.degrees),
-        "num_missing": num_seeds - effect.num_pairs,
+        "num_missing": max(num_seeds - effect.num_pairs, finding.sample.num_missing),
         "num_bounds": finding.sample.num_bounds,
         "p_value": _number(effect.p_value),
         "adjusted_p": _number(finding.adjusted_p),

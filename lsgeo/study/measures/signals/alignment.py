@@ -34,14 +34,12 @@ def _measure(subject: Subject) -> dict[str, float]:
         }
 
 
+_TENTH = Smallest(0.1, "a tenth of the branch's strength or rank", ratio=True)
 ALIGNMENT = Measure(
     "alignment",
     (
-        *columns(
-            *("residual_sigma", "residual_rank"),
-            readings=("matched", "end"),
-            smallest=Smallest(0.1, "a tenth of the branch's strength or rank", ratio=True),
-        ),
+        *columns("residual_sigma", smallest=_TENTH),
+        *columns("residual_rank", readings=("matched", "end"), smallest=_TENTH),
         *columns(
             *("residual_alignment", "stream_line"),
             readings=("matched", "end"),
