@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lsgeo import models
 from lsgeo.models import (
     CrossEntropy,
     Logits,
@@ -214,3 +215,37 @@ def test_unknown_names_and_values_are_refused_by_name(name, options, text):
 def test_whole_number_images_are_refused():
     with pytest.raises(ValueError, match=r"`images` must be a floating array.*got int64"):
         init(create("mlp"), np.zeros((2, 8, 8, 1), np.int64), key=KEY)
+
+
+@pytest.mark.parametrize("options", [{}, {"norm": "none"}, {"bottleneck": True, "depth": 16}])
+@pytest.mark.parametrize("skip", ["near", "none"])
+def test_a_densenet_of_equal_size_has_the_growth_that_comes_closest_to_concatenation(skip, options):
+    image = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)
+
+    def count(**more):
+        fields = {"depth": 10, "growth": 6, "width": 12, **options, **more}
+        model = models.create("densenet", num_classes=10, **fields)
+        return models.count_parameters(models.shapes(model, image)["params"])
+
+    wanted, found = count(skip="dense"), count(skip=skip, equal_size=True)
+    assert found == min(
+        (count(skip=skip, growth=g) for g in range(5, 40)), key=lambda n: abs(n - wanted)
+    )
+    assert count(skip="dense", equal_size=True) == wanted
+
+
+def test_a_layer_with_near_inputs_sees_no_change_of_the_older_half():
+    model = models.DenseNet(depth=7, growth=2, width=4, num_classes=3, skip="near", norm="none")
+    images = jax.random.normal(jax.random.key(0), (2, 8, 8, 1), jnp.float32)
+    params = models.init(model, images, key=jax.random.key(1))["params"]
+    stem = params["stem"]["kernel"]
+    assert params["stage_0_block_0"]["conv_0"]["kernel"].shape == (3, 3, 2, 2)
+
+    def branch(kernel):
+        changed = {**params, "stem": {"kernel": kernel}}
+        _, state = model.apply({"params": changed}, images, mutable=["intermediates"])
+        return state["intermediates"]["stage_0_block_0"]["branch"][0]
+
+    start = branch(stem)
+    np.testing.assert_array_equal(branch(stem.at[..., :2].add(1.0)), start)
+    assert np.abs(branch(stem.at[..., 2:].add(1.0)) - start).max() > 0.1

@@ -120,6 +120,27 @@ SKIPS = (
         Style("#00756f", "X", (0, (2, 1, 6, 1))),
         "#4fd1c5",
     ),
+    # Twins of concatenation with about as many parameters (claim C8).
+    Arm(
+        "plain-wide",
+        "no skip, equal size",
+        "without skips, of equal size",
+        "none",
+        Style("#8a4a2f", (4, 0, 45), (0, (5, 1.5, 1, 1.5))),
+        "#d9a48c",
+        options=(("equal_size", True),),
+        models=("densenet",),
+    ),
+    Arm(
+        "dense-near",
+        "near inputs",
+        "with concatenation of near features",
+        "near",
+        Style("#4d6b00", (3, 0, 30), (0, (4, 1, 1, 1, 1, 1))),
+        "#a9c25a",
+        options=(("equal_size", True),),
+        models=("densenet",),
+    ),
     Arm(
         "mhc",
         "mHC",
