@@ -1,0 +1,97 @@
+"""The laws: what a study's rows say over depth, over rates and over thresholds, in five curves."""
+
+from collections.abc import Sequence
+
+from lsgeo.study.contrasts import Row
+from lsgeo.study.decisions.verdicts import Design
+from lsgeo.study.laws.records import VERDICTS as VERDICTS
+from lsgeo.study.laws.records import Check as Check
+from lsgeo.study.laws.records import Curve as Curve
+from lsgeo.study.laws.records import Exponent as Exponent
+from lsgeo.study.laws.records import Law as Law
+from lsgeo.study.laws.records import LawResult as LawResult
+from lsgeo.study.laws.records import unmeasured
+
+
+def _later(law, rows, designs):
+    return unmeasured(law, "no measure reads it yet")
+
+
+LAWS: dict[str, Law] = {
+    law.name: law
+    for law in (
+        Law(
+            "L1",
+            "Sharpness and depth",
+            "How much sharper does a network become as it gets deeper?",
+            "At the same loss sharpness grows with a power of depth: a high one without skips, a low one with bare "
+            "skips, none with branches scaled by 1/√L",
+            "Networks at one training loss; a number that the learning rate holds down is a bound.",
+            "depth (blocks)",
+            "largest eigenvalue of the Hessian (nats / parameter²)",
+            ("lambda_max",),
+            _later,
+        ),
+        Law(
+            "L2",
+            "Speed and step size",
+            "Why do networks with skips train faster?",
+            "They train faster by the factor by which they allow larger steps, and not at a common step size",
+            "Full-batch training of MLPs to one training loss, each arm at its own best rate.",
+            "ratio of the largest stable rates (with / without skips)",
+            "ratio of steps (without / with skips)",
+            ("steps", "stable_rate", "step_at_0.5"),
+            _later,
+        ),
+        Law(
+            "L3",
+            "Gradients and depth over width",
+            "Do gradients vanish without skips?",
+            "At initialisation the gradient of the stream shrinks or grows as three lines of theory say, without a "
+            "free parameter",
+            "ReLU MLPs at He's initialisation, without a norm, with blocks of one layer.",
+            "depth over width ((L - 1) / n)",
+            "log gradient of the first stream / last stream (nats)",
+            ("stream_log_ratio",),
+            _later,
+            log_x=False,
+            log_y=False,
+        ),
+        Law(
+            "L4",
+            "Flat and downward directions",
+            "Do skips remove flat and downward directions?",
+            "Whether they do depends on the threshold: relative to the largest eigenvalue or absolute",
+            "Networks small enough for a dense Hessian, at one training loss.",
+            "threshold (share of the largest eigenvalue)",
+            "share of directions (of 1)",
+            (),
+            _later,
+            log_y=False,
+        ),
+        Law(
+            "L5",
+            "In place of the skip",
+            "What do a norm, an initialisation and a branch scale do in the skip's place?",
+            "Weights that start near the identity do what the bare skip does; a norm does not; scaled branches do more",
+            "Networks at one training loss, beside the plain network without a norm.",
+            "depth (blocks)",
+            "times flatter than the plain network without a norm",
+            ("lambda_max", "steps"),
+            _later,
+        ),
+    )
+}
+
+
+def measured(rows: Sequence[Row], designs: Sequence[Design]) -> list[LawResult]:
+    """What a study says of each law.
+
+    Args:
+      rows: of the study, see `lsgeo.study.table`; also as they stand in results.csv, all of them text.
+      designs: of the study.
+
+    Returns:
+      One result for each of `LAWS`, in order.
+    """
+    return [law.measure(law, rows, designs) for law in LAWS.values()]
