@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from lsgeo.study.contrasts import Row
 from lsgeo.study.decisions.verdicts import Design
+from lsgeo.study.laws import sharpness, speed
 from lsgeo.study.laws.records import VERDICTS as VERDICTS
 from lsgeo.study.laws.records import Check as Check
 from lsgeo.study.laws.records import Curve as Curve
-from lsgeo.study.laws.records import Exponent as Exponent
+from lsgeo.study.laws.records import Fitted as Fitted
 from lsgeo.study.laws.records import Law as Law
 from lsgeo.study.laws.records import LawResult as LawResult
 from lsgeo.study.laws.records import unmeasured
@@ -20,29 +21,8 @@ def _later(law, rows, designs):
 LAWS: dict[str, Law] = {
     law.name: law
     for law in (
-        Law(
-            "L1",
-            "Sharpness and depth",
-            "How much sharper does a network become as it gets deeper?",
-            "At the same loss sharpness grows with a power of depth: a high one without skips, a low one with bare "
-            "skips, none with branches scaled by 1/√L",
-            "Networks at one training loss; a number that the learning rate holds down is a bound.",
-            "depth (blocks)",
-            "largest eigenvalue of the Hessian (nats / parameter²)",
-            ("lambda_max",),
-            _later,
-        ),
-        Law(
-            "L2",
-            "Speed and step size",
-            "Why do networks with skips train faster?",
-            "They train faster by the factor by which they allow larger steps, and not at a common step size",
-            "Full-batch training of MLPs to one training loss, each arm at its own best rate.",
-            "ratio of the largest stable rates (with / without skips)",
-            "ratio of steps (without / with skips)",
-            ("steps", "stable_rate", "step_at_0.5"),
-            _later,
-        ),
+        sharpness.SHARPNESS,
+        speed.SPEED,
         Law(
             "L3",
             "Gradients and depth over width",

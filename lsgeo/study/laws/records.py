@@ -21,7 +21,7 @@ YES, NO, OPEN = ("yes", "no", "open")
 
 
 @dataclasses.dataclass(frozen=True)
-class Exponent:
+class Fitted:
     """A slope, such as p of metric ~ depth^p, over the pairs of a study.
 
     Attributes:
@@ -79,7 +79,7 @@ class Curve:
     upper: tuple[float, ...]
     bound: tuple[bool, ...]
     predicted: tuple[float, ...] | None = None
-    exponent: Exponent | None = None
+    exponent: Fitted | None = None
     sides: tuple[int, ...] = ()
 
     def __post_init__(self):
