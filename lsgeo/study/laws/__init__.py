@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lsgeo.study.contrasts import Row
 from lsgeo.study.decisions.verdicts import Design
-from lsgeo.study.laws import sharpness, speed
+from lsgeo.study.laws import sharpness, speed, stand_ins, stream
 from lsgeo.study.laws.records import VERDICTS as VERDICTS
 from lsgeo.study.laws.records import Check as Check
 from lsgeo.study.laws.records import Curve as Curve
@@ -23,20 +23,7 @@ LAWS: dict[str, Law] = {
     for law in (
         sharpness.SHARPNESS,
         speed.SPEED,
-        Law(
-            "L3",
-            "Gradients and depth over width",
-            "Do gradients vanish without skips?",
-            "At initialisation the gradient of the stream shrinks or grows as three lines of theory say, without a "
-            "free parameter",
-            "ReLU MLPs at He's initialisation, without a norm, with blocks of one layer.",
-            "depth over width ((L - 1) / n)",
-            "log gradient of the first stream / last stream (nats)",
-            ("stream_log_ratio",),
-            _later,
-            log_x=False,
-            log_y=False,
-        ),
+        stream.STREAM,
         Law(
             "L4",
             "Flat and downward directions",
@@ -49,17 +36,7 @@ LAWS: dict[str, Law] = {
             _later,
             log_y=False,
         ),
-        Law(
-            "L5",
-            "In place of the skip",
-            "What do a norm, an initialisation and a branch scale do in the skip's place?",
-            "Weights that start near the identity do what the bare skip does; a norm does not; scaled branches do more",
-            "Networks at one training loss, beside the plain network without a norm.",
-            "depth (blocks)",
-            "times flatter than the plain network without a norm",
-            ("lambda_max", "steps"),
-            _later,
-        ),
+        stand_ins.STAND_INS,
     )
 }
 

@@ -4,7 +4,28 @@ import math
 from collections.abc import Mapping, Sequence
 
 from lsgeo.study.laws import _fits
+from lsgeo.study.laws._table import Table
 from lsgeo.study.laws.records import Curve
+
+SHARPNESS_COLUMNS = ("sharpness_limit", "lambda_max")
+
+
+def sharpness_column(table: Table, kinds: Sequence[tuple[str, str, str]]) -> str:
+    """The metric of sharpness that all networks have which are laid beside each other.
+
+    The value at a rate of 0 where each kind of network has it at three depths, else that at the study's own rate: a
+    ratio of the two would show the rate.
+
+    Args:
+      table: rows.
+      kinds: family, norm and arm of each.
+    """
+    extrapolated, measured = SHARPNESS_COLUMNS
+    there = [
+        kind for kind in kinds if len(table.points(*kind, "matched", measured)) >= _fits.FEWEST
+    ]
+    counts = [len(table.points(*kind, "matched", extrapolated)) for kind in there]
+    return extrapolated if counts and min(counts) >= _fits.FEWEST else measured
 
 
 def over(series: _fits.Series, name: tuple[str, str, str, str]) -> Curve:

@@ -50,6 +50,12 @@ def above(text: str, found: Fitted, bar: float) -> Check:
     return Check(text, answer, bool(found.side))
 
 
+def below(text: str, found: Fitted, bar: float) -> Check:
+    """Whether a number lies below a bar with its whole interval, or above with it."""
+    answer = YES if found.upper < bar else NO if found.lower > bar else OPEN
+    return Check(text, answer, bool(found.side))
+
+
 def within(text: str, found: Fitted, target: float, margin: float) -> Check:
     """Whether a number lies within a margin of another one with its whole interval, or outside with it."""
     low, high = target - margin, target + margin
@@ -66,28 +72,33 @@ def decided(
     checks: Sequence[Check],
     sentence: str,
     stops: Sequence[str],
-    notes: Sequence[str] = (),
+    note: str = "",
 ) -> LawResult:
     """The result of a law's checks.
 
     It holds where all are answered with yes, none by a bound, and nothing is known of where it stops. It fails where
     at least as many are answered with no as with yes, and is not measured where none is answered. Between these it
-    holds within limits, which `stops` and the checks tell. `notes` say what the law had no numbers for; they decide
-    nothing.
+    holds within limits, which `stops` and the checks tell. `note` says what the law had no numbers for; it decides nothing.
     """
     yes, no = (sum(check.answer == answer for check in checks) for answer in (YES, NO))
     if not yes + no:
-        verdict = UNMEASURED
+        verdict, sentence = UNMEASURED, f"Not decided by these numbers. {sentence}"
     elif no >= yes:
         verdict = FAILS
     elif yes < len(checks) or stops or any(check.is_bound for check in checks):
         verdict = WITHIN
     else:
         verdict = HOLDS
-    kept = [*stops, *(f"{check.text}: no" for check in checks if check.answer == NO)]
+    kept = [*stops]
+    kept += [f"{check.text}: no" for check in checks if check.answer == NO]
     kept += [f"{check.text}: not decided" for check in checks if check.answer == OPEN]
-    text = _sentences([*kept, *notes])
+    text = _sentences([*kept, *([note] if note else [])])
     return LawResult(law, tuple(curves), verdict, sentence, text, tuple(checks))
+
+
+def too_few(places: Sequence[str]) -> str:
+    """What is said of places with fewer than three depths; "" where there is none."""
+    return f"a law needs three depths, and has fewer in {listed(places)}" if places else ""
 
 
 def times(log: float) -> str:

@@ -6,20 +6,30 @@ from collections.abc import Sequence
 from lsgeo.study.contrasts import Row
 from lsgeo.study.decisions.verdicts import Design
 from lsgeo.study.laws import _fits
-from lsgeo.study.laws._curves import over
+from lsgeo.study.laws._curves import SHARPNESS_COLUMNS, over, sharpness_column
 from lsgeo.study.laws._table import Table, logs
-from lsgeo.study.laws._words import above, blocks, decided, label, listed, phrase, place, within
+from lsgeo.study.laws._words import (
+    above,
+    blocks,
+    decided,
+    label,
+    listed,
+    phrase,
+    place,
+    too_few,
+    within,
+)
 from lsgeo.study.laws.records import Curve, Law, LawResult, unmeasured
 
 # Over 4 to 64 blocks a power of 1/4 is a factor of 2: less than one step of a grid of learning rates.
 SMALLEST = 0.25
-COLUMNS = ("sharpness_limit", "lambda_max")
+SPOKEN = ("plain", "residual", "scaled")  # arms of the sentence; the figure has all
 
 
 def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawResult:
     table, few, found = Table(rows), [], {}
     for family, norm, arms in blocks(designs):
-        column = _column(table, family, norm, arms)
+        column = sharpness_column(table, [(family, norm, arm) for arm in arms])
         deep = {}
         for arm in arms:
             points = table.points(family, norm, arm, "matched", column)
@@ -29,9 +39,9 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
         if deep:
             found[family, norm] = column, deep
         else:
-            few.append(place(family, norm))
+            few.append(f"{family} ({'no' if norm == 'none' else norm} norm)")
     if not found:
-        return unmeasured(law, f"a law needs three depths{_without(few)}")
+        return unmeasured(law, too_few(few) or "the study has no networks")
     curves, stops, asked = [], [], []
     for (family, norm), (column, deep) in found.items():
         for arm, series in deep.items():
@@ -41,33 +51,19 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
         asked += _asked(place(family, norm), {arm: _fits.slopes(s) for arm, s in deep.items()})
     level = 1 - (1 - _fits.CONFIDENCE) / max(len(asked), 1)
     checks = [
-        check(f"{text} ({sample.fitted()})", sample.fitted(level), *bars)
+        check(text.format(sample.fitted()), sample.fitted(level), *bars)
         for check, text, sample, *bars in asked
     ]
-    notes = [f"{where}: a law needs three depths" for where in few]
-    return decided(law, curves, checks, _sentence(curves), stops, notes)
-
-
-def _column(table, family, norm, arms):
-    # One metric for all arms: the rate's own share must not be taken out of one of them alone.
-    for column in COLUMNS:
-        depths = [
-            len(table.points(family, norm, arm, "matched", column))
-            for arm in arms
-            if table.points(family, norm, arm, "matched", COLUMNS[-1])
-        ]
-        if depths and min(depths) >= _fits.FEWEST:
-            return column
-    return COLUMNS[-1]
+    return decided(law, curves, checks, _sentence(curves), stops, too_few(few))
 
 
 def _asked(where, exponents):
     plain = exponents.get("plain")
     if plain and "residual" in exponents:
-        text = f"{where}: the exponent without skips is larger than with bare skips, by"
+        text = f"{where}: the exponent without skips is larger than with bare skips, by {{}}"
         yield above, text, plain.minus(exponents["residual"]), SMALLEST
     if "scaled" in exponents:
-        text = f"{where}: with branches scaled by 1/√L sharpness does not depend on depth, exponent"
+        text = f"{where}: with branches scaled by 1/√L sharpness does not depend on depth, to the power {{}}"
         yield within, text, exponents["scaled"], 0.0, SMALLEST
 
 
@@ -83,8 +79,9 @@ def _stops(curve, series, missing):
 
 
 def _sentence(curves: Sequence[Curve]) -> str:
-    first = [c for c in curves if (c.family, c.norm) == (curves[0].family, curves[0].norm)]
-    named = [f"{c.exponent} {phrase(c.arm)}" for c in first if not math.isnan(c.exponent.value)]
+    block = curves[0].family, curves[0].norm
+    first = [c for c in curves if (c.family, c.norm) == block and c.arm in SPOKEN]
+    named = [f"{c.exponent} {phrase(c.arm)}" for c in first if math.isfinite(c.exponent.value)]
     where = place(curves[0].family, curves[0].norm)
     if not named:
         return (
@@ -94,10 +91,6 @@ def _sentence(curves: Sequence[Curve]) -> str:
         f"At the same loss sharpness grows with depth to the power of {listed(named)} ({where}, depth "
         f"{first[0].x[0]:g} to {first[0].x[-1]:g})."
     )
-
-
-def _without(few):
-    return f", and {listed(few)} have fewer" if few else ""
 
 
 SHARPNESS = Law(
@@ -110,6 +103,6 @@ SHARPNESS = Law(
     "and more) a number is a bound.",
     "depth (blocks)",
     "largest eigenvalue of the Hessian (nats / parameter²)",
-    COLUMNS,
+    SHARPNESS_COLUMNS,
     _measure,
 )

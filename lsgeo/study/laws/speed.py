@@ -61,7 +61,9 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
         *_curves(best, "", lambda x: x),
         *_curves(common, ", at one rate", lambda x: 1.0),
     ]
-    return decided(law, curves, checks, _sentence(best, power, ranks, at_one), (), left_out)
+    return decided(
+        law, curves, checks, _sentence(best, power, ranks, at_one), (), ". ".join(left_out)
+    )
 
 
 def _conditions(table, designs, column):
