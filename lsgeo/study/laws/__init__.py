@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lsgeo.study.contrasts import Row
 from lsgeo.study.decisions.verdicts import Design
-from lsgeo.study.laws import sharpness, speed, stand_ins, stream
+from lsgeo.study.laws import directions, sharpness, speed, stand_ins, stream
 from lsgeo.study.laws.records import VERDICTS as VERDICTS
 from lsgeo.study.laws.records import Check as Check
 from lsgeo.study.laws.records import Curve as Curve
@@ -13,29 +13,13 @@ from lsgeo.study.laws.records import Law as Law
 from lsgeo.study.laws.records import LawResult as LawResult
 from lsgeo.study.laws.records import unmeasured
 
-
-def _later(law, rows, designs):
-    return unmeasured(law, "no measure reads it yet")
-
-
 LAWS: dict[str, Law] = {
     law.name: law
     for law in (
         sharpness.SHARPNESS,
         speed.SPEED,
         stream.STREAM,
-        Law(
-            "L4",
-            "Flat and downward directions",
-            "Do skips remove flat and downward directions?",
-            "Whether they do depends on the threshold: relative to the largest eigenvalue or absolute",
-            "Networks small enough for a dense Hessian, at one training loss.",
-            "threshold (share of the largest eigenvalue)",
-            "share of directions (of 1)",
-            (),
-            _later,
-            log_y=False,
-        ),
+        directions.DIRECTIONS,
         stand_ins.STAND_INS,
     )
 }

@@ -1,11 +1,12 @@
 """From samples to the curves of a figure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lsgeo.study.laws import _fits
 from lsgeo.study.laws._table import Table
-from lsgeo.study.laws.records import Curve
+from lsgeo.study.laws._words import place
+from lsgeo.study.laws.records import Curve, Fitted
 
 SHARPNESS_COLUMNS = ("sharpness_limit", "lambda_max")
 
@@ -45,9 +46,10 @@ def curve(
     samples: Mapping[float, _fits.Sample],
     name: tuple[str, str, str, str],
     *,
-    scale=math.exp,
+    scale: Callable[[float], float] = math.exp,
     predicted: Sequence[float] | None = None,
-    exponent=None,
+    exponent: Fitted | None = None,
+    panel: str = "",
 ) -> Curve:
     """A curve of means over pairs.
 
@@ -59,6 +61,7 @@ def curve(
       scale: from the samples' unit to that of the figure.
       predicted: at each x, in the unit of the figure.
       exponent: of the curve.
+      panel: of the figure; "" is that of its family and norm.
     """
     values, lower, upper, sides = [], [], [], []
     for sample in samples.values():
@@ -79,4 +82,5 @@ def curve(
         None if predicted is None else tuple(predicted),
         exponent,
         tuple(sides),
+        panel or place(name[2], name[3]),
     )

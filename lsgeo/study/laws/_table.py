@@ -9,6 +9,8 @@ from lsgeo.study.contrasts.paired import number
 from lsgeo.study.measures.landscape import stable_rate
 
 LIMIT = 0.3  # share of the optimiser's stability limit from which the learning rate holds the sharpness down
+# Where the true number lies if the true largest eigenvalue is larger and the rest of the spectrum as it is.
+_HELD = {"lambda_max": 1, "flat_rel_": 1, "negative_rel_": -1}
 _NO = ("", "0", "0.0", "false", "none", "nan")
 
 Unit = tuple[str, str]  # seed and split of a pair
@@ -104,8 +106,9 @@ def _number(row, column):
 
 
 def _side(row, column, value):
-    if column == "lambda_max" and _number(row, "limit_share") >= LIMIT:
-        return 1
+    moves = next((side for name, side in _HELD.items() if column.startswith(name)), 0)
+    if moves and _number(row, "limit_share") >= LIMIT:
+        return moves
     if str(row.get(f"{column}_bound", "")).strip().lower() in _NO:
         return 0
     # A training that is unstable at the smallest rate has its stable rate below.

@@ -67,6 +67,7 @@ class Curve:
       predicted: what theory says at each x, without a free parameter; None where it says nothing.
       exponent: of value ~ x^exponent; None where the law asks for none, or there are too few x.
       sides: where the true value of a bound lies: 1 above, -1 below, 0 for a number; () is above for each bound.
+      panel: title of the panel of the law's figure that the line belongs to.
     """
 
     label: str
@@ -81,6 +82,7 @@ class Curve:
     predicted: tuple[float, ...] | None = None
     exponent: Fitted | None = None
     sides: tuple[int, ...] = ()
+    panel: str = ""
 
     def __post_init__(self):
         """Refuses points that lack one of their numbers."""
