@@ -31,9 +31,14 @@ def phrase(arm: str) -> str:
     return ARMS[arm].phrase if arm in ARMS else f"of the arm {arm}"
 
 
+def norm_of(norm: str) -> str:
+    """A norm in words: "layer norm"."""
+    return "no norm" if norm == "none" else f"{norm} norm"
+
+
 def place(family: str, norm: str) -> str:
     """A family and a norm in a sentence."""
-    return f"{family}, {'no norm' if norm == 'none' else f'{norm} norm'}"
+    return f"{family}, {norm_of(norm)}"
 
 
 def blocks(designs: Sequence[Design]) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -131,12 +131,17 @@ def _sentence(table, block, depths, thresholds):
         for threshold, column in columns.items():
             ratios = _ratios(table, block, column, depths)
             found = _fits.means_of(ratios.values()).fitted(1 - 0.05 / len(columns))
-            fewer += [f"{threshold:g}"] if found.lower > 0 else []
-            more += [f"{threshold:g}"] if found.upper < 0 else []
-        told = [f"fewer at {listed(fewer)}"] if fewer else []
-        told += [f"more at {listed(more)}"] if more else []
+            fewer += [threshold] if found.lower > 0 else []
+            more += [threshold] if found.upper < 0 else []
+        told = [f"fewer {_span(fewer)}"] if fewer else []
+        told += [f"more {_span(more)}"] if more else []
         parts.append(f"{KINDS[kind]}: {' and '.join(told) or 'no difference that is seen'}")
-    return f"With skips, in {place(*block)}, over all depths; {'; '.join(parts)}."
+    return f"With skips ({place(*block)}, over all depths): {'; '.join(parts)}."
+
+
+def _span(thresholds):
+    ends = [f"{one:.0e}".replace("e-0", "e-").replace("e+0", "e") for one in thresholds]
+    return f"from {ends[0]} to {ends[-1]}" if len(ends) > 1 else f"at {ends[0]}"
 
 
 DIRECTIONS = Law(

@@ -14,6 +14,7 @@ from lsgeo.study.laws._words import (
     decided,
     label,
     listed,
+    norm_of,
     phrase,
     place,
     too_few,
@@ -39,7 +40,7 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
         if deep:
             found[family, norm] = column, deep
         else:
-            few.append(f"{family} ({'no' if norm == 'none' else norm} norm)")
+            few.append(f"{family} ({norm_of(norm)})")
     if not found:
         return unmeasured(law, too_few(few) or "the study has no networks")
     curves, stops, asked = [], [], []
@@ -102,7 +103,7 @@ SHARPNESS = Law(
     "Networks at one training loss. Where the learning rate holds the sharpness down (30 % of the optimiser's limit "
     "and more) a number is a bound.",
     "depth (blocks)",
-    "largest eigenvalue of the Hessian (nats / parameter²)",
+    "largest Hessian eigenvalue (nats / parameter²)",
     SHARPNESS_COLUMNS,
     _measure,
 )

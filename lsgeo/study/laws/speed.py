@@ -16,6 +16,7 @@ from lsgeo.study.laws._words import (
     decided,
     factor,
     label,
+    norm_of,
     phrase,
     place,
     times,
@@ -58,8 +59,8 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
         *(_no_faster(where, sample, level) for where, sample in at_one.items()),
     ]
     curves = [
-        *_curves(best, "", lambda x: x),
-        *_curves(common, ", at one rate", lambda x: 1.0),
+        *_curves(best, "each arm at its best rate", lambda x: x),
+        *_curves(common, "both arms at one rate", lambda x: 1.0),
     ]
     return decided(
         law, curves, checks, _sentence(best, power, ranks, at_one), (), ". ".join(left_out)
@@ -100,11 +101,13 @@ def _no_faster(where, sample, level):
     return within(f"{text}, {factor(sample.fitted())}", found, 0.0, SMALLEST)
 
 
-def _curves(conditions, added, line):
+def _curves(conditions, panel, line):
+    families = {family for family, _, _ in conditions}
     for (family, norm, arm), by_depth in conditions.items():
         samples = {math.exp(x): _fits.sample_of(pairs) for x, pairs in by_depth.values()}
-        name = f"{label(arm)}{added}", arm, family, norm
-        yield curve(samples, name, predicted=[line(x) for x in samples])
+        where = place(family, norm) if len(families) > 1 else norm_of(norm)
+        name = f"{label(arm)}, {where}", arm, family, norm
+        yield curve(samples, name, predicted=[line(x) for x in samples], panel=panel)
 
 
 def _sentence(best, power, ranks, at_one):

@@ -16,8 +16,9 @@ from lsgeo.study.laws._words import (
     blocks,
     decided,
     factor,
+    label,
     listed,
-    place,
+    norm_of,
     times,
     too_few,
 )
@@ -42,6 +43,7 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
             curve(
                 {depth: _fits.sample_of(points) for depth, points in by_depth.items()},
                 (_label(kind), kind[1], family, kind[0]),
+                panel=family,
             )
             for kind, by_depth in flatter.items()
             if by_depth
@@ -149,16 +151,14 @@ def _share(part, whole):
 
 def _label(kind):
     norm, arm = kind
-    if arm == "plain":
-        return f"{norm} norm"
-    return ARMS[arm].label if arm in ARMS else arm
+    return label(arm) if norm == "none" else f"{label(arm)}, {norm_of(norm)}"
 
 
 def _stops(curves):
     for one in curves:
         held = [f"{x:g}" for x, bound in zip(one.x, one.bound, strict=True) if bound]
         if held:
-            where = f"{place(one.family, one.norm)}, {one.label}"
+            where = f"{one.family}, {one.label}"
             yield f"{where}: at depth {listed(held)} the learning rate holds one of the two down, a bound"
 
 
@@ -170,7 +170,7 @@ STAND_INS = Law(
     "scaled branches do more than the skip alone",
     "Networks at one training loss, each beside the plain network without a norm of the same seed.",
     "depth (blocks)",
-    "times flatter than plain without a norm",
+    "times flatter than no skip, no norm",
     (*SHARPNESS_COLUMNS, "steps"),
     _measure,
 )
