@@ -2,7 +2,7 @@
 
 Paper: as `configs/study_quick.py`.
 Command: python -m experiments.study --config=configs/study_tiny.py --workdir=runs/tiny
-Expected: report.html, verdicts.json and results.csv; no number in them matters.
+Expected: report.html, verdicts.json, laws.json and results.csv; no number in them matters.
 """
 
 from experiments.study import Config

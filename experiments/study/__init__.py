@@ -1,8 +1,9 @@
 """Puts the claims about skip connections to the test: trains twins with and without skips and measures them.
 
-Writes report.html, verdicts.json (every hypothesis with its findings), results.csv (every network) and
-twins.json (what twins have in common). The grid is a list of independent run directories: parallel processes
-fill them in any order, skip those that are done and make damaged ones anew. A killed study continues.
+Writes report.html, verdicts.json (every hypothesis with its findings), laws.json (the five laws,
+with their curves), results.csv (every network) and twins.json (what twins have in common). The grid is a
+list of independent run directories: parallel processes fill them in any order, skip those that are done and
+make damaged ones anew. A killed study continues.
 
 python -m experiments.study --config=configs/study_quick.py --workdir=runs/study
 python -m experiments.study --config=configs/study_standard.py --workdir=runs/standard --dry-run
@@ -34,7 +35,7 @@ def run(
 
     Args:
       config: Config.
-      workdir: the study's directory: runs/, results.csv, twins.json, verdicts.json, report.html.
+      workdir: the study's directory: runs/, results.csv, twins.json, verdicts.json, laws.json, report.html.
       progress: None hides the progress bar.
       command: that started the study, but for its directory; it stands on the page.
 

@@ -61,8 +61,9 @@ def law(
 ) -> None:
     """Draws curves with error bars on one axes.
 
-    Lines that theory predicts are dashed. A point that is only a bound is open, with an arrow to where the true value
-    lies. An exponent stands beside the name of its line: "power 2.5", or "power ≥2.5" where points of it are bounds.
+    Lines that theory predicts are dashed. A point that is only a bound is open, with an arrow to where the
+    true value lies. An exponent stands beside the name of its line: "power 2.5", or "power ≥2.5" where
+    points of it are bounds.
 
     Args:
       curves: lines.

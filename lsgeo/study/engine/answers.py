@@ -1,7 +1,7 @@
 """From the runs of a study to its answers: the table, the verdicts, the page."""
 
 from lsgeo import runs
-from lsgeo.study import _pairs
+from lsgeo.study import _pairs, laws
 from lsgeo.study.contrasts import Interaction
 from lsgeo.study.decisions import _interplay, _plain
 from lsgeo.study.decisions.verdicts import decide
@@ -14,7 +14,7 @@ from lsgeo.study.table import collect, write_csv
 
 
 def answer(plan: Plan, filler: Filler, command: str) -> str:
-    """Writes results.csv, verdicts.json, anova.json, twins.json and report.html.
+    """Writes results.csv, verdicts.json, laws.json, anova.json, twins.json and report.html.
 
     Args:
       plan: of the study; what it asks for is there, as far as it could be made.
@@ -40,6 +40,8 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
     runs.write_json(plan.root / "anova.json", analyses)
     values = _plain.plain(verdicts, plan.config.num_seeds, command)
     runs.write_json(plan.root / "verdicts.json", values)
+    found_laws = laws.measured(rows, plan.designs)
+    runs.write_json(plan.root / "laws.json", laws.plain(found_laws, command))
     runs.write_json(plan.root / "twins.json", [_pairs.plain(pair) for pair in found])
     headline = _write.write(
         plan,

@@ -57,7 +57,7 @@ def digest(plan: Plan, states: States) -> str:
 
 def is_current(plan: Plan, states: States) -> bool:
     """Whether the page was made of just this, without problems."""
-    files = ("report.html", "verdicts.json", "results.csv", "twins.json", CURRENT)
+    files = ("report.html", "verdicts.json", "laws.json", "results.csv", "twins.json", CURRENT)
     if not all((plan.root / name).exists() for name in files):
         return False
     try:

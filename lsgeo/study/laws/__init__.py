@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from lsgeo.study.contrasts import Row
 from lsgeo.study.decisions.verdicts import Design
 from lsgeo.study.laws import directions, sharpness, speed, stand_ins, stream
+from lsgeo.study.laws._plain import plain as plain
 from lsgeo.study.laws.records import VERDICTS as VERDICTS
 from lsgeo.study.laws.records import Check as Check
 from lsgeo.study.laws.records import Curve as Curve
 from lsgeo.study.laws.records import Fitted as Fitted
 from lsgeo.study.laws.records import Law as Law
 from lsgeo.study.laws.records import LawResult as LawResult
-from lsgeo.study.laws.records import unmeasured
 
 LAWS: dict[str, Law] = {
     law.name: law

@@ -14,8 +14,8 @@ SHARPNESS_COLUMNS = ("sharpness_limit", "lambda_max")
 def sharpness_column(table: Table, kinds: Sequence[tuple[str, str, str]]) -> str:
     """The metric of sharpness that all networks have which are laid beside each other.
 
-    The value at a rate of 0 where each kind of network has it at three depths, else that at the study's own rate: a
-    ratio of the two would show the rate.
+    The value at a rate of 0 where each kind of network has it at three depths, else that at the study's own
+    rate: a ratio of the two would show the rate.
 
     Args:
       table: rows.
@@ -53,7 +53,8 @@ def curve(
 ) -> Curve:
     """A curve of means over pairs.
 
-    A place with one or two pairs has its mean and no interval; one whose bounds pull to both sides has no number.
+    A place with one or two pairs has its mean and no interval; one whose bounds pull to both sides has no
+    number.
 
     Args:
       samples: by x, in the order in which they are drawn.

@@ -1,7 +1,8 @@
 """Fits over the pairs of a study: one slope for each pair, then their mean with an interval.
 
-A slope, a local slope and a bend are weighted sums of a pair's values. Where a value is only a bound, the sign of its
-weight tells to which side the sum may move; where bounds pull to both sides, there is no number.
+A slope, a local slope and a bend are weighted sums of a pair's values. Where a value is only a bound, the
+sign of its weight tells to which side the sum may move; where bounds pull to both sides, there is no
+number.
 """
 
 import dataclasses
@@ -63,7 +64,9 @@ def slopes(series: Series) -> Sample:
 
 
 def ranks_of(lines: Mapping[Unit, Sequence[tuple[float, Point]]], fewest: int) -> Sample:
-    """Spearman's rank correlation of x and y, of each pair that has enough places; bounds count as they stand."""
+    """Spearman's rank correlation of x and y, of each pair that has enough places; bounds count as they
+    stand.
+    """
     values = {}
     for unit, line in lines.items():
         if len({x for x, _ in line}) >= fewest and len({point.value for _, point in line}) > 1:
@@ -92,8 +95,8 @@ def local_slopes(series: Series) -> dict[tuple[float, float], Sample]:
 def bends(series: Series) -> dict[float, tuple[Fitted, Fitted]]:
     """Where a line has a corner: the slopes before and behind each, by the x between.
 
-    A corner is where the change of slope, pair by pair, is beyond `BEND` with an interval that shares its 5 % with
-    those of the other places; a bound may hide a corner, and never makes one.
+    A corner is where the change of slope, pair by pair, is beyond `BEND` with an interval that shares its 5
+    % with those of the other places; a bound may hide a corner, and never makes one.
     """
     local, found = local_slopes(series), {}
     corners = list(itertools.pairwise(local.items()))

@@ -40,7 +40,8 @@ class Table:
             there = self._rows.setdefault(place, {})
             if here in there:
                 raise ValueError(
-                    f"`rows` hold {', '.join(place)}, depth {here[0]}, seed {here[1][0]} twice. Give networks of "
+                    f"`rows` hold {', '.join(place)}, depth {here[0]}, seed {here[1][0]} twice. Give "
+                    f"networks of "
                     "different data splits their `split`."
                 )
             there[here] = row

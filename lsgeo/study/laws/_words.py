@@ -81,9 +81,10 @@ def decided(
 ) -> LawResult:
     """The result of a law's checks.
 
-    It holds where all are answered with yes, none by a bound, and nothing is known of where it stops. It fails where
-    at least as many are answered with no as with yes, and is not measured where none is answered. Between these it
-    holds within limits, which `stops` and the checks tell. `note` says what the law had no numbers for; it decides nothing.
+    It holds where all are answered with yes, none by a bound, and nothing is known of where it stops. It
+    fails where at least as many are answered with no as with yes, and is not measured where none is
+    answered. Between these it holds within limits, which `stops` and the checks tell. `note` says what the
+    law had no numbers for; it decides nothing.
     """
     yes, no = (sum(check.answer == answer for check in checks) for answer in (YES, NO))
     if not yes + no:

@@ -23,7 +23,8 @@ KINDS = {
     "negative_rel": "downward, relative threshold",
     "negative_abs": "downward, absolute threshold",
 }
-# What the law says of the share without skips over that with skips, at thresholds that answer one question each.
+# What the law says of the share without skips over that with skips, at thresholds that answer one question
+# each.
 SAYS = {
     "flat_rel_1e-4": (
         above,
@@ -148,9 +149,11 @@ DIRECTIONS = Law(
     "L4",
     "Flat and downward directions",
     "Do skips remove flat and downward directions?",
-    "By thresholds relative to the largest eigenvalue skips leave fewer flat directions and more downward ones; by "
+    "By thresholds relative to the largest eigenvalue skips leave fewer flat directions and more downward "
+    "ones; by "
     "absolute thresholds it is the other way about",
-    "MLPs small enough for a dense Hessian, at one training loss. What is relative moves with the largest eigenvalue, "
+    "MLPs small enough for a dense Hessian, at one training loss. What is relative moves with the largest "
+    "eigenvalue, "
     "which skips make smaller.",
     "threshold (of the largest eigenvalue, or nats / parameter²)",
     "share of directions (of 1)",

@@ -1,7 +1,7 @@
 """What a law is: its question, its statement, how it is read off the rows of a study, and what comes of it.
 
-A law is about a whole curve, such as sharpness over depth, where a claim is about one pair of arms at a time. A new
-law is a new record in this folder, and its name in the `__init__.py` there.
+A law is about a whole curve, such as sharpness over depth, where a claim is about one pair of arms at a
+time. A new law is a new record in this folder, and its name in the `__init__.py` there.
 """
 
 import dataclasses
@@ -66,7 +66,8 @@ class Curve:
       bound: whether a point is only a bound.
       predicted: what theory says at each x, without a free parameter; None where it says nothing.
       exponent: of value ~ x^exponent; None where the law asks for none, or there are too few x.
-      sides: where the true value of a bound lies: 1 above, -1 below, 0 for a number; () is above for each bound.
+      sides: where the true value of a bound lies: 1 above, -1 below, 0 for a number; () is above for each
+        bound.
       panel: title of the panel of the law's figure that the line belongs to.
     """
 
@@ -92,7 +93,8 @@ class Curve:
         counts |= {} if self.predicted is None else {"predicted": len(self.predicted)}
         if len(set(counts.values())) > 1:
             raise ValueError(
-                f"`x` and what belongs to it must have one length; got {counts}. Use NaN where there is no number."
+                f"`x` and what belongs to it must have one length; got {counts}. Use NaN where there is no "
+                f"number."
             )
 
 
@@ -120,7 +122,8 @@ class LawResult:
       curves: of its figure.
       verdict: of `VERDICTS`; "not measured" also where the intervals are too wide to tell.
       sentence: in plain words, with the number.
-      stops: where it stops holding, or is not known to hold, in plain words; "" where it is nowhere seen to stop.
+      stops: where it stops holding, or is not known to hold, in plain words; "" where it is nowhere seen to
+        stop.
       checks: what the verdict is made of.
     """
 
