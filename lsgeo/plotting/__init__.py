@@ -15,6 +15,8 @@ A label is any text. It has one colour, one marker and one line style in every f
 ("skip", "no skip" and so on) come with `import lsgeo.study`.
 """
 
+from lsgeo.plotting.answers.laws import law as law
+from lsgeo.plotting.answers.laws import law_panels as law_panels
 from lsgeo.plotting.critical import index_against_loss as index_against_loss
 from lsgeo.plotting.critical import kinds_of_points as kinds_of_points
 from lsgeo.plotting.curves import TrainingCurve as TrainingCurve
@@ -40,8 +42,6 @@ from lsgeo.plotting.landscape.trajectories import Trajectory as Trajectory
 from lsgeo.plotting.landscape.trajectories import trajectory_losses as trajectory_losses
 from lsgeo.plotting.landscape.trajectories import trajectory_planes as trajectory_planes
 from lsgeo.plotting.landscape.trajectories import variance_shares as variance_shares
-from lsgeo.plotting.laws import law as law
-from lsgeo.plotting.laws import law_panels as law_panels
 from lsgeo.plotting.paths import deletions as deletions
 from lsgeo.plotting.paths import lesions as lesions
 from lsgeo.plotting.paths import path_shares as path_shares

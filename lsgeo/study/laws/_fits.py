@@ -64,9 +64,7 @@ def slopes(series: Series) -> Sample:
 
 
 def ranks_of(lines: Mapping[Unit, Sequence[tuple[float, Point]]], fewest: int) -> Sample:
-    """Spearman's rank correlation of x and y, of each pair that has enough places; bounds count as they
-    stand.
-    """
+    """Spearman's rank correlation of x and y, of each pair with enough places; bounds count as numbers."""
     values = {}
     for unit, line in lines.items():
         if len({x for x, _ in line}) >= fewest and len({point.value for _, point in line}) > 1:
@@ -92,16 +90,21 @@ def local_slopes(series: Series) -> dict[tuple[float, float], Sample]:
     }
 
 
-def bends(series: Series) -> dict[float, tuple[Fitted, Fitted]]:
+def bends(series: Series, *, among: int = 1) -> dict[float, tuple[Fitted, Fitted]]:
     """Where a line has a corner: the slopes before and behind each, by the x between.
 
-    A corner is where the change of slope, pair by pair, is beyond `BEND` with an interval that shares its 5
-    % with those of the other places; a bound may hide a corner, and never makes one.
+    A corner is where the change of slope, pair by pair, is beyond `BEND`. The intervals of all places where one
+    is looked for share their 5 %. A bound may hide a corner, and never makes one.
+
+    Args:
+      series: y by x and pair.
+      among: lines that are looked at together.
     """
     local, found = local_slopes(series), {}
     corners = list(itertools.pairwise(local.items()))
     for ((_, x), before), (_, behind) in corners:
-        change = behind.minus(before).fitted(1 - (1 - CONFIDENCE) / len(corners))
+        level = 1 - (1 - CONFIDENCE) / (len(corners) * among)
+        change = behind.minus(before).fitted(level)
         if change.lower > BEND or change.upper < -BEND:
             found[x] = (before.fitted(), behind.fitted())
     return found

@@ -1,7 +1,7 @@
 """How laws are put into words, and how their checks become a verdict."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lsgeo.study.arms import ARMS
 from lsgeo.study.decisions.verdicts import Design
@@ -76,7 +76,7 @@ def decided(
     curves: Sequence[Curve],
     checks: Sequence[Check],
     sentence: str,
-    stops: Sequence[str],
+    stops: Iterable[str],
     note: str = "",
 ) -> LawResult:
     """The result of a law's checks.
@@ -86,6 +86,7 @@ def decided(
     answered. Between these it holds within limits, which `stops` and the checks tell. `note` says what the
     law had no numbers for; it decides nothing.
     """
+    stops = list(stops)
     yes, no = (sum(check.answer == answer for check in checks) for answer in (YES, NO))
     if not yes + no:
         verdict, sentence = UNMEASURED, f"Not decided by these numbers. {sentence}"
@@ -95,8 +96,7 @@ def decided(
         verdict = WITHIN
     else:
         verdict = HOLDS
-    kept = [*stops]
-    kept += [f"{check.text}: no" for check in checks if check.answer == NO]
+    kept = stops + [f"{check.text}: no" for check in checks if check.answer == NO]
     kept += [f"{check.text}: not decided" for check in checks if check.answer == OPEN]
     text = _sentences([*kept, *([note] if note else [])])
     return LawResult(law, tuple(curves), verdict, sentence, text, tuple(checks))

@@ -48,7 +48,8 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
         for arm, series in deep.items():
             curve = over(series, (label(arm), arm, family, norm))
             curves.append(curve)
-            stops += _stops(curve, series, table.missing(family, norm, arm, column))
+            lost = table.missing(family, norm, arm, column)
+            stops += _stops(curve, series, lost, sum(len(deep) for _, deep in found.values()))
         asked += _asked(place(family, norm), {arm: _fits.slopes(s) for arm, s in deep.items()})
     level = 1 - (1 - _fits.CONFIDENCE) / max(len(asked), 1)
     checks = [
@@ -68,12 +69,12 @@ def _asked(where, exponents):
         yield within, text, exponents["scaled"], 0.0, SMALLEST
 
 
-def _stops(curve, series, missing):
+def _stops(curve, series, missing, among):
     where = f"{place(curve.family, curve.norm)}, {phrase(curve.arm)}"
     held = [f"{x:g}" for x, bound in zip(curve.x, curve.bound, strict=True) if bound]
     if held:
         yield f"{where}: at depth {listed(held)} the learning rate holds the sharpness down, a bound"
-    for x, (before, behind) in _fits.bends(series).items():
+    for x, (before, behind) in _fits.bends(series, among=among).items():
         yield f"{where}: the exponent changes at depth {math.exp(x):.0f} from {before} to {behind}"
     for depth, (lacking, of) in missing.items():
         yield f"{where}: {lacking} of {of} networks of depth {depth} never reached the loss"

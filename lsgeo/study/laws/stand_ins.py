@@ -33,7 +33,7 @@ REFERENCE, SKIP, SCALED = ("none", "plain"), ("none", "residual"), ("none", "sca
 def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawResult:
     table, curves, asked, parts, few = Table(rows), [], [], [], []
     for family, kinds in _families(designs).items():
-        column = sharpness_column(table, [(family, *kind) for kind in kinds])
+        column = sharpness_column(table, [(family, *kind) for kind in (REFERENCE, *kinds)])
         flatter = {kind: _flatter(table, family, kind, "matched", column) for kind in kinds}
         depths = table.points(family, *REFERENCE, "matched", column)
         if len(depths) < _fits.FEWEST or not flatter[SKIP]:
@@ -52,7 +52,7 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
         parts.append(_parts(table, family, flatter))
     if not curves:
         return unmeasured(
-            law, few[0] if few else "no family has the plain network without a norm and its twin"
+            law, too_few(few) or "no family has the plain network without a norm and its twin"
         )
     level = 1 - (1 - _fits.CONFIDENCE) / max(len(asked), 1)
     checks = [
@@ -116,10 +116,10 @@ def _parts(table, family, flatter):
         if depth in flatter[kind]:
             flat = _fits.sample_of(flatter[kind][depth]).fitted()
             share = "" if kind == SKIP else _percent(_share(flatter[kind][depth], skip[depth]))
-            parts.append(
-                f"{_label(kind)} {factor(flat)}{share}, in steps {times(fewer[kind][depth])}"
-            )
-    return f"{family}, depth {depth}, flatter than the plain network without a norm by: {'; '.join(parts)}"
+            fast = fewer[kind][depth]
+            steps = f", {times(fast)} fewer steps" if math.isfinite(fast) else ""
+            parts.append(f"{_label(kind)} {factor(flat)} flatter{share}{steps}")
+    return f"{family}, depth {depth}, beside no skip and no norm: {'; '.join(parts)}"
 
 
 def _steps(table, family, flatter):

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from tests.study.laws.planted_rows import generator
 
 from lsgeo.study.laws import _fits
 from lsgeo.study.laws._table import Point
+from tests.study.laws.planted_rows import generator
 
 NUM_STUDIES = 200
 # Of 200 intervals of 95 % fewer cover with a probability of one in a thousand.
