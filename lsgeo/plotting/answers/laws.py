@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from lsgeo.plotting._names import label_ends, legend, wrapped
 from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, new_figure, note, plain_ticks
@@ -17,6 +18,7 @@ from lsgeo.plotting.style import INK, SMALL_SIZE, arm_style, dress, new_figure, 
 MOST_PANELS = 4
 MOST_TICKS = 8
 PALE = 0.5
+LINE = 13  # points from one line of a label to the next
 NARROW = 20  # characters of a name that has another one beside it
 WIDEST = 34  # characters of a line of the y axis' label
 ARROW = 14  # points, from a bound to where its true value lies
@@ -96,12 +98,7 @@ def law(
     if log_y:
         _tick(ax.yaxis, (), True)
     if phone:
-        legend(
-            ax,
-            below=0.24 + 0.08 * (len(under) > 1) + 0.08 * ("\n" in under[0]),
-            ncols=_columns(ends),
-            columnspacing=0.8,
-        )
+        _legend_below(ax, ends, sum(one.count("\n") + 1 for one in under))
     else:
         label_ends(ax, ends)
 
@@ -142,7 +139,9 @@ def law_panels(
     kept = list(panels.items())[:MOST_PANELS]
     columns = 1 if phone or len(kept) == 1 else 2
     rows = math.ceil(len(kept) / columns)
-    width, height = (PHONE, 3.7) if phone else (5.2 * columns, 3.3)
+    # On a phone each name has a line of its own.
+    names = max(len(group) for _, group in kept)
+    width, height = (PHONE, 3.0 + 0.17 * names) if phone else (5.2 * columns, 3.3)
     figure, axes = new_figure(width=width, height=height * rows, columns=columns, rows=rows)
     places = list(np.atleast_1d(axes).flat)
     for ax, (title, group) in itertools.zip_longest(places, kept, fillvalue=("", ())):
@@ -165,6 +164,14 @@ def _share_heights(axes):
     for ax in axes:
         ax.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
         _tick(ax.yaxis, (), True)
+
+
+def _legend_below(ax, ends, lines):
+    # In points, which stay what they are while the layout seeks the height of the axes.
+    down = ScaledTranslation(0, -(20 + LINE * lines) / 72, ax.figure.dpi_scale_trans)
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
+    columns = {"ncols": _columns(ends), "columnspacing": 0.8}
+    legend(ax, **place, **columns, bbox_transform=ax.transAxes + down, borderaxespad=0)
 
 
 def _columns(ends):

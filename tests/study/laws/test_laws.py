@@ -15,7 +15,6 @@ from tests.study.laws.planted_rows import ARMS, DEPTHS, design, generator, power
 
 STEEP = {"plain": 2.5, "residual": 0.7, "scaled": 0.0}
 QUIET = {"seeds": 8, "noise": 0.1, "spread": 0.05}
-FLAT = dict.fromkeys(ARMS, 0.0)
 
 
 def _of(name, rows, *designs):
@@ -33,11 +32,12 @@ def test_sharpness_as_the_law_has_it_holds_with_the_planted_exponents():
 
 
 def test_without_a_law_it_is_found_no_more_often_than_by_chance():
-    verdicts = [
-        _of("L1", power_rows(generator(k), FLAT, noise=0.3, spread=0.2)).verdict for k in range(200)
-    ]
-    # The scaled arm is as the law says; that the plain one is steeper must not be claimed.
-    assert sum(verdict == "holds" for verdict in verdicts) <= 10
+    two, steeper = {"plain": 0.0, "residual": 0.0}, 0
+    for k in range(200):
+        found = _of("L1", power_rows(generator(k), two, noise=0.3, spread=0.2))
+        steeper += found.checks[0].answer == "yes"
+        assert found.verdict != "holds within limits" or found.checks[0].answer == "yes"
+    assert steeper <= 10
 
 
 def test_a_sharpness_that_the_rate_holds_down_is_at_least():
