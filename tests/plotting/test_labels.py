@@ -61,6 +61,12 @@ def rows(labels):
     return [plotting.EffectRow(label, 0.5, 0.2, 0.9, 0.1, "supported") for label in labels]
 
 
+def line(label):
+    numbers = {"x": (4.0, 8.0), "value": (1.0, 2.0), "lower": (0.9, 1.9), "upper": (1.1, 2.1)}
+    rest = {"sides": (0, 1), "predicted": None, "exponent": None, "panel": ""}
+    return types.SimpleNamespace(label=label, **numbers, **rest)
+
+
 def keyed(value, labels):
     return {label: value for label in labels}
 
@@ -93,7 +99,9 @@ def on_axes(panels):
 
 
 # All labels on one axes.
+LAW = {"x": "depth (blocks)", "y": "sharpness (nats)"}
 TOGETHER = {
+    "law": lambda names, ax: plotting.law([line(name) for name in names], ax, **LAW),
     "branch_strength": lambda names, ax: plotting.branch_strength(
         keyed({2: np.array([1.0, 3.0]), 4: np.ones(2)}, names), ax
     ),
@@ -178,6 +186,9 @@ SPREAD = {
 }
 # A figure of their own, or panels.
 WHOLE = {
+    "law_panels": lambda names: plotting.law_panels(
+        [line(name) for name in names], **LAW, phone=True
+    ),
     "representation_panels": lambda names: on_axes(
         plotting.representation_panels([(name, STREAM) for name in names[:2]])
     ),
