@@ -20,6 +20,7 @@ from lsgeo.study import CLAIMS, VERDICTS, conditions
 from lsgeo.study.config import check
 from lsgeo.study.engine.estimate import estimate
 from lsgeo.study.engine.jobs import States
+from lsgeo.study.laws import LAWS
 from lsgeo.study.plan import make_plan, networks
 
 
@@ -37,6 +38,15 @@ def test_tiny_study_writes_a_verdict_for_every_hypothesis_of_its_claims(finished
         for finding in verdict["findings"]:
             for pattern in finding["runs"]:
                 assert list(workdir.glob(pattern))
+
+
+def test_a_study_of_one_depth_says_of_each_law_that_it_is_not_measured(finished_study):
+    _, workdir = finished_study
+    found = {law["law"]: law for law in json.loads((workdir / "laws.json").read_text())}
+    assert list(found) == list(LAWS)
+    assert {law["verdict"] for law in found.values()} == {"not measured"}
+    assert "a law needs three depths" in found["L1"]["sentence"]
+    assert all(law["command"].startswith("python -m") for law in found.values())
 
 
 def test_every_figure_of_the_table_is_that_of_its_network_file(finished_study):

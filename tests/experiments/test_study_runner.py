@@ -17,7 +17,7 @@ from lsgeo import runs
 from lsgeo.study.engine import jobs, pool
 from lsgeo.study.plan import make_plan
 
-FILES = ("verdicts.json", "results.csv", "twins.json")
+FILES = ("verdicts.json", "laws.json", "results.csv", "twins.json")
 
 
 @pytest.fixture
