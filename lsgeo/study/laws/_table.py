@@ -41,8 +41,7 @@ class Table:
             if here in there:
                 raise ValueError(
                     f"`rows` hold {', '.join(place)}, depth {here[0]}, seed {here[1][0]} twice. Give "
-                    f"networks of "
-                    "different data splits their `split`."
+                    "networks of different data splits their `split`."
                 )
             there[here] = row
 

@@ -120,8 +120,8 @@ def _held(table, block, depths):
         held = [f"{d}" for d in depths if any(p.side for p in points.get(d, {}).values())]
         if held:
             yield (
-                f"{place(*block)}, {label(arm)}: at depth {listed(held)} the learning rate holds the largest "
-                "eigenvalue down, and with it the relative thresholds"
+                f"{place(*block)}, {label(arm)}: at depth {listed(held)} the learning rate holds the "
+                "largest eigenvalue down, and with it the relative thresholds"
             )
 
 
@@ -150,11 +150,9 @@ DIRECTIONS = Law(
     "Flat and downward directions",
     "Do skips remove flat and downward directions?",
     "By thresholds relative to the largest eigenvalue skips leave fewer flat directions and more downward "
-    "ones; by "
-    "absolute thresholds it is the other way about",
+    "ones; by absolute thresholds it is the other way about",
     "MLPs small enough for a dense Hessian, at one training loss. What is relative moves with the largest "
-    "eigenvalue, "
-    "which skips make smaller.",
+    "eigenvalue, which skips make smaller.",
     "threshold (of the largest eigenvalue, or nats / parameter²)",
     "share of directions (of 1)",
     (*SAYS, ONE),

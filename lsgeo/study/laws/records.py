@@ -94,7 +94,7 @@ class Curve:
         if len(set(counts.values())) > 1:
             raise ValueError(
                 f"`x` and what belongs to it must have one length; got {counts}. Use NaN where there is no "
-                f"number."
+                "number."
             )
 
 

@@ -99,11 +99,10 @@ SHARPNESS = Law(
     "L1",
     "Sharpness and depth",
     "How much sharper does a network become as it gets deeper?",
-    "At the same loss sharpness grows with a power of depth: a high one without skips, a lower one with bare "
-    "skips, none with branches scaled by 1/√L",
+    "At the same loss sharpness grows with a power of depth: a high one without skips, a lower one with "
+    "bare skips, none with branches scaled by 1/√L",
     "Networks at one training loss. Where the learning rate holds the sharpness down (30 % of the "
-    "optimiser's limit "
-    "and more) a number is a bound.",
+    "optimiser's limit and more) a number is a bound.",
     "depth (blocks)",
     "largest Hessian eigenvalue (nats / parameter²)",
     SHARPNESS_COLUMNS,

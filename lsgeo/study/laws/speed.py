@@ -41,8 +41,7 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
         return unmeasured(
             law,
             f"a correlation needs {FEWEST} conditions in which both twins have a stable rate and a best "
-            f"speed, and "
-            f"there are {count}",
+            f"speed, and there are {count}",
         )
     lines = _lines(best)
     power, ranks = _fits.multiples_of(lines), _fits.ranks_of(lines, FEWEST)
@@ -118,11 +117,9 @@ def _sentence(best, power, ranks, at_one):
     slow = at_one.get((family, norm, arm), _fits.Sample({})).fitted()
     return (
         f"In {place(family, norm)}, depth {depth}, a network {phrase(arm)} allows {times(x)} larger steps "
-        f"and trains "
-        f"{factor(fast)} faster at its best rate; at one common rate, over all depths, {factor(slow)}. "
-        f"Over all "
-        f"conditions the speed-up goes with the ratio of stable rates to the power {power.fitted()}, rank "
-        f"correlation {ranks.fitted()}."
+        f"and trains {factor(fast)} faster at its best rate; at one common rate, over all depths, "
+        f"{factor(slow)}. Over all conditions the speed-up goes with the ratio of stable rates to the "
+        f"power {power.fitted()}, rank correlation {ranks.fitted()}."
     )
 
 
@@ -136,11 +133,10 @@ SPEED = Law(
     "L2",
     "Speed and step size",
     "Why do networks with skips train faster?",
-    "They train faster by the factor by which they allow larger steps; at one common step size they are no "
-    "faster",
+    "They train faster by the factor by which they allow larger steps; at one common step size they are "
+    "no faster",
     "Full-batch training of MLPs to one training loss, each arm at its own best rate; the common rate is "
-    "the small one "
-    "at which the geometry is measured.",
+    "the small one at which the geometry is measured.",
     "ratio of the largest stable rates (with / without skips)",
     "ratio of steps to the loss (without / with skips)",
     ("steps", "stable_rate", COMMON),

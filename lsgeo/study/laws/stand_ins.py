@@ -166,9 +166,8 @@ STAND_INS = Law(
     "L5",
     "In place of the skip",
     "What do a norm, an initialisation and a branch scale do in the skip's place?",
-    "Weights that start near the identity make a plain network as flat as the bare skip does; a norm alone "
-    "does not; "
-    "scaled branches do more than the skip alone",
+    "Weights that start near the identity make a plain network as flat as the bare skip does; a norm "
+    "alone does not; scaled branches do more than the skip alone",
     "Networks at one training loss, each beside the plain network without a norm of the same seed.",
     "depth (blocks)",
     "times flatter than no skip, no norm",

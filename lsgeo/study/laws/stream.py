@@ -61,8 +61,8 @@ def _line(table, family, norm, arm):
             if len(line) > 1:
                 raise ValueError(
                     f"`{PREDICTED}` of {place(family, norm)}, {arm}, depth {depth} is {sorted(line)}. "
-                    f"Networks of one "
-                    "depth and width have one; give networks of another width a family of their own."
+                    "Networks of one depth and width have one; give networks of another width a family of "
+                    "their own."
                 )
             found.setdefault(x, (line.pop(), measured[depth]))
     return dict(sorted(found.items()))
@@ -91,11 +91,10 @@ def _sentence(curves, agreement):
         for c in first
     ]
     return (
-        f"At initialisation, from the last block's stream back to the first one's, the gradient is "
-        f"multiplied by "
-        f"{listed(parts)}, at (L - 1) / n = {first[0].x[-1]:.3g}; {agreement.covered} of {agreement.count} "
-        f"intervals "
-        f"hold the predicted number, the farthest is {agreement.farthest:.1f} standard errors away."
+        "At initialisation, from the last block's stream back to the first one's, the gradient is "
+        f"multiplied by {listed(parts)}, at (L - 1) / n = {first[0].x[-1]:.3g}; {agreement.covered} of "
+        f"{agreement.count} intervals hold the predicted number, the farthest is {agreement.farthest:.1f} "
+        "standard errors away."
     )
 
 
@@ -104,10 +103,9 @@ STREAM = Law(
     "Gradients and depth over width",
     "Do gradients vanish without skips?",
     "At initialisation the gradient of the stream shrinks without skips, grows with bare ones and stays "
-    "with scaled "
-    "ones, as three lines of theory say, without a free parameter",
-    "ReLU MLPs with He's initialisation and no norm, with blocks of one layer, before training. The kernels' "
-    "gradients do not show it.",
+    "with scaled ones, as three lines of theory say, without a free parameter",
+    "ReLU MLPs with He's initialisation and no norm, with blocks of one layer, before training. The "
+    "kernels' gradients do not show it.",
     "depth over width, (L - 1) / n",
     "log of the gradient, first stream over last (nats)",
     (PREDICTED, *COLUMNS),
