@@ -9,24 +9,28 @@ from lsgeo.study.laws._words import place
 from lsgeo.study.laws.records import Curve, Fitted
 
 SHARPNESS_COLUMNS = ("sharpness_limit", "lambda_max")
+TOLD = ("plain", "residual", "scaled")  # arms of the sentences; the figures have all
 
 
 def sharpness_column(table: Table, kinds: Sequence[tuple[str, str, str]]) -> str:
     """The metric of sharpness that all networks have which are laid beside each other.
 
-    The value at a rate of 0 where each kind of network has it at three depths, else that at the study's own
-    rate: a ratio of the two would show the rate.
+    The value at a rate of 0 where plain, skipped and scaled networks have it at three depths, else that at the
+    study's own rate. Never both: their ratio would show the rate. Networks that lack the one that is chosen are
+    then left out.
 
     Args:
       table: rows.
       kinds: family, norm and arm of each.
     """
     extrapolated, measured = SHARPNESS_COLUMNS
-    there = [
-        kind for kind in kinds if len(table.points(*kind, "matched", measured)) >= _fits.FEWEST
-    ]
-    counts = [len(table.points(*kind, "matched", extrapolated)) for kind in there]
-    return extrapolated if counts and min(counts) >= _fits.FEWEST else measured
+
+    def depths(kind, column):
+        return len(table.points(*kind, "matched", column))
+
+    asked = [kind for kind in kinds if kind[2] in TOLD and depths(kind, measured) >= _fits.FEWEST]
+    whole = asked and all(depths(kind, extrapolated) >= _fits.FEWEST for kind in asked)
+    return extrapolated if whole else measured
 
 
 def over(series: _fits.Series, name: tuple[str, str, str, str]) -> Curve:

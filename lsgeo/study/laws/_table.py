@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from lsgeo.study.contrasts import Row
 from lsgeo.study.contrasts.paired import number
 from lsgeo.study.measures.landscape import stable_rate
+from lsgeo.study.races.sweeps import HELD
 
-LIMIT = 0.3  # share of the optimiser's stability limit from which the learning rate holds the sharpness down
 # Where the true number lies if the true largest eigenvalue is larger and the rest of the spectrum as it is.
-_HELD = {"lambda_max": 1, "flat_rel_": 1, "negative_rel_": -1}
+_MOVES = {"lambda_max": 1, "flat_rel_": 1, "negative_rel_": -1}
 _NO = ("", "0", "0.0", "false", "none", "nan")
 
 Unit = tuple[str, str]  # seed and split of a pair
@@ -106,8 +106,8 @@ def _number(row, column):
 
 
 def _side(row, column, value):
-    moves = next((side for name, side in _HELD.items() if column.startswith(name)), 0)
-    if moves and _number(row, "limit_share") >= LIMIT:
+    moves = next((side for name, side in _MOVES.items() if column.startswith(name)), 0)
+    if moves and _number(row, "limit_share") >= HELD:
         return moves
     if str(row.get(f"{column}_bound", "")).strip().lower() in _NO:
         return 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lsgeo.study.contrasts import Row
 from lsgeo.study.decisions.verdicts import Design
 from lsgeo.study.laws import _fits
-from lsgeo.study.laws._curves import SHARPNESS_COLUMNS, over, sharpness_column
+from lsgeo.study.laws._curves import SHARPNESS_COLUMNS, TOLD, over, sharpness_column
 from lsgeo.study.laws._table import Table, logs
 from lsgeo.study.laws._words import (
     above,
@@ -17,6 +17,7 @@ from lsgeo.study.laws._words import (
     norm_of,
     phrase,
     place,
+    times,
     too_few,
     within,
 )
@@ -24,7 +25,6 @@ from lsgeo.study.laws.records import Curve, Law, LawResult, unmeasured
 
 # Over 4 to 64 blocks a power of 1/4 is a factor of 2: less than one step of a grid of learning rates.
 SMALLEST = 0.25
-SPOKEN = ("plain", "residual", "scaled")  # arms of the sentence; the figure has all
 
 
 def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawResult:
@@ -82,17 +82,22 @@ def _stops(curve, series, missing, among):
 
 def _sentence(curves: Sequence[Curve]) -> str:
     block = curves[0].family, curves[0].norm
-    first = [c for c in curves if (c.family, c.norm) == block and c.arm in SPOKEN]
-    named = [f"{c.exponent} {phrase(c.arm)}" for c in first if math.isfinite(c.exponent.value)]
-    where = place(curves[0].family, curves[0].norm)
-    if not named:
-        return (
-            f"Sharpness over depth has no exponent in {where}: too few networks reached the loss."
-        )
+    first = [c for c in curves if (c.family, c.norm) == block and c.arm in TOLD]
+    known = [c for c in first if math.isfinite(c.exponent.value)]
+    where = place(*block)
+    if not known:
+        return f"Sharpness has no exponent in {where}: too few networks reached the loss at three depths."
+    # What a power means: the factor that twice the depth makes.
+    twice = [f"{_least(c)}{times(c.exponent.value * math.log(2))} {phrase(c.arm)}" for c in known]
+    powers = [f"{c.exponent} {phrase(c.arm)}" for c in known]
     return (
-        f"At the same loss sharpness grows with depth to the power of {listed(named)} ({where}, depth "
-        f"{first[0].x[0]:g} to {first[0].x[-1]:g})."
+        f"At the same loss a network of twice the depth is {listed(twice)} as sharp ({where}, depth "
+        f"{first[0].x[0]:g} to {first[0].x[-1]:g}): sharpness goes with depth to the power of {listed(powers)}."
     )
+
+
+def _least(curve):
+    return {1: "at least ", -1: "at most ", 0: ""}[curve.exponent.side]
 
 
 SHARPNESS = Law(

@@ -1,5 +1,6 @@
 """How much faster networks with skips train, against how much larger steps they allow (L2)."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -50,11 +51,11 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
     }
     level = 1 - (1 - _fits.CONFIDENCE) / (2 + len(at_one))
     agree, same = (
-        f"the ranks of speed-up and ratio of stable rates agree, correlation {ranks.fitted()}",
+        f"the ranks of speed-up and ratio of stable rates agree, correlation {_correlation(ranks)}",
         f"the speed-up is the ratio of stable rates itself, to the power {power.fitted()}",
     )
     checks = [
-        above(agree, ranks.fitted(level), CORRELATION),
+        above(agree, _correlation(ranks, level), CORRELATION),
         within(same, power.fitted(level), 1.0, MARGIN),
         *(_no_faster(where, sample, level) for where, sample in at_one.items()),
     ]
@@ -94,6 +95,12 @@ def _lines(conditions):
     return lines
 
 
+def _correlation(ranks, confidence=_fits.CONFIDENCE):
+    found = ranks.fitted(confidence)
+    ends = {name: min(max(getattr(found, name), -1.0), 1.0) for name in ("lower", "upper")}
+    return dataclasses.replace(found, **ends)
+
+
 def _no_faster(where, sample, level):
     family, norm, arm = where
     text = f"{place(family, norm)}: at one rate networks {phrase(arm)} are no faster"
@@ -119,7 +126,7 @@ def _sentence(best, power, ranks, at_one):
         f"In {place(family, norm)}, depth {depth}, a network {phrase(arm)} allows {times(x)} larger steps "
         f"and trains {factor(fast)} faster at its best rate; at one common rate, over all depths, "
         f"{factor(slow)}. Over all conditions the speed-up goes with the ratio of stable rates to the "
-        f"power {power.fitted()}, rank correlation {ranks.fitted()}."
+        f"power {power.fitted()}, rank correlation {_correlation(ranks)}."
     )
 
 

@@ -73,20 +73,32 @@ def test_networks_that_never_reached_the_loss_are_counted():
     assert found.verdict == "holds within limits"
 
 
-def test_the_extrapolated_sharpness_is_read_where_every_arm_has_it():
+def _swept(rows, arms=ARMS, **columns):
+    """The rows with twice the sharpness at a rate of zero, in some arms."""
+    return [
+        row | {"sharpness_limit": 2 * row["lambda_max"]} | columns
+        if row["reading"] == "matched" and row["arm"] in arms
+        else row
+        for row in rows
+    ]
+
+
+def test_the_sharpness_at_a_rate_of_zero_is_read_where_all_that_is_compared_has_it():
     rows = power_rows(generator(0), STEEP, limit=3000.0, **QUIET)
-    for row in rows:
-        if row["reading"] == "matched":
-            row["sharpness_limit"] = 2 * row["lambda_max"]
-            row["sharpness_limit_bound"] = False
-    found = _of("L1", rows)
-    assert found.curves[1].value[0] == pytest.approx(
-        2 * _of("L1", power_rows(generator(0), STEEP, limit=3000.0, **QUIET)).curves[1].value[0]
-    )
-    assert not any(any(curve.bound) for curve in found.curves)
-    for row in rows:
-        row.pop("sharpness_limit", None) if row["arm"] == "scaled" else None
-    assert any(any(curve.bound) for curve in _of("L1", rows).curves)
+    own, swept = (_of("L1", some).curves for some in (rows, _swept(rows)))
+    for curve, other in zip(own, swept, strict=True):
+        assert other.value == pytest.approx([2 * value for value in curve.value])
+    assert any(own[0].bound) and not any(swept[0].bound)
+    assert _of("L1", _swept(rows, ("plain", "residual"))).curves == own
+
+
+def test_a_sweep_that_does_not_settle_makes_a_bound():
+    rows = power_rows(generator(0), STEEP, **QUIET)
+    plain = _swept(_swept(rows), ("plain",), sharpness_limit_bound=True)
+    found = _of("L1", plain)
+    assert [set(curve.bound) for curve in found.curves] == [{True}, {False}, {False}]
+    # Where the first depth is a bound as the last one is, the power may be any.
+    assert found.checks[0].answer == "open" and "no exponent" in found.checks[0].text
 
 
 def _speed_rows(rng, *, power=1.0, common=0.0, seeds=5, held=0):
