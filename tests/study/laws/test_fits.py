@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from lsgeo.study.laws import _fits
-from lsgeo.study.laws._table import Point
+from lsgeo.study.laws._table import Point, log_ratio
 from tests.study.laws.planted_rows import generator
 
 NUM_STUDIES = 200
@@ -132,3 +132,28 @@ def test_agreement_counts_intervals_and_the_farthest_mean_in_standard_errors():
     found = _fits.agreement([(sample, 2.0), (sample, 9.0)])
     assert (found.covered, found.count) == (1, 2)
     assert found.farthest == pytest.approx(7 / (1 / math.sqrt(3)))
+
+
+def test_a_difference_is_pulled_the_other_way_by_a_bound_of_what_is_taken_off():
+    def exponent(power, *places):
+        return _fits.slopes(_bounded(_series(generator(1), power), *places))
+
+    free, least = exponent(1.0), exponent(2.0, (32, 1))
+    assert least.minus(free).fitted().side == 1 and free.minus(least).fitted().side == -1
+    assert math.isnan(least.minus(exponent(3.0, (32, 1))).fitted().value)
+
+
+def test_a_ratio_is_a_bound_to_the_side_that_its_bounds_pull_to():
+    unit = ("0", "0")
+    sides = {
+        (1, 0): 1,
+        (0, 1): -1,
+        (-1, 0): -1,
+        (0, -1): 1,
+        (1, -1): 1,
+        (0, 0): 0,
+    }
+    for (over, under), side in sides.items():
+        found = log_ratio({unit: Point(8.0, over)}, {unit: Point(2.0, under)})
+        assert found == {unit: Point(math.log(8) - math.log(2), side)}
+    assert not log_ratio({unit: Point(8.0, 1)}, {unit: Point(2.0, 1)})
