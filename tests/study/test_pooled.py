@@ -75,14 +75,14 @@ def test_a_planted_effect_and_its_spread_are_found():
 @pytest.mark.parametrize(
     ("found", "model"),
     [
-        ([(condition(NETWORKS[0]), sample([1.0, 2.0, 4.0]))], "one condition"),
+        ([(condition(NETWORKS[0]), sample([1.0, 2.0, 4.0]))], "one network"),
         ([(condition(n), sample([1.0])) for n in NETWORKS], "means of conditions"),
         ([(condition(n), sample([0.0] * 5)) for n in NETWORKS], "means of conditions"),
         ([(condition(n), sample([1.0, 3.0])) for n in NETWORKS], "means of conditions"),
         ([(condition(n), sample([1.0, 3.0])) for n in NETWORKS[:2]], "means of conditions"),
         (
             [(condition(NETWORKS[0], r), sample([1.0, 4.0, 2.0])) for r in ("init", "end")],
-            "one condition",
+            "one network",
         ),
     ],
 )

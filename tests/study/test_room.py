@@ -122,7 +122,7 @@ def held(shares, *, ratio=4.0, reading="matched", column="lambda_max"):
 
 
 def test_a_difference_that_two_learning_rates_made_is_bound_and_never_supported():
-    # Gradient descent on a quartic-like loss goes to 2 / rate whatever the network: both arms hang there, and the
+    # At the edge of stability lambda_max is 2 / rate whatever the network: both arms hang there, and the
     # "effect" is the ratio of their rates, 3e-4 and 1e-3.
     rates = {"plain": 3e-4, "residual": 1e-3}
     numbers = {arm: 0.97 * 2 / rate * np.exp(noise(0, 0.01)) for arm, rate in rates.items()}
@@ -187,3 +187,13 @@ def test_conditions_that_are_bound_do_not_split_a_hypothesis():
     for row in deep + flat:
         row["depth"] = 20 - row["depth"]
     assert decided(deep + flat, tested, depths=DEPTHS)[0].decision == "bound"
+
+
+def test_what_the_limit_holds_is_in_no_pooled_number_decided_or_not():
+    rows = []
+    for depth, ratio, share in ((2, 2.0, 0.1), (4, 2.5, 0.1), (8, 90.0, 0.9), (16, 1.25, 0.9)):
+        rows += [row | {"depth": depth} for row in held((share, 0.1), ratio=ratio)]
+    found = decided(rows, hypothesis(LogRatio("lambda_max")), depths=(2, 4, 8, 16))[0]
+    assert [f.held for f in found.findings] == [True, True, False, False]
+    assert (found.pooled.num_conditions, found.decision) == (2, "undecided")
+    assert found.pooled.value == pytest.approx(math.log(5) / 2, abs=0.1)

@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from lsgeo.study import effect
+from lsgeo.study import Claim, Design, Hypothesis, LogRatio, decide, effect
 from lsgeo.study.decisions.statistics import standard_error
 
 NUM_STUDIES = 400
@@ -107,3 +107,19 @@ def test_an_effect_over_splits_is_found_all_the_same():
 def test_as_many_pairs_as_numbers_are_asked_for():
     with pytest.raises(ValueError, match="`pairs` must be as many as `values`; got 1 and 3"):
         effect([1.0, 2.0, 3.0], pairs=[(0, 0)])
+
+
+def test_a_study_whose_splits_disagree_says_nothing_of_their_mean_and_one_whose_do_not_does():
+    place = {"family": "MLP", "norm": "none", "depth": 4, "reading": "matched"}
+    tested = Hypothesis("T1a", "", LogRatio("lambda_max"), "", "")
+    design = Design("MLP", "mlp", "none", (4,), ("plain", "residual"), frozenset({"lambda_max"}))
+    rng = np.random.default_rng(0)
+    for of_splits, decision in (((3.0, 0.2, 1.0), "undecided"), ((1.5, 1.4, 1.3), "supported")):
+        rows = [
+            {**place, "arm": arm, "seed": k, "split": k % 3}
+            | {"lambda_max": np.exp((arm == "plain") * of_splits[k % 3] + 0.05 * rng.normal())}
+            for k in range(30)
+            for arm in design.arms
+        ]
+        found = decide([Claim("T1", "", "", (tested,), "", "")], rows, [design])[0]
+        assert (found.primary.effect.degrees, found.decision) == (2, decision)

@@ -155,6 +155,12 @@ def test_the_range_of_seeds_needed_holds_what_is_needed_in_about_four_of_five_ca
     assert np.mean([n.low < n.high for n in found]) > 0.9
 
 
+def test_ranks_need_as_many_seeds_as_equal_signs_take_to_reach_the_level():
+    for alpha, fewest in ((0.05, 6), (0.05 / 18, 10)):
+        found = seeds_needed([3.0, 3.1, 2.9, 3.0, 3.05], 0.1, by_signs=True, alpha=alpha)
+        assert (found.low, found.high) == (fewest, fewest) and 2 * 0.5**fewest <= alpha
+
+
 def test_pairs_of_one_split_are_needed_as_splits_of_so_many():
     pairs = [(seed, seed % 5) for seed in range(10)]
     values = np.repeat(VALUES, 2)[

@@ -50,6 +50,7 @@ def _finding(finding, num_seeds):
         "arms": list(condition.arms),
         "decision": finding.decision,
         "no_room": finding.no_room,
+        "held": finding.held,
         "limit_share": _number(finding.limit_share),
         "limit_shares": [_number(share) for share in finding.sample.limit_shares],
         "effect": _number(effect.value),

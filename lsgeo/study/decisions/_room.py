@@ -7,8 +7,8 @@ from lsgeo.study.contrasts.paired import Condition
 from lsgeo.study.contrasts.samples import Sample, Sides
 from lsgeo.study.decisions.statistics import FEWEST
 from lsgeo.study.measures import column
+from lsgeo.study.races.sweeps import HELD
 
-LIMIT = 0.3  # share of the optimiser's stability limit from which it may be what holds a curvature
 ROUNDING = 1e-6  # of numbers that were computed in float32
 
 
@@ -55,7 +55,7 @@ def is_bound(hypothesis: Hypothesis, condition: Condition, sample: Sample) -> bo
     """
     columns = [column(name) for name in hypothesis.contrast.columns]
     follows = any(one is not None and one.follows_rate for one in columns)
-    return follows and condition.reading in ("matched", "end") and sample.limit_share >= LIMIT
+    return follows and condition.reading in ("matched", "end") and sample.limit_share >= HELD
 
 
 def _measured(side):

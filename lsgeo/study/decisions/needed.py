@@ -35,6 +35,7 @@ def seeds_needed(
     threshold: float,
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
+    by_signs: bool = False,
     alpha: float = 0.05,
     power: float = 0.8,
 ) -> SeedsNeeded | None:
@@ -51,6 +52,7 @@ def seeds_needed(
       values: one per pair; NaN or infinite where there is none.
       threshold: smallest mean that counts.
       pairs: seed and split of each; None where all are independent.
+      by_signs: whether ranks or signs decide, which takes so many seeds that equal signs alone reach the level.
       alpha: two-sided level, already divided by the number of hypotheses that share it.
       power: probability to decide.
 
@@ -74,7 +76,8 @@ def seeds_needed(
         _enough(*case, count, threshold, alpha, power)
         for case in (cases[0], (mean, spread), cases[1])
     )
-    found = (min(low, likely), likely, max(high, likely))
+    fewest = math.ceil(math.log2(2 / alpha)) if by_signs else 0
+    found = (max(n, fewest) for n in (min(low, likely), likely, max(high, likely)))
     return SeedsNeeded(*(math.ceil(n * each) if n < math.inf else math.inf for n in found))
 
 

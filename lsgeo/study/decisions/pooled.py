@@ -16,7 +16,7 @@ from lsgeo.study.decisions.statistics import effect
 
 MIXED = "mixed model"
 MEANS = "means of conditions"
-SINGLE = "one condition"
+SINGLE = "one network"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Pooled:
       num_conditions: that have a number.
       num_networks: families, norms and depths among them, which the interval counts as independent.
       num_pairs: numbers in all.
-      model: "mixed model", or the fall-back: "means of conditions", "one condition".
+      model: "mixed model", or the fall-back: "means of conditions", "one network".
     """
 
     value: float

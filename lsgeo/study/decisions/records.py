@@ -34,6 +34,7 @@ class Finding:
         the others of its claim; all other findings over the hypothesis.
       decision: of `DECISIONS`.
       no_room: "tie", "floor" or "ceiling" where that leaves nothing to see, else "".
+      held: whether it is about a curvature that the optimiser's limit may hold, decided or not.
     """
 
     condition: Condition
@@ -42,6 +43,7 @@ class Finding:
     adjusted_p: float
     decision: str
     no_room: str = ""
+    held: bool = False
 
     @property
     def limit_share(self) -> float:
@@ -83,8 +85,9 @@ class Verdict:
 
     @functools.cached_property
     def pooled(self) -> Pooled | None:
-        """All findings in one partially pooled model; None without a finding that has a number."""
-        return pool([(f.condition, f.sample) for f in self.findings if f.decision != "no room"])
+        """All findings that have room, and that no limit holds, in one model; None without a number."""
+        usable = [f for f in self.findings if not (f.no_room or f.held)]
+        return pool([(f.condition, f.sample) for f in usable])
 
     @property
     def median(self) -> Finding | None:

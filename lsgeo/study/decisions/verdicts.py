@@ -40,8 +40,8 @@ def decide(
     as a probability of 1. It is "bound" where it would be decided, but the optimiser's limit may hold its
     number. Where some numbers are only bounds the effect is that of ranks (`rank_effect`).
 
-    A verdict is the primary finding's decision, "no difference" counting as contradicted. Unless that is "bound"
-    or "no room", it is "depends on protocol" where some findings support and others speak against the
+    A verdict is the primary finding's decision, "no difference" counting as contradicted. Unless that is
+    "bound" or "no room", it is "depends on protocol" where some findings support and others speak against the
     hypothesis and, after Simes' test on each side, the larger of the two probabilities is no larger than
     1 - confidence by Holm over the same hypotheses: among thousands of findings one of the wrong sign is no
     surprise.
@@ -82,13 +82,7 @@ def decide(
         decision = _together([f.decision for f in decided], apart <= alpha)
         needed = None
         if decision == "undecided" and findings:
-            sample = findings[0].sample
-            needed = seeds_needed(
-                sample.values,
-                hypothesis.smallest,
-                pairs=sample.pairs,
-                alpha=alpha / max(1, left[level]),
-            )
+            needed = _needed(findings[0], hypothesis, alpha / max(1, left[level]))
         verdicts.append(Verdict(claim, hypothesis, decided, decision, needed, float(apart)))
     return verdicts
 
@@ -140,7 +134,8 @@ def _findings(hypothesis, rows, designs, options):
         # The primary condition is fixed by the design: what it lacks is a result.
         if not findings or np.isfinite(sample.values).any():
             effect, stuck = _effect(hypothesis, sample, **options)
-            findings.append(Finding(condition, sample, effect, math.nan, "undecided", stuck))
+            held = _room.is_bound(hypothesis, condition, sample)
+            findings.append(Finding(condition, sample, effect, math.nan, "undecided", stuck, held))
     return findings
 
 
@@ -159,6 +154,17 @@ def _effect(hypothesis, sample, confidence, num_resamples):
     return found, stuck
 
 
+def _needed(finding, hypothesis, alpha):
+    sample = finding.sample
+    return seeds_needed(
+        sample.values,
+        hypothesis.smallest,
+        pairs=sample.pairs,
+        by_signs=finding.effect.test in ("ranks", "signs"),
+        alpha=alpha,
+    )
+
+
 def _over(found, least, p_value, pairs, shared):
     # Holm over the hypotheses of a level that have enough findings for the test; 1 for the others.
     adjusted = np.ones(len(found))
@@ -170,11 +176,7 @@ def _over(found, least, p_value, pairs, shared):
 
 def _split_p(findings, hypothesis):
     # Conditions that cannot be decided can be on neither side.
-    effects = [
-        finding.effect
-        for finding in findings
-        if not _room.is_bound(hypothesis, finding.condition, finding.sample)
-    ]
+    effects = [finding.effect for finding in findings if not finding.held]
     if hypothesis.two_sided:
         for_it = [2 * min(e.p_larger, e.p_smaller) for e in effects]
         against = [e.p_inside for e in effects]
@@ -197,8 +199,7 @@ def _decision(finding, adjusted_p, hypothesis, alpha):
     if finding.no_room:
         return "no room"
     decision = _beyond(finding.effect, adjusted_p, hypothesis, alpha)
-    held = _room.is_bound(hypothesis, finding.condition, finding.sample)
-    return "bound" if held and decision != "undecided" else decision
+    return "bound" if finding.held and decision != "undecided" else decision
 
 
 def _beyond(effect, adjusted_p, hypothesis, alpha):

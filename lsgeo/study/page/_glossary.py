@@ -28,8 +28,10 @@ GLOSSARY = (
         "Supported: the whole interval of the primary condition lies beyond the threshold on the side "
         "that the hypothesis predicts, and the probability, corrected for the number of tests (Holm), is "
         "small enough. Contradicted: it lies beyond it on the other side, or within it on both sides. "
-        "Depends on protocol: some conditions support the hypothesis and others deny it. Undecided: "
-        "neither, at this number of seeds.",
+        "Depends on protocol: some conditions support the hypothesis and others deny it. Bound: the "
+        "learning rate may be what holds the curvature, so that its number is no property of the landscape. "
+        "No room: twins are tied, or both at an end of the scale. Undecided: none of these, at this number "
+        "of seeds.",
     ),
     (
         "Condition",

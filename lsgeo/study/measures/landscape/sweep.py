@@ -6,7 +6,7 @@ import flax.linen as nn
 
 from lsgeo.operators import hessian
 from lsgeo.spectra import extreme_eigenpairs
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject
 from lsgeo.study.races.sweeps import towards_zero
 
@@ -42,12 +42,21 @@ def _suits(model: nn.Module) -> bool:
 
 SWEEP = Measure(
     "sweep",
-    columns(
-        *SHARES.values(),
-        *ENDS,
-        "sharpness_limit_bound",
-        "sweep_limit_share",
-        readings=("matched",),
+    (
+        *columns(
+            ENDS[0],
+            readings=("matched",),
+            smallest=Smallest(
+                math.log(1.25), "changes the largest stable step by a quarter", ratio=True
+            ),
+        ),
+        *columns(
+            *SHARES.values(),
+            *ENDS[1:],
+            "sharpness_limit_bound",
+            "sweep_limit_share",
+            readings=("matched",),
+        ),
     ),
     _measure,
     source="see lsgeo.study.races.sweeps.towards_zero",
