@@ -90,6 +90,7 @@ def _measure(config, metric, name, opened):
         reading=reading_of(name),
         key=draws.named(jax.random.key(config.seed), metric.name),
         retrained=functools.partial(_retrained, config, network.config, name, opened),
+        limit=_limit(network.config),
         at_rate=functools.partial(_at_rate, config, network.config, name, opened),
         initial=lambda: load_network(config.run, "init", config.num_examples).params,
     )
@@ -107,6 +108,9 @@ def _retrained(config, trained, checkpoint, opened, number):
 
 def _at_rate(config, trained, checkpoint, opened, share):
     # As many steps more as each is smaller; what comes after the checkpoint is not needed.
+    if share == 1:
+        network = load_network(config.run, checkpoint, config.num_examples)
+        return network.params, _limit(trained)
     other = dataclasses.replace(
         trained,
         learning_rate=share * trained.learning_rate,
@@ -133,9 +137,12 @@ def _ending(checkpoint):
 
 
 def _limit(config):
-    if config.optimizer not in ("sgd", "momentum", "nesterov"):
+    # Adam's is one of another matrix; a schedule has no one limit.
+    steady = config.schedule == "constant" and not config.warmup_steps
+    if config.optimizer not in ("sgd", "momentum", "nesterov") or not steady:
         return math.nan
-    return geometry.stability_limit(config.optimizer, config.learning_rate)
+    rate, momentum = config.learning_rate, config.momentum
+    return geometry.stability_limit(config.optimizer, rate, momentum=momentum)
 
 
 if __name__ == "__main__":

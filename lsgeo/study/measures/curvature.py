@@ -4,15 +4,11 @@ import math
 
 import numpy as np
 
-from lsgeo.geometry import stability_limit
 from lsgeo.study.measures.records import Measure, Smallest, columns
 
 _KEPT = ("loss", "step", "lambda_min", "lambda_max", "trace", "trace_error", "threshold")
 _SHARES = ("zero_fraction", "negative_fraction", "negative_mass")
 _ENDS = ("", "_lower", "_upper")
-
-
-TRAINED = ("matched", "end")  # At the start no learning rate has held anything yet.
 
 
 def _spectrum(files, cell, reading):
@@ -21,7 +17,6 @@ def _spectrum(files, cell, reading):
         return {}
     largest = max(abs(stored["lambda_min"]), abs(stored["lambda_max"]))
     noise = max(stored["noise"], stored["residuals"][0])
-    held = stored["lambda_max"] / _stability_limit(cell.settings)
     return {
         **{name: stored[name] for name in _KEPT},
         **{share + end: stored[share + end] for share in _SHARES for end in _ENDS},
@@ -36,15 +31,7 @@ def _spectrum(files, cell, reading):
         "noise_ratio": noise / largest if largest else 1.0,
         "converged": bool(np.all(stored["converged"])),
         "num_matvecs": stored["total_matvecs"],
-        **({"limit_share": held} if reading in TRAINED else {}),
     }
-
-
-def _stability_limit(settings):
-    # Near 1 the largest eigenvalue tells the learning rate, not the network.
-    if settings.recipe or settings.optimizer not in ("sgd", "momentum", "nesterov"):
-        return math.nan
-    return stability_limit(settings.optimizer, settings.learning_rate)
 
 
 SPECTRUM = Measure(
@@ -88,7 +75,6 @@ SPECTRUM = Measure(
         *columns("loss", "step", "lambda_min", "trace_error", "threshold"),
         *columns(*(share + end for share in _SHARES for end in (*_ENDS[1:], "_open"))),
         *columns("noise_ratio", "converged", "num_matvecs"),
-        *columns("limit_share", readings=TRAINED),
     ),
     figures=_spectrum,
     source="see lsgeo.spectral_density, lsgeo.extreme_eigenpairs, lsgeo.trace",

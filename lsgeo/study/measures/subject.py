@@ -30,6 +30,8 @@ class Subject:
       key: typed random key, the same for all arms of a seed.
       retrained: `retrained(k)` gives parameters and constants of another network of this description, trained
         from the k-th other initial weights (k = 1, 2, ...) to this reading. None where it never got there.
+      limit: curvature at which the optimiser's steps stop shrinking, for full batches at a constant rate; NaN
+        where there is no such number.
       at_rate: `at_rate(share)` gives parameters of this network, trained at that share of its learning rate to
         this reading, and the optimiser's stability limit there. None where it never got there.
       initial: `initial()` gives the parameters that the network started with; None where they are not known.
@@ -45,6 +47,7 @@ class Subject:
     reading: str
     key: jax.Array
     retrained: Callable[[int], tuple[PyTree, Mapping[str, Any]] | None]
+    limit: float = math.nan
     at_rate: Callable[[float], tuple[PyTree, float] | None] = lambda share: None
     initial: Callable[[], PyTree] | None = None
 

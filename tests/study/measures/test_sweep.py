@@ -59,3 +59,17 @@ def test_of_a_run_the_eigenvalue_at_its_own_rate_is_that_of_its_checkpoint(tmp_p
     assert found["sharpness_at_rate"] == pytest.approx(largest, rel=2e-2)
     limit = 3.8 / (0.1 * 0.02)
     assert found["sweep_limit_share"] == pytest.approx(found["sharpness_at_tenth"] / limit)
+
+
+@pytest.mark.parametrize(
+    ("fields", "limit"),
+    [
+        ({"optimizer": "momentum"}, 2 * 1.8 / 0.02),  # Cohen et al. 2021, with a momentum of 0.8
+        ({"optimizer": "sgd"}, 2 / 0.02),
+        ({"optimizer": "adam"}, np.nan),
+        ({"optimizer": "sgd", "schedule": "cosine"}, np.nan),
+    ],
+)
+def test_the_limit_is_that_of_full_batches_at_a_constant_rate(fields, limit):
+    config = train.Config(learning_rate=0.02, momentum=0.8, **fields)
+    assert measure._limit(config) == pytest.approx(limit, nan_ok=True)
