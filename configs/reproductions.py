@@ -1,0 +1,14 @@
+"""Published numbers, measured again.
+
+Paper: one for each number; docs/reproductions.md lists them.
+Command: python -m experiments.reproductions --config=configs/reproductions.py --workdir=runs/reproductions
+Expected: the table of docs/reproductions.md.
+Run time: XX minutes on one CPU core.
+"""
+
+from experiments.reproductions import Config
+
+
+def get_config() -> Config:
+    """Returns the configuration."""
+    return Config()

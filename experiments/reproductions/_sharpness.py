@@ -1,0 +1,164 @@
+"""Largest eigenvalues of the Hessian: against depth at one loss, and at the edge of stability."""
+
+import dataclasses
+import functools
+
+import jax
+import numpy as np
+
+from experiments.reproductions.records import Reproduction, exponent, over_seeds
+from lsgeo import data, extreme_eigenpairs, geometry, hessian, models
+from lsgeo.draws import named
+
+
+@dataclasses.dataclass
+class Depths:
+    """Networks on the digits whose sharpness is compared at one training loss, by full-batch descent.
+
+    Attributes:
+      depths: blocks of each network.
+      width: units of a block.
+      num_train: training examples.
+      loss_level: the training loss at which all are measured, in nats.
+      learning_rate: of gradient descent: small, so that its limit 2 / rate holds nothing down.
+      num_steps: steps at most.
+      every: steps between two looks at the loss.
+      num_seeds: initial weights, each with a split of its own.
+    """
+
+    depths: tuple[int, ...] = (4, 8, 16, 32)
+    width: int = 32
+    num_train: int = 500
+    loss_level: float = 0.5
+    learning_rate: float = 0.01
+    num_steps: int = 4000
+    every: int = 5
+    num_seeds: int = 5
+
+
+@dataclasses.dataclass
+class Edges:
+    """Full-batch gradient descent on the digits, whose sharpness is followed.
+
+    Attributes:
+      depth: blocks of the plain network.
+      width: units of a block.
+      activation: nonlinearity.
+      num_train: training examples.
+      num_steps: steps for each unit of 1 / rate: they are num_steps / rate.
+      num_looks: measurements, evenly spaced; the last third of them is kept.
+      num_seeds: initial weights, each with a split of its own.
+    """
+
+    depth: int = 2
+    width: int = 32
+    activation: str = "tanh"
+    num_train: int = 500
+    num_steps: int = 150
+    num_looks: int = 30
+    num_seeds: int = 3
+
+
+def sharpness(loss, params, batch, key: jax.Array) -> float:
+    """The largest eigenvalue of the Hessian, or NaN where it has not converged."""
+    pairs = extreme_eigenpairs(hessian(loss, params, batch), key=key)
+    return float(pairs.values[-1]) if pairs.converged[-1] else np.nan
+
+
+def _start(options, loss, num_train, seed, name, number):
+    digits = data.load("digits", num_train=num_train, seed=number)
+    model = models.create("mlp", num_classes=10, norm="none", **options)
+    key = named(jax.random.key(seed), f"{name}_{number}")
+    start, vector = jax.random.split(key)
+    params = models.init(model, digits.train["image"], key=start)["params"]
+    return loss(model), params, digits.train, vector
+
+
+def matched_sharpness(sizes: Depths, skip: str, depth: int, seed: int, number: int) -> float:
+    """Sharpness where the training loss first is at the level; NaN where it never is."""
+    options = {"skip": skip, "depth": depth, "width": sizes.width}
+    loss, params, batch, key = _start(
+        options, models.CrossEntropy, sizes.num_train, seed, f"{skip}_{depth}", number
+    )
+    rule = {"learning_rate": sizes.learning_rate, "num_steps": sizes.num_steps}
+    for state in geometry.descend(loss, params, batch, every=sizes.every, **rule):
+        if state.loss <= sizes.loss_level:
+            return sharpness(loss, state.params, batch, key)
+    return np.nan
+
+
+def _measure_depths(skip, sizes, seed, folder, progress):
+    found = np.empty((sizes.num_seeds, len(sizes.depths)))
+    for j, depth in enumerate(sizes.depths):
+        for i in range(sizes.num_seeds):
+            found[i, j] = matched_sharpness(sizes, skip, depth, seed, i)
+        if progress is not None:
+            progress(j + 1, len(sizes.depths), f"depth {depth}: sharpness {found[:, j].mean():.3g}")
+    share = found.max() * sizes.learning_rate / 2
+    measured = {"depths": np.array(sizes.depths), "sharpness": found, "limit_share": share}
+    return measured | over_seeds(exponent(sizes.depths, found))
+
+
+def settled(shares: np.ndarray) -> float:
+    """The median of the last third of a series."""
+    return float(np.median(shares[-max(1, len(shares) // 3) :]))
+
+
+def _measure_edge(rate, sizes, seed, folder, progress):
+    series = []
+    steps = round(sizes.num_steps / rate)
+    for i in range(sizes.num_seeds):
+        options = {"skip": "none", "depth": sizes.depth, "width": sizes.width}
+        loss, params, batch, key = _start(
+            options | {"activation": sizes.activation},
+            models.SquaredError,
+            sizes.num_train,
+            seed,
+            f"edge_{rate}",
+            i,
+        )
+        rule = {"learning_rate": rate, "num_steps": steps, "every": steps // sizes.num_looks}
+        states = geometry.descend(loss, params, batch, **rule)
+        series.append([sharpness(loss, state.params, batch, key) for state in states])
+        if progress is not None:
+            last = rate * settled(np.array(series[-1])) / 2
+            progress(i + 1, sizes.num_seeds, f"rate {rate}: {last:.3f} of 2 / rate")
+    shares = rate * np.array(series) / 2
+    return {"shares": shares, **over_seeds([settled(row) for row in shares])}
+
+
+def _depth_record(name, skip, quantity, published, lower, upper):
+    return Reproduction(
+        f"depth_sharpness_{name}",
+        f"{quantity}: exponent of the Hessian's largest eigenvalue over depth, at one training loss",
+        published,
+        lower,
+        upper,
+        "Noci et al. 2024 (Super consistency, arXiv 2402.17457), abstract",
+        "the digits and multilayer perceptrons of width 32 in place of convolutional ResNets on CIFAR-10; "
+        "He initialisation in place of µP; at one loss in place of one step",
+        "depths",
+        functools.partial(_measure_depths, skip),
+    )
+
+
+def _edge_record(inverse):
+    return Reproduction(
+        f"edge_{inverse}",
+        f"full-batch gradient descent at rate 2/{inverse}: sharpness late in training, over 2 / rate",
+        "at, or just above, 1",
+        1.0,
+        1.1,
+        "Cohen et al. 2021 (arXiv 2103.00065), section 3.1 and figure 1",
+        "500 digits in place of 5000 images of CIFAR-10, two tanh blocks of 32 units in place of 200; "
+        "squared error",
+        "edges",
+        functools.partial(_measure_edge, 2 / inverse),
+    )
+
+
+RECORDS = (
+    _depth_record("scaled", "scaled", "skips with branches over √L", "0, independent", -0.2, 0.2),
+    _depth_record("skip", "identity", "bare skips", "not 0: it depends on depth", 0.2, np.inf),
+    *(_edge_record(inverse) for inverse in (10, 20, 40)),
+)
