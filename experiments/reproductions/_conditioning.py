@@ -23,14 +23,14 @@ class Conditioning:
       num_seeds: random tasks.
     """
 
-    layers: tuple[int, ...] = (6, 12, 24, 48)
+    layers: tuple[int, ...] = (6, 12, 24)
     dim: int = 4
     num_examples: int = 100
     num_seeds: int = 10
 
 
 def linear_loss(length: int):
-    """loss(weights, batch) of a chain of blocks x + W_length ... W_1 x; weights [layers, D, D], batch (x, y)."""
+    """loss(weights [layers, D, D], (x, y)) of a chain of blocks x + W_length ... W_1 x."""
 
     def loss(weights, batch):
         x, y = batch
@@ -81,8 +81,10 @@ def _measure_flat(length, *given):
     return found | over_seeds(found["largest"].max(1))
 
 
-_SOURCE = "Li, Jiao, Han and Weissman 2016 (Demystifying ResNet, arXiv 1611.01186), abstract and theorem"
-_SIZES = "networks of 4 inputs and 6 to 48 matrices, dense Hessians"
+_SOURCE = (
+    "Li, Jiao, Han and Weissman 2016 (Demystifying ResNet, arXiv 1611.01186), abstract and theorem"
+)
+_SIZES = "networks of 4 inputs and 6 to 24 matrices, dense Hessians"
 
 RECORDS = (
     Reproduction(

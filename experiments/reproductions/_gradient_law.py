@@ -75,7 +75,9 @@ def _measured(sizes, seed, name, scales):
             rows += [(depth - 1, width, value) for value in found]
     rows = np.array(rows)
     if not np.isfinite(rows).all():
-        raise ValueError("A network has no gradient at all: all its units are off. Take larger `widths`.")
+        raise ValueError(
+            "A network has no gradient at all: all its units are off. Take larger `widths`."
+        )
     return rows
 
 

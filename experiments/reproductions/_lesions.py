@@ -72,14 +72,11 @@ def _measure(skip, sizes, seed, folder, progress):
         whole.append(error)
         without.append(errors)
     whole, without = np.array(whole), np.array(without)
-    chance = 1 - 1 / models_classes(sizes.network)
-    shares = (np.median(without, 1) - whole) / (chance - whole)
+    chance = 1 - 1 / load_data(sizes.network).num_classes
+    # A network that guesses has no room to get worse.
+    room = np.where(whole < chance, chance - whole, np.nan)
+    shares = (np.median(without, 1) - whole) / room
     return {"error": whole, "without": without, **over_seeds(shares)}
-
-
-def models_classes(config: train.Config) -> int:
-    """Number of classes of a training's data."""
-    return load_data(config).num_classes
 
 
 def _record(name, skip, quantity, published, lower, upper):

@@ -1,6 +1,7 @@
 """A published number, what it is measured with here, and whether both meet."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 
 from lsgeo.interval import Estimate
 
-AGREES, DIFFERS = "agrees", "differs"
+AGREES, DIFFERS, MISSING = "agrees", "differs", "not measured"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Reproduction:
     measure: Callable[[Any, int, pathlib.Path, Any], Mapping[str, Any]]
 
     def verdict(self, found: Mapping[str, Any]) -> str:
-        """Whether the interval meets what is published; a number that is not finite meets nothing."""
+        """Whether the interval meets what is published; a number that is not finite has not been measured."""
+        if not math.isfinite(found["value"]):
+            return MISSING
         meets = found["lower"] <= self.upper and found["upper"] >= self.lower
         return AGREES if meets else DIFFERS
 
