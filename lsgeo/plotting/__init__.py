@@ -42,6 +42,11 @@ from lsgeo.plotting.landscape.trajectories import Trajectory as Trajectory
 from lsgeo.plotting.landscape.trajectories import trajectory_losses as trajectory_losses
 from lsgeo.plotting.landscape.trajectories import trajectory_planes as trajectory_planes
 from lsgeo.plotting.landscape.trajectories import variance_shares as variance_shares
+from lsgeo.plotting.laws import law as law
+from lsgeo.plotting.laws import law_panels as law_panels
+from lsgeo.plotting.landscape.twins import Extremes as Extremes
+from lsgeo.plotting.landscape.twins import depth_strip as depth_strip
+from lsgeo.plotting.landscape.twins import twin_landscapes as twin_landscapes
 from lsgeo.plotting.paths import deletions as deletions
 from lsgeo.plotting.paths import lesions as lesions
 from lsgeo.plotting.paths import path_shares as path_shares

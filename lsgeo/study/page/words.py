@@ -126,10 +126,22 @@ def depends_on(verdict: study.Verdict) -> list[str]:
             "It holds under some conditions and not under others, and no single factor tells them apart."
         ]
     return [
-        f"It depends on {FACTORS[name]}: it holds for {_levels(name, holds)}, and not for "
-        f"{_levels(name, fails)}."
+        f"It depends on {FACTORS[name]}: it holds for {levels(name, holds)}, and not for "
+        f"{levels(name, fails)}."
         for name, (holds, fails) in factors.items()
     ]
+
+
+def levels(factor_name: str, found: Sequence[str]) -> str:
+    """Levels of a factor that `lsgeo.study.splitting_factors` names, in words."""
+    say = {
+        "reading": lambda level: READINGS.get(level, level),
+        "norm": _norm,
+        "depth": lambda level: f"depth {level}",
+        # A pair of arms came as its text, "('plain', 'residual')".
+        "arms": lambda level: level.strip("()").replace("'", "").replace(", ", " against "),
+    }.get(factor_name, str)
+    return _listed([say(level) for level in found])
 
 
 def comparable(published: Sequence[study.Published]) -> Sequence[study.Published]:
@@ -183,17 +195,6 @@ def probability(value: float) -> str:
 
 def _seeds(more):
     return f"{more} more seed{'s' if more > 1 else ''}"
-
-
-def _levels(name, levels):
-    say = {
-        "reading": lambda level: READINGS.get(level, level),
-        "norm": _norm,
-        "depth": lambda level: f"depth {level}",
-        # A pair of arms came as its text, "('plain', 'residual')".
-        "arms": lambda level: level.strip("()").replace("'", "").replace(", ", " against "),
-    }.get(name, str)
-    return _listed([say(level) for level in levels])
 
 
 def _norm(name):
