@@ -6,7 +6,7 @@ from typing import Any
 
 from lsgeo import study
 from lsgeo.study.decisions.protocols import splitting_factors
-from lsgeo.study.essay.records import Sentence
+from lsgeo.study.essay.records import Judgement, Sentence
 from lsgeo.study.page import words
 
 FOR, AGAINST, BOTH, OPEN = "for", "against", "both", "open"
@@ -36,27 +36,6 @@ class Known:
     def side(self) -> str:
         """What it says for the sentence: "for", "against", "both" or "open"."""
         return _SIDES.get(self.decision, OPEN)
-
-
-@dataclasses.dataclass(frozen=True)
-class Judgement:
-    """What comes of a sentence.
-
-    Attributes:
-      sentence: itself.
-      answer: of `ANSWERS`.
-      words: the condition of an "only if", the reason of an "open", what qualifies the others; may be "".
-      number: effect with its interval; "" where there is none.
-      where: the condition of that number.
-      link: name of the claim or law whose figure shows it.
-    """
-
-    sentence: Sentence
-    answer: str
-    words: str
-    number: str
-    where: str
-    link: str
 
 
 def judge(sentence: Sentence, found: Mapping[str, Known], laws: Mapping[str, str]) -> Judgement:

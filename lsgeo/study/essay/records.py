@@ -54,3 +54,24 @@ class Sentence:
     def claim(self) -> str:
         """Name of the claim that its first hypothesis belongs to."""
         return self.hypotheses[0].name.rstrip("abcdefghijklmnopqrstuvwxyz")
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """What comes of a sentence.
+
+    Attributes:
+      sentence: itself.
+      answer: of `ANSWERS`.
+      words: the condition of an "only if", the reason of an "open", what qualifies the others; may be "".
+      number: effect with its interval; "" where there is none.
+      where: the condition of that number.
+      link: name of the claim or law whose figure shows it.
+    """
+
+    sentence: Sentence
+    answer: str
+    words: str
+    number: str
+    where: str
+    link: str

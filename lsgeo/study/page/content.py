@@ -2,9 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lsgeo import study
+from lsgeo.study.essay.records import Judgement
+from lsgeo.study.page import words
 from lsgeo.study.page.explorer import Explorer
+from lsgeo.study.page.landscapes import Twins
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -36,6 +40,32 @@ class Figure:
             )
         if not self.alt.strip():
             raise ValueError(f"`alt` of the figure {self.title!r} must describe it; got nothing.")
+
+
+@dataclasses.dataclass(frozen=True)
+class LawSection:
+    """One law and what a study says of it.
+
+    Attributes:
+      result: its `lsgeo.study.laws.LawResult`.
+      wide: its figure; None where it has no curve.
+      narrow: the same for a phone.
+    """
+
+    result: Any
+    wide: Figure | None = None
+    narrow: Figure | None = None
+
+    def __post_init__(self):
+        """Refuses an unknown verdict, and a law that says nothing."""
+        name = self.result.law.name
+        if self.result.verdict not in words.LAW_SHAPES:
+            raise ValueError(
+                f"`verdict` of {name} must be one of {', '.join(words.LAW_SHAPES)}; got "
+                f"{self.result.verdict!r}."
+            )
+        if not self.result.sentence.strip():
+            raise ValueError(f"`sentence` of {name} must say what was found; got nothing.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +104,13 @@ class ReportContent:
 
     Attributes:
       title: the question.
-      answer: the answer in one paragraph, as `lsgeo.study.page.answer` makes it.
+      answer: the verdicts in one paragraph, as `lsgeo.study.page.answer` makes it.
       claims: claims with their verdicts.
+      laws: laws with what was found, the answer in as many sentences.
+      twins: landscapes that can be turned, the first of them are shown first.
+      picture: of the first twins, for print and where no script runs.
+      essay: what becomes of the essay's sentences.
+      changed: what was wrong with an earlier form of a claim, by claim.
       forest: effects of all hypotheses in one figure.
       explorer: networks that can be laid side by side.
       figures: pictures of single networks, which need no script.
@@ -89,6 +124,11 @@ class ReportContent:
     title: str
     answer: str
     claims: Sequence[ClaimSection]
+    laws: Sequence[LawSection] = ()
+    twins: Sequence[Twins] = ()
+    picture: Figure | None = None
+    essay: Sequence[Judgement] = ()
+    changed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     forest: Figure | None = None
     explorer: Explorer | None = None
     figures: Sequence[Figure] = ()

@@ -183,35 +183,36 @@ def _plain_network(network):
         plain["plane"] = {
             "half": network.plane.half,
             "size": len(network.plane.values),
-            "values": _hundredths(network.plane.values),
-            "chance": _rounded(network.plane.chance),
+            "values": hundredths(network.plane.values),
+            "chance": rounded(network.plane.chance),
             "seed": network.plane.seed,
         }
     if network.curve is not None:
         plain["curve"] = {
             "steps": [int(step) for step in network.curve.steps],
-            "values": _hundredths(network.curve.losses),
+            "values": hundredths(network.curve.losses),
         }
     return plain
 
 
 def _plain_density(density):
     return {
-        "scale": _rounded(density.scale),
-        "low": _rounded(density.low),
-        "high": _rounded(density.high),
-        "values": _hundredths(density.values),
-        "lowest": [_rounded(x) for x in density.lowest],
-        "highest": [_rounded(x) for x in density.highest],
+        "scale": rounded(density.scale),
+        "low": rounded(density.low),
+        "high": rounded(density.high),
+        "values": hundredths(density.values),
+        "lowest": [rounded(x) for x in density.lowest],
+        "highest": [rounded(x) for x in density.highest],
     }
 
 
-def _hundredths(values):
-    # 100 log10, as whole numbers; null is not finite or not positive.
+def hundredths(values: np.ndarray) -> list[int | None]:
+    """100 log10 of values, as whole numbers; None is not finite or not positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = 100 * np.log10(np.asarray(values, np.float64).reshape(-1))
     return [round(x) if math.isfinite(x) else None for x in logs.tolist()]
 
 
-def _rounded(value, digits=4):
+def rounded(value: float, digits: int = 4) -> float | None:
+    """A value with some digits; None is not finite."""
     return float(f"{value:.{digits}g}") if math.isfinite(value) else None

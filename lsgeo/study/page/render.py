@@ -2,6 +2,7 @@
 
 import base64
 import importlib.resources
+import itertools
 import json
 import re
 
@@ -9,14 +10,13 @@ import jinja2
 from markupsafe import Markup
 
 from lsgeo import plotting, study
-from lsgeo.study.page import words
+from lsgeo.study.page import landscapes, words
 from lsgeo.study.page._glossary import GLOSSARY
 from lsgeo.study.page._strips import strips
 from lsgeo.study.page.content import ReportContent
 
-_CLASSES = {name: name.split()[0] for name in (*study.VERDICTS, *study.DECISIONS)}
 _SHOWN_FINDINGS = 8  # of a hypothesis, until a reader asks for all
-_DECISION_SHAPES = {**words.SHAPES, "no difference": "○"}
+_SHAPES = {**words.SHAPES, **words.LAW_SHAPES, **words.ANSWER_SHAPES}
 
 
 def render(content: ReportContent) -> str:
@@ -43,12 +43,14 @@ def render(content: ReportContent) -> str:
         "factor": words.factor,
         "probability": words.probability,
         "variable": plotting.css_variable,
-        "css": _CLASSES.__getitem__,
-        "shape": _DECISION_SHAPES.__getitem__,
+        "css": lambda name: name.replace(" ", "-"),
+        "shape": _SHAPES.__getitem__,
     }
     primary = [v for section in content.claims for v in section.verdicts if v.decides_claim]
-    figures = ([content.forest] if content.forest else []) + list(content.figures)
-    images = [_image(figure, place) for place, figure in enumerate(figures, 1)]
+    number = itertools.count(1)
+    claims = {section.claim.name for section in content.claims}
+    targets = {name: f"claim-{name}" for name in claims}
+    targets |= {law.result.law.name: f"law-{law.result.law.name}" for law in content.laws}
     return environment.get_template("page.html.jinja").render(
         content=content,
         arms=list(study.ARMS.values()),
@@ -57,8 +59,10 @@ def render(content: ReportContent) -> str:
         strips=strips,
         shown_findings=_SHOWN_FINDINGS,
         glossary=GLOSSARY,
-        forest_image=images.pop(0) if content.forest else "",
-        images=images,
+        image=lambda figure: _image(figure, next(number)),
+        targets=targets,
+        sides=list(zip(landscapes.LABELS, landscapes.PHRASES, strict=True)),
+        twins=_json([one.plain() for one in content.twins]) if content.twins else "",
         data=_json(content.explorer.plain()) if content.explorer else "",
     )
 

@@ -2,6 +2,7 @@
 
 import collections
 import math
+import re
 from collections.abc import Sequence
 
 from lsgeo import study
@@ -14,7 +15,11 @@ SHAPES = {
     "bound": "▷",
     "no room": "□",
     "undecided": "◇",
+    "no difference": "○",
 }
+LAW_SHAPES = {"holds": "●", "holds within limits": "◐", "fails": "✕", "not measured": "◇"}
+ANSWER_SHAPES = {"true": "●", "only if": "◐", "false": "✕", "open": "◇"}
+HELD = 0.3  # of the optimiser's stability limit: from here on the learning rate holds the curvature down
 READINGS = {
     "init": "at initialisation",
     "matched": "at matched loss",
@@ -66,6 +71,22 @@ def effect(verdict: study.Verdict, finding: study.Finding) -> tuple[str, str]:
     if math.isnan(found.value):
         return "no number", ""
     return show(found.value), f"[{show(found.lower)}, {show(found.upper)}]"
+
+
+def is_held(limit_share: float | str | None) -> bool:
+    """Whether the learning rate holds a curvature down, so that its number is only a bound."""
+    return limit_share not in (None, "") and float(limit_share) >= HELD
+
+
+def limit(finding: study.Finding) -> str:
+    """How near the optimiser's limit the networks of a finding are; "" where that is no question."""
+    share = getattr(finding, "limit_share", math.nan)
+    return "" if math.isnan(share) else f"{share:.0%} of the optimiser's limit"
+
+
+def short(sentence: str) -> str:
+    """A sentence without those that follow it: what fits on a first screen."""
+    return re.split(r"(?<=[.!?]) (?=[A-Z×])", sentence, maxsplit=1)[0]
 
 
 def networks(condition: study.Condition) -> str:
