@@ -89,6 +89,12 @@ def short(sentence: str) -> str:
     return re.split(r"(?<=[.!?]) (?=[A-Z×])", sentence, maxsplit=1)[0]
 
 
+def count(number: int) -> str:
+    """A small whole number as a word."""
+    names = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return names[number] if number < len(names) else str(number)
+
+
 def networks(condition: study.Condition) -> str:
     """The networks of a condition: family, normalisation and depth."""
     depth = f"depth {condition.depth}" if condition.depth else "all depths"
