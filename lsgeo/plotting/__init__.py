@@ -42,11 +42,11 @@ from lsgeo.plotting.landscape.trajectories import Trajectory as Trajectory
 from lsgeo.plotting.landscape.trajectories import trajectory_losses as trajectory_losses
 from lsgeo.plotting.landscape.trajectories import trajectory_planes as trajectory_planes
 from lsgeo.plotting.landscape.trajectories import variance_shares as variance_shares
-from lsgeo.plotting.laws import law as law
-from lsgeo.plotting.laws import law_panels as law_panels
 from lsgeo.plotting.landscape.twins import Extremes as Extremes
 from lsgeo.plotting.landscape.twins import depth_strip as depth_strip
 from lsgeo.plotting.landscape.twins import twin_landscapes as twin_landscapes
+from lsgeo.plotting.laws import law as law
+from lsgeo.plotting.laws import law_panels as law_panels
 from lsgeo.plotting.paths import deletions as deletions
 from lsgeo.plotting.paths import lesions as lesions
 from lsgeo.plotting.paths import path_shares as path_shares
@@ -65,4 +65,5 @@ from lsgeo.plotting.style import arm_style as arm_style
 from lsgeo.plotting.style import css_variable as css_variable
 from lsgeo.plotting.style import new_figure as new_figure
 from lsgeo.plotting.style import save_svg as save_svg
+from lsgeo.plotting.style import to_png as to_png
 from lsgeo.plotting.style import to_svg as to_svg

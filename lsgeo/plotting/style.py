@@ -18,6 +18,7 @@ from matplotlib.colors import TABLEAU_COLORS, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from PIL import Image
 
 INK = "#1b1f24"
 FAINT = "#b9bfc7"
@@ -104,6 +105,24 @@ def to_svg(figure: Figure, *, text: bool = False) -> str:
     for color, name in {INK: "--ink", FAINT: "--faint", **names}.items():
         drawn = drawn.replace(color, f"var({name}, {color})")
     return drawn
+
+
+def to_png(figure: Figure, *, dpi: float = 110, colors: int = 128) -> bytes:
+    """Writes a figure as the bytes of a PNG with a palette, a third as large as one with all colours.
+
+    Args:
+      figure: any matplotlib Figure.
+      dpi: dots per inch.
+      colors: of the palette, 256 at most.
+
+    Returns:
+      The PNG, without metadata; the same bytes for the same figure.
+    """
+    drawn, out = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
+    with Image.open(drawn) as image:
+        image.convert("RGB").quantize(colors).save(out, format="png", optimize=True)
+    return out.getvalue()
 
 
 def save_svg(figure: Figure, path: str | os.PathLike) -> None:

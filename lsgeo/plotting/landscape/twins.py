@@ -45,7 +45,7 @@ class Extremes:
 def twin_landscapes(
     surfaces: Mapping[str, Plane],
     *,
-    num_classes: int | None = None,
+    chance: float = math.nan,
     extremes: Sequence[Extremes] = (),
     title: str = "",
     width: float = 9.0,
@@ -57,7 +57,7 @@ def twin_landscapes(
 
     Args:
       surfaces: arm -> surface, two or more.
-      num_classes: of the task; None where there is no loss of guessing.
+      chance: loss of a uniform guess; NaN where there is none.
       extremes: eigenvalues over depth; without them the strip is left out.
       title: of the figure.
       width: inches.
@@ -75,7 +75,6 @@ def twin_landscapes(
     if not finite.size:
         raise ValueError("`surfaces` must hold at least one finite positive loss; got none.")
     norm = Normalize(finite.min(), max(finite.max(), finite.min() + 1e-3))
-    chance = math.log10(math.log(num_classes)) if num_classes else math.nan
     heights = [3.1, 1.9] + ([1.8] if extremes else [])
     figure = Figure(figsize=(width, sum(heights) + 0.45), layout="constrained")
     grid = figure.add_gridspec(len(heights), len(surfaces), height_ratios=heights)
@@ -85,7 +84,7 @@ def twin_landscapes(
         hill = figure.add_subplot(grid[0, rank], projection="3d")
         _hill(hill, plane, logs[name], norm, name)
         panels += [hill, figure.add_subplot(grid[1, rank])]
-        _map(panels[-1], plane, logs[name], norm, chance)
+        _map(panels[-1], plane, logs[name], norm, math.log10(chance))
     _bar(figure, panels, norm)
     if extremes:
         depth_strip(extremes, figure.add_subplot(grid[2, :]))
@@ -93,7 +92,7 @@ def twin_landscapes(
 
 
 def depth_strip(extremes: Sequence[Extremes], ax: Axes) -> None:
-    """Draws the extreme eigenvalues over depth: median over seeds, and a bar from the lowest to the highest seed.
+    """Draws the extreme eigenvalues over depth: median over seeds, a bar from the lowest to the highest.
 
     Filled marks are the largest eigenvalue, open ones the smallest; an arrow is a bound. The axis is linear
     up to 1 and logarithmic beyond.

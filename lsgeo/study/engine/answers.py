@@ -48,6 +48,7 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
         rows=rows,
         pairs=found,
         verdicts=verdicts,
+        laws=found_laws,
         notes={name: [one["text"] for one in analyses] for name in interplay},
         provenance=runs.load_provenance(plan.root) | costs,
         problems=filler.problems,

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from lsgeo import plotting
+from lsgeo.geometry import Surface
 from lsgeo.study import _pairs
 from lsgeo.study.decisions.records import Verdict
 from lsgeo.study.page import _networks
 from lsgeo.study.page.content import Figure
+from lsgeo.study.page.landscapes import LABELS, PHRASES, Twins
 from lsgeo.study.plan import Cell
 from lsgeo.study.table import matched_name
 
@@ -46,6 +50,29 @@ def _row(verdict):
     )
 
 
+def landscapes(twins: Twins, matched_loss: float) -> Figure:
+    """Draws the deepest of some twins as hills and maps, and their extreme eigenvalues over depth, as a PNG."""
+    deepest = twins.landscapes[-1]
+    axis = np.linspace(-deepest.half, deepest.half, len(deepest.values[0]))
+    planes = {
+        label: Surface(axis, axis, values)
+        for label, values in zip(LABELS, deepest.values, strict=True)
+    }
+    figure = plotting.twin_landscapes(planes, chance=twins.chance, extremes=twins.extremes)
+    image = plotting.to_png(figure)
+    return Figure(
+        "The loss around twins",
+        f"{twins.name}, twins at a training loss of {matched_loss:g}: the loss on a plane through each "
+        "network, along the same two random directions, a step of 1 moving every unit's weights by their own "
+        "length. One camera, one height and one colour scale, both logarithmic; white: the loss of guessing. "
+        "Below: median over seeds, bars from the lowest seed to the highest; a triangle is a bound, which the "
+        "learning rate holds down. One seed and one plane of several: the laws and verdicts rest on all.",
+        image,
+        f"Two loss surfaces of {twins.name}, depth {deepest.depth}, {' and '.join(PHRASES)}, as hills and as "
+        "maps.",
+    )
+
+
 def of_families(
     cells: Sequence[Cell], contracts: Sequence[_pairs.Pair], matched_loss: float
 ) -> list[Figure]:
@@ -64,7 +91,6 @@ def of_families(
         name = _name(deepest[0])
         figures += _densities(name, deepest, matched_loss)
         figures += _curves(name, deepest, contracts, matched_loss)
-        figures += _surfaces(name, deepest, arms)
     return figures
 
 
@@ -133,31 +159,3 @@ def _common(cell, contracts):
         if (pair.family, pair.norm, pair.depth) == (cell.family, cell.norm, cell.depth):
             ours.setdefault(pair.contract.arm, []).append(pair)
     return " ".join(_pairs.sentence(mine) for mine in ours.values())
-
-
-def _surfaces(name, cells, arms):
-    # The first seed of which both twins have a surface; of several arms, the first two.
-    plain, other = arms[:2]
-    found: dict[int, dict] = {}
-    for cell in cells:
-        stored = _networks.planes(cell) if cell.arm in (plain, other) else None
-        if stored is not None:
-            planes, summary = stored
-            found.setdefault(cell.seed, {})[cell.arm.label] = planes[0], summary["num_classes"]
-    both = [pair for _, pair in sorted(found.items()) if len(pair) == 2]
-    if not both:
-        return []
-    planes = {arm.label: both[0][arm.label][0] for arm in (other, plain)}
-    figure, axes = plotting.new_figure(height=3.6, columns=2)
-    plotting.surface_pair(planes, axes, num_classes=int(both[0][other.label][1]))
-    return [
-        Figure(
-            f"{name}: the loss around the network",
-            "Loss on a plane through the trained network (cross) along two random directions, the same for "
-            "both twins; a step of 1 moves every unit's weights by their own length. One colour scale for "
-            "both. The white line is the loss of guessing. One seed and one plane of several: the verdict "
-            "rests on all of them, and a random plane shows the average curvature, not the steepest.",
-            plotting.to_svg(figure),
-            f"Two loss surfaces of {name}, {other.phrase} and {plain.phrase}, side by side.",
-        )
-    ]

@@ -4,8 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from lsgeo import runs, study
+from lsgeo.study import essay
 from lsgeo.study._pairs import Pair
-from lsgeo.study.page import _networks, _pictures, words
+from lsgeo.study.decisions import _plain
+from lsgeo.study.laws import LawResult
+from lsgeo.study.page import _laws, _networks, _pictures, landscapes, words
 from lsgeo.study.page.content import ClaimSection, ReportContent
 from lsgeo.study.page.render import render
 from lsgeo.study.plan import Cell, Plan
@@ -19,6 +22,7 @@ def write(
     rows: Sequence[Mapping],
     pairs: Sequence[Pair],
     verdicts: Sequence[study.Verdict],
+    laws: Sequence[LawResult],
     notes: Mapping[str, Sequence[str]],
     provenance: Mapping,
     problems: Sequence[str],
@@ -31,6 +35,7 @@ def write(
       rows: what was measured.
       pairs: what twins have in common.
       verdicts: of all hypotheses, those of a claim together.
+      laws: what was found of each law.
       notes: further results by claim, in sentences.
       provenance: names and values; those of "versions" are spread out.
       problems: one sentence per run that is damaged or missing.
@@ -43,6 +48,9 @@ def write(
     trained = [cell for cell in plan.cells if _networks.stored(cell.path / "train", "summary")]
     answer = words.answer(verdicts, len(trained))
     claims = list({verdict.claim.name: verdict.claim for verdict in verdicts}.values())
+    twins = landscapes.collect(trained, rows)
+    plain = _plain.plain(verdicts, plan.config.num_seeds, command)
+    found, held = essay.known(plain), {one.law.name: one.verdict for one in laws}
     page = render(
         ReportContent(
             title=TITLE,
@@ -51,6 +59,13 @@ def write(
                 _section(claim, verdicts, plan, command, notes.get(claim.name, ()))
                 for claim in claims
             ],
+            laws=_laws.sections(laws),
+            twins=twins,
+            picture=_pictures.landscapes(twins[0], matched_loss) if twins else None,
+            essay=[essay.judge(sentence, found, held) for sentence in essay.SENTENCES],
+            changed={
+                claim.name: text for claim in claims if (text := getattr(claim, "changed", ""))
+            },
             forest=_pictures.forest(verdicts),
             explorer=_networks.explorer(plan.cells, matched_loss),
             figures=_pictures.of_families(trained, pairs, matched_loss),

@@ -120,7 +120,9 @@ def _twins(family, norm, cells, rows):
     landscapes, chance = [], math.nan
     for depth in sorted({cell.depth for cell in cells}):
         for seed in sorted({cell.seed for cell in cells}):
-            twins = {cell.arm.name: cell for cell in cells if (cell.depth, cell.seed) == (depth, seed)}
+            twins = {
+                cell.arm.name: cell for cell in cells if (cell.depth, cell.seed) == (depth, seed)
+            }
             stored = [_networks.planes(twins[name]) for name in PAIR if name in twins]
             if len(stored) < 2 or None in stored:
                 continue
@@ -150,7 +152,9 @@ def _extremes(rows: Sequence[Mapping], depths: Collection[int]) -> tuple[Extreme
                 and math.isfinite(row["lambda_max"])
             ]
             if mine:
-                ends = (tuple(float(row[name]) for row in mine) for name in ("lambda_min", "lambda_max"))
+                ends = (
+                    tuple(float(row[name]) for row in mine) for name in ("lambda_min", "lambda_max")
+                )
                 held = any(is_held(row.get("limit_share")) for row in mine)
                 found.append(Extremes(label, depth, *ends, held))
     return tuple(found)

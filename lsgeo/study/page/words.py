@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 
 from lsgeo import study
+from lsgeo.study import laws
 from lsgeo.study.decisions import needed, statistics
+from lsgeo.study.essay.records import ANSWERS
 
 SHAPES = {
     "supported": "●",
@@ -17,9 +19,10 @@ SHAPES = {
     "undecided": "◇",
     "no difference": "○",
 }
-LAW_SHAPES = {"holds": "●", "holds within limits": "◐", "fails": "✕", "not measured": "◇"}
-ANSWER_SHAPES = {"true": "●", "only if": "◐", "false": "✕", "open": "◇"}
+LAW_SHAPES = dict(zip(laws.VERDICTS, "●◐✕◇", strict=True))
+ANSWER_SHAPES = dict(zip(ANSWERS, "●◐✕◇", strict=True))
 HELD = 0.3  # of the optimiser's stability limit: from here on the learning rate holds the curvature down
+BRIEF = 40  # characters: too few to be all that is said
 READINGS = {
     "init": "at initialisation",
     "matched": "at matched loss",
@@ -85,8 +88,9 @@ def limit(finding: study.Finding) -> str:
 
 
 def short(sentence: str) -> str:
-    """A sentence without those that follow it: what fits on a first screen."""
-    return re.split(r"(?<=[.!?]) (?=[A-Z×])", sentence, maxsplit=1)[0]
+    """A sentence without those that follow it, what fits on a first screen; a few words keep the next one."""
+    first, *others = re.split(r"(?<=[.!?]) (?=[A-Z×])", sentence, maxsplit=2)
+    return " ".join([first, *others[:1]]) if len(first) < BRIEF else first
 
 
 def count(number: int) -> str:
