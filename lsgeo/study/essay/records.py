@@ -75,3 +75,9 @@ class Judgement:
     number: str
     where: str
     link: str
+
+    @property
+    def rest(self) -> str:
+        """What follows the answer: "only if" goes on with its condition, the others set theirs apart."""
+        apart = {"only if": " ", "open": ": "}.get(self.answer, "; ")
+        return f"{apart}{self.words}" if self.words else ""

@@ -6,8 +6,12 @@ import functools
 import numpy as np
 
 from lsgeo import SpectralDensity, plotting, study
+from lsgeo.study import essay, laws
 from lsgeo.study import page as report
 from lsgeo.study.contrasts.paired import Difference, LogRatio
+from lsgeo.study.decisions import _plain
+from lsgeo.study.page import _laws, _pictures
+from lsgeo.study.page import landscapes as landscape
 
 DESIGNS = [
     study.Design(
@@ -127,6 +131,63 @@ def network(arm, depth, norm="layer"):
     )
 
 
+DEPTHS = (4, 8, 16)
+
+
+def plane(depth, side):
+    # A pit that is narrower without skips the deeper the network; no two planes have one value in common.
+    x = np.linspace(-1, 1, 9)
+    width = (8 / depth, 1.0)[side]
+    return 0.5 + 0.01 * side + depth * (x[:, None] ** 2 + (x + 0.1) ** 2) / width
+
+
+def twins(name="MLP, layer norm"):
+    extremes = [
+        plotting.Extremes(
+            label, depth, (-size, -2 * size, -3 * size), (size, 9 * size, 2 * size), held
+        )
+        for depth in DEPTHS
+        for label, size, held in (("no skip", depth**2.0, depth == 16), ("skip", 3.0, False))
+    ]
+    landscapes = [
+        landscape.Landscape(depth, 0, 1.0, (plane(depth, 0), plane(depth, 1))) for depth in DEPTHS
+    ]
+    return landscape.Twins(name, tuple(landscapes), tuple(extremes), 2.3)
+
+
+def law(number, verdict, sentence):
+    record = laws.Law(
+        *(f"L{number}", f"Title L{number}", f"Question of L{number}?", f"Statement of L{number}"),
+        *(f"Limits of L{number}", "depth (blocks)", "metric (unit)", ("sharp",), lambda *_: None),
+    )
+    curve = laws.Curve(
+        *("skip", "residual", "MLP", "layer", (4.0, 8.0, 16.0), (1.0, 2.0, 4.0)),
+        *((0.9, 1.8, 3.6), (1.1, 2.2, 4.4), (False, False, True)),
+    )
+    curves = () if verdict == "not measured" else (curve,)
+    return laws.LawResult(record, curves, verdict, sentence, "" if number > 1 else "At depth 32.")
+
+
+def law_results():
+    return [
+        law(
+            1,
+            "holds within limits",
+            "Sharpness grows with depth to the power of 2.5. More follows.",
+        ),
+        law(2, "holds", "Speed goes with the step size to the power of 1.0."),
+        law(3, "fails", "Gradients do not vanish as theory says."),
+        law(4, "not measured", "Not measured: no network has a dense Hessian."),
+        law(5, "holds", "A norm is worth ×0.4 of a skip."),
+    ]
+
+
+def judgements():
+    found = essay.known(_plain.plain(decide(), len(SEEDS), ""))
+    held = {result.law.name: result.verdict for result in law_results()}
+    return [essay.judge(sentence, found, held) for sentence in essay.SENTENCES]
+
+
 def content(**changes):
     verdicts = decide()
     figure, ax = plotting.new_figure()
@@ -143,6 +204,11 @@ def content(**changes):
         title="What did removing the skip connections do to the loss landscape?",
         answer=report.answer(verdicts, 60),
         claims=sections,
+        laws=_laws.sections(law_results()),
+        twins=[twins(), twins("MLP, no norm")],
+        picture=_pictures.landscapes(twins(), 0.5),
+        essay=judgements(),
+        changed={"C2": "It counted what it could not see."},
         forest=report.Figure("All effects", "How to read it.", plotting.to_svg(figure), "All."),
         explorer=report.Explorer(
             [

@@ -6,7 +6,9 @@ import os
 import pathlib
 import shutil
 
+import numpy as np
 import pytest
+from matplotlib import colormaps
 
 from lsgeo.study import page as report
 from tests.study.page import synthetic
@@ -76,23 +78,177 @@ def _only(path, complaints, route):
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_first_verdict_is_in_sight_without_scrolling(opened, viewport):
+def test_the_question_and_the_first_answer_are_in_sight_without_scrolling(opened, viewport):
     page = opened(viewport)
-    for part in (".answer", "table.verdicts tbody td .verdict"):
-        box = page.locator(part).first.bounding_box()
-        assert box["y"] >= 0 and box["y"] + box["height"] <= viewport["height"]
-        assert box["x"] >= 0 and box["x"] + box["width"] <= viewport["width"]
+    for part in ("h1", ".answer li"):
+        assert is_in_sight(page.locator(part).first, viewport)
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_page_never_scrolls_sideways_but_its_tables_do(opened, viewport):
-    page = opened(viewport)
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
-    if viewport is PHONE:
-        wide = "e => e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX === 'auto'"
-        tables = page.locator(".scroll:has(> table.verdicts, > table.findings)")
-        assert tables.count() > 3
-        assert all(table.evaluate(wide) for table in tables.all())
+def test_a_desktop_shows_question_answers_and_landscapes_with_their_slider_at_once(opened):
+    page = opened(DESKTOP)
+    parts = (
+        "h1",
+        "ol.answer",
+        "#hill-0",
+        "#hill-1",
+        "#map-0",
+        "#map-1",
+        "#twins-strip",
+        "#twins-depth",
+    )
+    assert all(is_in_sight(page.locator(part), DESKTOP) for part in parts)
+
+
+def is_in_sight(locator, viewport):
+    box = locator.bounding_box()
+    return (
+        box["y"] >= 0
+        and box["y"] + box["height"] <= viewport["height"]
+        and box["x"] >= 0
+        and box["x"] + box["width"] <= viewport["width"]
+    )
+
+
+SIDEWAYS = """() => [...document.querySelectorAll('body *')].filter(e => {
+  const style = getComputedStyle(e), hidden = e.closest('.hidden, thead, .skip-link, svg');
+  return !hidden && style.display !== 'inline' && e.clientWidth && e.scrollWidth > e.clientWidth + 1;
+}).map(e => e.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1000, 900, 600, 375, 320])
+def test_nothing_scrolls_sideways_at_any_width(opened, width):
+    page = opened({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(SIDEWAYS) == []
+
+
+def test_on_a_phone_rows_are_cards_whose_cells_say_what_they_are(opened):
+    page = opened(PHONE)
+    rows = page.locator("table.verdicts tbody tr:not(.group)").all()
+    assert len(rows) == 6
+    for row in rows:
+        cells = row.locator("td").all()
+        boxes = [cell.bounding_box() for cell in cells]
+        # Below one another, and each begins with its name.
+        assert all(a["y"] + a["height"] <= b["y"] + 1 for a, b in itertools.pairwise(boxes))
+        said = [cell.evaluate("e => getComputedStyle(e, '::before').content") for cell in cells]
+        assert said == ['"Verdict"', '"Effect"', '"Pairs"', '"All conditions"', '"Published"']
+
+
+PIXELS = "id => document.getElementById(id).toDataURL()"
+
+
+def hills(page):
+    return [page.evaluate(PIXELS, f"hill-{side}") for side in (0, 1)]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_arrow_keys_on_either_hill_turn_both_and_home_turns_them_back(opened, side):
+    page = opened()
+    before = hills(page)
+    page.locator(f"#hill-{side}").focus()
+    for key in ("ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+        turned = hills(page)
+        assert all(old != new for old, new in zip(before, turned, strict=True))
+    page.keyboard.press("Home")
+    assert hills(page) == before
+
+
+def test_dragging_one_hill_turns_both(opened):
+    page = opened()
+    before, box = hills(page), page.locator("#hill-0").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 60, middle[1] + 20)
+    page.mouse.up()
+    dragged = hills(page)
+    assert all(old != new for old, new in zip(before, dragged, strict=True))
+    page.mouse.move(*middle)
+    assert hills(page) == dragged
+
+
+def test_the_button_turns_by_one_step_where_a_reader_wants_no_motion(opened):
+    page = opened(reduced_motion="reduce")
+    before = hills(page)
+    page.get_by_role("button", name="Turn the hills").click()
+    after = hills(page)
+    page.wait_for_timeout(150)
+    assert after != before and hills(page) == after
+
+
+def test_the_button_turns_on_and_off_and_nothing_moves_before_it_is_pressed(opened):
+    page = opened()
+    before = hills(page)
+    page.wait_for_timeout(150)
+    assert hills(page) == before
+    button = page.get_by_role("button", name="Turn the hills")
+    button.click()
+    page.wait_for_timeout(150)
+    button.click()
+    stopped = hills(page)
+    page.wait_for_timeout(150)
+    assert stopped != before and hills(page) == stopped
+
+
+def test_the_depth_slider_moves_landscapes_numbers_and_its_own_name_by_keyboard(opened):
+    page = opened()
+    slider, said = page.locator("#twins-depth"), page.locator("#twins-said")
+    # Median and range of three seeds at depth 16: 256 and twice and nine times that.
+    assert "Depth 16" in said.inner_text() and "at least 512 (256 to 2300)" in said.inner_text()
+    assert slider.get_attribute("aria-valuetext") == "depth 16"
+    before = hills(page), page.evaluate(PIXELS, "map-0"), page.evaluate(PIXELS, "map-1")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext") == "depth 8"
+    # 8 squared is 64: no bound here.
+    assert "without skips 128 (64 to 576)" in said.inner_text()
+    after = hills(page), page.evaluate(PIXELS, "map-0"), page.evaluate(PIXELS, "map-1")
+    assert before[1] != after[1] and before[2] != after[2]
+    assert all(old != new for old, new in zip(before[0], after[0], strict=True))
+    assert page.locator("#twins-strip .here").count() == 1
+
+
+def test_the_slider_stands_under_the_depth_that_it_shows(opened):
+    for viewport in (DESKTOP, PHONE):
+        page = opened(viewport)
+        here, slider = (
+            page.locator("#twins-strip .here"),
+            page.locator("#twins-depth").bounding_box(),
+        )
+        middle = here.bounding_box()["x"] + here.bounding_box()["width"] / 2
+        assert middle == pytest.approx(slider["x"] + slider["width"] - 8, abs=3)
+
+
+def test_the_colour_of_a_loss_is_the_same_in_both_maps_and_at_all_depths(opened):
+    # Colours of pixels against the ramp, through the limits that all planes of the scene have in common.
+    page = opened()
+    planes = [synthetic.plane(depth, side) for depth in synthetic.DEPTHS for side in (0, 1)]
+    low = min(np.log10(plane.min()) for plane in planes)
+    high = max(np.log10(plane.max()) for plane in planes)
+    viridis = colormaps["viridis"]
+    slider = page.locator("#twins-depth")
+    for place, depth in enumerate(synthetic.DEPTHS):
+        slider.fill(str(place))
+        for side in (0, 1):
+            found = np.array(page.evaluate(CORNER, f"map-{side}"))
+            loss = synthetic.plane(depth, side)[-1, 0]
+            expected = 255 * np.array(viridis((np.log10(loss) - low) / (high - low))[:3])
+            # The page's ramp has eight places of the 256.
+            np.testing.assert_allclose(found, expected, atol=6)
+
+
+CORNER = """id => {
+  const canvas = document.getElementById(id), pen = canvas.getContext('2d');
+  return [...pen.getImageData(2, 2, 1, 1).data].slice(0, 3);
+}"""
+
+
+def test_another_kind_of_twins_can_be_chosen(opened):
+    page = opened()
+    page.get_by_label("Networks").select_option("MLP, no norm")
+    playwright.expect(page.locator("#twins-said")).to_contain_text("Depth 16")
 
 
 def test_the_explorer_answers_to_the_keyboard_and_says_what_changed(opened):
@@ -195,6 +351,8 @@ def test_print_keeps_every_verdict_whole_and_leaves_the_controls_out(opened):
     assert page.locator("table.verdicts .verdict").count() == 6
     assert all(one.is_visible() for one in page.locator("table.verdicts .verdict").all())
     assert not page.locator("#explorer-controls").is_visible()
+    assert not page.locator("#twins-app").is_visible()
+    assert page.locator(".twins .static img").is_visible()
     assert page.locator("#explorer-charts svg").first.is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 720
 
@@ -204,15 +362,17 @@ def test_without_scripts_a_sentence_says_so_and_everything_else_is_there(opened)
     assert page.locator("noscript p").is_visible()
     assert not page.locator("#explorer-app").is_visible()
     assert page.locator("table.verdicts").is_visible() and page.locator("#forest svg").is_visible()
+    assert page.locator(".twins .static img").is_visible()
+    assert not page.locator("#twins-app").is_visible()
 
 
-def test_the_skip_link_is_first_and_leads_to_the_verdicts(opened):
+def test_the_skip_link_is_first_and_leads_to_the_laws(opened):
     page = opened()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip-link"
     page.keyboard.press("Enter")
-    page.wait_for_url("**#verdicts")
+    page.wait_for_url("**#laws")
 
 
 def test_the_page_is_small(path):
-    assert os.path.getsize(pathlib.Path(path)) < 300e3
+    assert os.path.getsize(pathlib.Path(path)) < 600e3
