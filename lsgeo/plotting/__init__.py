@@ -44,6 +44,7 @@ from lsgeo.plotting.landscape.trajectories import trajectory_planes as trajector
 from lsgeo.plotting.landscape.trajectories import variance_shares as variance_shares
 from lsgeo.plotting.landscape.twins import Extremes as Extremes
 from lsgeo.plotting.landscape.twins import depth_strip as depth_strip
+from lsgeo.plotting.landscape.twins import loss_ramp as loss_ramp
 from lsgeo.plotting.landscape.twins import twin_landscapes as twin_landscapes
 from lsgeo.plotting.laws import law as law
 from lsgeo.plotting.laws import law_panels as law_panels

@@ -42,6 +42,13 @@ class Extremes:
     is_bound: bool = False
 
 
+def loss_ramp(count: int) -> list[tuple[int, int, int]]:
+    """The colours of a loss from the lowest to the highest, evenly spaced, red, green and blue from 0 to 255."""
+    return [
+        tuple(int(x) for x in c[:3]) for c in colormaps[MAP](np.linspace(0, 1, count), bytes=True)
+    ]
+
+
 def twin_landscapes(
     surfaces: Mapping[str, Plane],
     *,

@@ -8,7 +8,7 @@
 The page needs no network and no other file.
 """
 
-from lsgeo.study.page.content import ClaimSection, Figure, ReportContent
+from lsgeo.study.page.content import ClaimSection, Figure, LawSection, ReportContent
 from lsgeo.study.page.explorer import (
     Curve,
     Density,
@@ -18,6 +18,7 @@ from lsgeo.study.page.explorer import (
     median_curve,
     pooled_density,
 )
+from lsgeo.study.page.landscapes import Landscape, Twins
 from lsgeo.study.page.render import render
 from lsgeo.study.page.words import answer, factor, number
 
@@ -27,9 +28,12 @@ __all__ = [
     "Density",
     "Explorer",
     "Figure",
+    "Landscape",
+    "LawSection",
     "Network",
     "Plane",
     "ReportContent",
+    "Twins",
     "answer",
     "factor",
     "median_curve",

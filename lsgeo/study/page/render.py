@@ -16,6 +16,7 @@ from lsgeo.study.page._strips import strips
 from lsgeo.study.page.content import ReportContent
 
 _SHOWN_FINDINGS = 8  # of a hypothesis, until a reader asks for all
+_RAMP = 33  # colours of a loss; a script goes straight from one to the next
 _SHAPES = {**words.SHAPES, **words.LAW_SHAPES, **words.ANSWER_SHAPES}
 
 
@@ -61,6 +62,7 @@ def render(content: ReportContent) -> str:
         glossary=GLOSSARY,
         image=lambda figure: _image(figure, next(number)),
         targets=targets,
+        ramp=_json(plotting.loss_ramp(_RAMP)),
         sides=list(zip(landscapes.LABELS, landscapes.PHRASES, strict=True)),
         twins=_json([one.plain() for one in content.twins]) if content.twins else "",
         data=_json(content.explorer.plain()) if content.explorer else "",

@@ -11,7 +11,6 @@ from lsgeo.study import page as report
 from lsgeo.study.contrasts.paired import Difference, LogRatio
 from lsgeo.study.decisions import _plain
 from lsgeo.study.page import _laws, _pictures
-from lsgeo.study.page import landscapes as landscape
 
 DESIGNS = [
     study.Design(
@@ -150,9 +149,9 @@ def twins(name="MLP, layer norm"):
         for label, size, held in (("no skip", depth**2.0, depth == 16), ("skip", 3.0, False))
     ]
     landscapes = [
-        landscape.Landscape(depth, 0, 1.0, (plane(depth, 0), plane(depth, 1))) for depth in DEPTHS
+        report.Landscape(depth, 0, 1.0, (plane(depth, 0), plane(depth, 1))) for depth in DEPTHS
     ]
-    return landscape.Twins(name, tuple(landscapes), tuple(extremes), 2.3)
+    return report.Twins(name, tuple(landscapes), tuple(extremes), 2.3)
 
 
 def law(number, verdict, sentence):
