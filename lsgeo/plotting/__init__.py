@@ -46,8 +46,6 @@ from lsgeo.plotting.landscape.twins import Extremes as Extremes
 from lsgeo.plotting.landscape.twins import depth_strip as depth_strip
 from lsgeo.plotting.landscape.twins import loss_ramp as loss_ramp
 from lsgeo.plotting.landscape.twins import twin_landscapes as twin_landscapes
-from lsgeo.plotting.laws import law as law
-from lsgeo.plotting.laws import law_panels as law_panels
 from lsgeo.plotting.paths import deletions as deletions
 from lsgeo.plotting.paths import lesions as lesions
 from lsgeo.plotting.paths import path_shares as path_shares
