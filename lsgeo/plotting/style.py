@@ -107,13 +107,12 @@ def to_svg(figure: Figure, *, text: bool = False) -> str:
     return drawn
 
 
-def to_png(figure: Figure, *, dpi: float = 110, colors: int = 128) -> bytes:
+def to_png(figure: Figure, *, dpi: float = 110) -> bytes:
     """Writes a figure as the bytes of a PNG with a palette, a third as large as one with all colours.
 
     Args:
       figure: any matplotlib Figure.
       dpi: dots per inch.
-      colors: of the palette, 256 at most.
 
     Returns:
       The PNG, without metadata; the same bytes for the same figure.
@@ -121,7 +120,7 @@ def to_png(figure: Figure, *, dpi: float = 110, colors: int = 128) -> bytes:
     drawn, out = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
     with Image.open(drawn) as image:
-        image.convert("RGB").quantize(colors).save(out, format="png", optimize=True)
+        image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(out, format="png", optimize=True)
     return out.getvalue()
 
 

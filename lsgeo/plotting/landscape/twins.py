@@ -21,6 +21,8 @@ CAMERA = {"elev": 30, "azim": -52}
 MAP = "viridis"
 LAMP = np.array([-0.35, -0.55, 0.76])
 NUM_LINES = 11
+PLANES, STRIP = 5.4, 2.1  # inches
+HEIGHTS = (3.1, 1.9)  # of hills and maps, relative to each other
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +56,6 @@ def twin_landscapes(
     *,
     chance: float = math.nan,
     extremes: Sequence[Extremes] = (),
-    title: str = "",
     width: float = 9.0,
 ) -> Figure:
     """Draws the loss around twins: as hills from one camera, below them as maps, with one scale for all.
@@ -66,7 +67,6 @@ def twin_landscapes(
       surfaces: arm -> surface, two or more.
       chance: loss of a uniform guess; NaN where there is none.
       extremes: eigenvalues over depth; without them the strip is left out.
-      title: of the figure.
       width: inches.
 
     Returns:
@@ -82,19 +82,22 @@ def twin_landscapes(
     if not finite.size:
         raise ValueError("`surfaces` must hold at least one finite positive loss; got none.")
     norm = Normalize(finite.min(), max(finite.max(), finite.min() + 1e-3))
-    heights = [3.1, 1.9] + ([1.8] if extremes else [])
-    figure = Figure(figsize=(width, sum(heights) + 0.45), layout="constrained")
-    grid = figure.add_gridspec(len(heights), len(surfaces), height_ratios=heights)
-    figure.suptitle(title, fontsize=TEXT_SIZE + 2, color=INK)
-    panels = []
+    below = STRIP if extremes else 0.0
+    height = PLANES + below
+    figure = Figure(figsize=(width, height))
+    # The layout is set by hand, as matplotlib's own leaves hills no room.
+    edges = {"left": 0.01, "right": 0.87, "bottom": (below + 0.1) / height, "top": 1 - 0.35 / height}
+    rows = {"height_ratios": HEIGHTS, "hspace": 0.06, "wspace": 0.02}
+    grid = figure.add_gridspec(2, len(surfaces), **rows, **edges)
     for rank, (name, plane) in enumerate(surfaces.items()):
         hill = figure.add_subplot(grid[0, rank], projection="3d")
         _hill(hill, plane, logs[name], norm, name)
-        panels += [hill, figure.add_subplot(grid[1, rank])]
-        _map(panels[-1], plane, logs[name], norm, math.log10(chance))
-    _bar(figure, panels, norm)
+        _map(figure.add_subplot(grid[1, rank]), plane, logs[name], norm, math.log10(chance))
+    tall = edges["top"] - edges["bottom"]
+    _bar(figure.add_axes((0.895, edges["bottom"] + 0.03 * tall, 0.016, 0.94 * tall)), norm)
     if extremes:
-        depth_strip(extremes, figure.add_subplot(grid[2, :]))
+        place = (0.1, 0.32 / height, 0.85, (below - 0.45) / height)
+        depth_strip(extremes, figure.add_axes(place))
     return figure
 
 
@@ -193,8 +196,8 @@ def _map(ax, plane, logs, norm, chance):
     ax.spines[:].set_visible(False)
 
 
-def _bar(figure, panels, norm):
-    bar = figure.colorbar(ScalarMappable(norm, MAP), ax=panels, fraction=0.025, pad=0.01, aspect=36)
+def _bar(ax, norm):
+    bar = ax.figure.colorbar(ScalarMappable(norm, MAP), cax=ax)
     bar.locator = MaxNLocator(7, integer=norm.vmax - norm.vmin > 3)
     bar.formatter = FuncFormatter(_loss_name)
     bar.update_ticks()
