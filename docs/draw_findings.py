@@ -2,28 +2,42 @@
 
 python -m docs.draw_findings runs/standard
 
-Without a directory it draws again from the numbers that are kept in docs/study. Order and wording are those of
-the records, `lsgeo.study.CLAIMS`; a hypothesis that the kept study has not answered is "not yet run".
+Without a directory it draws again from the numbers that are kept in docs/study. Between a page's marks stands what
+is made here: the five laws, what becomes of the essay's sentences, what changed, the networks, all verdicts. What
+stands outside them is written by hand. Order and wording are those of the records; what the kept study has not
+answered is "not yet run".
 """
 
 import collections
+import csv
 import gzip
+import io
 import json
 import pathlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lsgeo import plotting, study
+from lsgeo.study import essay, laws
 from lsgeo.study.page import words
 
 DOCS = pathlib.Path(__file__).parent
 KEPT = DOCS / "study"
-FILES = ("report.html", "verdicts.json.gz", "results.csv.gz", "anova.json", "provenance.json")
-PAGES = {"verdicts": DOCS.parent / "README.md", "findings": DOCS / "findings.md"}
+FILES = (
+    *("report.html", "verdicts.json.gz", "laws.json", "results.csv.gz", "anova.json"),
+    "provenance.json",
+)
+README, FINDINGS = DOCS.parent / "README.md", DOCS / "findings.md"
 HEAD = (
     "| | hypothesis | verdict | effect [95 % interval] | pairs | conditions for, against, in all |",
     "| --- | --- | --- | --- | ---: | --- |",
 )
+ESSAY = ("| the essay says | answer | number | shown by |", "| --- | --- | --- | --- |")
+NETWORKS = (
+    "| family | data | norms | depths | arms | seeds | networks |",
+    "| --- | --- | --- | --- | --- | ---: | ---: |",
+)
+NOT_YET = "not yet run"
 
 
 def read(name: str) -> str:
@@ -46,13 +60,84 @@ def load() -> dict[str, dict]:
     return {verdict["hypothesis"]: verdict for verdict in json.loads(read("verdicts.json.gz"))}
 
 
-def rows(verdicts: Mapping[str, dict], *, primary: bool) -> dict[str, str]:
-    """The table's rows in Markdown by hypothesis, of the claims' first hypotheses or of all."""
+def load_laws() -> dict[str, dict]:
+    """The laws that are kept, by name; {} of a study from before there were laws."""
+    if not (KEPT / "laws.json").exists():
+        return {}
+    return {law["law"]: law for law in json.loads(read("laws.json"))}
+
+
+def answer(found: Mapping[str, dict]) -> list[str]:
+    """The answer in as many sentences as there are laws."""
+    lines = []
+    for place, (name, law) in enumerate(laws.LAWS.items(), 1):
+        said, text = f"({NOT_YET})", law.question
+        if name in found:
+            verdict = found[name]["verdict"]
+            said, text = (
+                f"({words.LAW_SHAPES[verdict]} {verdict})",
+                words.short(found[name]["sentence"]),
+            )
+        lines.append(f"{place}. **{law.title}** {said}. {text}")
+    return lines
+
+
+def law_sections(found: Mapping[str, dict]) -> list[str]:
+    """What was found of each law, what it says, and where it stops."""
+    lines = []
+    for name, law in laws.LAWS.items():
+        kept = found.get(name, {"verdict": NOT_YET, "sentence": "", "stops": ""})
+        lines += [f"### {name}. {law.title}: {kept['verdict']}", "", f"*{law.question}*", ""]
+        lines += [kept["sentence"], ""] if kept["sentence"] else []
+        lines += [f"The law: {law.statement.rstrip('.')}. {law.limits}", ""]
+        lines += [f"Where it stops: {kept['stops']}", ""] if kept["stops"] else []
+    return lines[:-1]
+
+
+def essay_rows(verdicts: Mapping[str, dict], found: Mapping[str, dict]) -> list[str]:
+    """What becomes of each sentence of the essay."""
+    known = essay.known(list(verdicts.values()))
+    held = {name: law["verdict"] for name, law in found.items()}
+    lines = []
+    for sentence in essay.SENTENCES:
+        one = essay.judge(sentence, known, held)
+        said = f"“{sentence.quote}”<br>{sentence.meaning}"
+        number = f"{one.number}<br>{one.where}" if one.number else "–"
+        cells = [said, f"**{one.answer}**{one.rest}", number, one.link]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*ESSAY, *lines]
+
+
+def changes() -> list[str]:
+    """What was wrong with earlier forms of claims, as their records say."""
+    changed = [(claim.name, getattr(claim, "changed", "")) for claim in study.CLAIMS]
+    return [f"- **{name}**: {text}" for name, text in changed if text] or ["None is on record."]
+
+
+def networks() -> list[str]:
+    """The networks of the kept study, out of its table of results."""
+    found: dict[tuple[str, str], list[dict]] = {}
+    for row in csv.DictReader(io.StringIO(read("results.csv.gz"))):
+        if not row["reading"]:
+            found.setdefault((row["family"], row["dataset"]), []).append(row)
+    lines = []
+    for (family, dataset), mine in found.items():
+        norms, arms = (
+            ", ".join(dict.fromkeys(row[name] for row in mine)) for name in ("norm", "arm")
+        )
+        depths = ", ".join(str(x) for x in sorted({int(row["depth"]) for row in mine}))
+        seeds = len({row["seed"] for row in mine})
+        cells = (family, dataset, norms or "–", depths, arms, str(seeds), str(len(mine)))
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*NETWORKS, *lines]
+
+
+def rows(verdicts: Mapping[str, dict]) -> dict[str, str]:
+    """The rows of the table of verdicts by hypothesis, a claim's first one in bold."""
     found = {}
     for claim in study.CLAIMS:
-        for hypothesis in claim.hypotheses[: 1 if primary else None]:
-            first = hypothesis == claim.hypotheses[0] and not primary
-            label = claim.name if primary else hypothesis.name
+        for hypothesis in claim.hypotheses:
+            label, first = hypothesis.name, hypothesis == claim.hypotheses[0]
             cells = [f"**{label}**" if first else label, hypothesis.statement]
             cells += _answer(verdicts.get(hypothesis.name))
             found[hypothesis.name] = f"| {' | '.join(cells)} |"
@@ -61,7 +146,7 @@ def rows(verdicts: Mapping[str, dict], *, primary: bool) -> dict[str, str]:
 
 def _answer(verdict):
     if verdict is None:
-        return ["not yet run", "", "", ""]
+        return [NOT_YET, "", "", ""]
     findings = verdict["findings"]
     counts = collections.Counter(finding["decision"] for finding in findings)
     against = counts["contradicted"] + counts["no difference"]
@@ -85,12 +170,29 @@ def effect(verdict: dict) -> str:
     return f"{show(finding['effect'])} [{show(ends[0])}, {show(ends[1])}]"
 
 
-def put_table(name: str, lines: Mapping[str, str]) -> None:
-    """Puts a table's rows between its marks in its page."""
+def parts(verdicts: Mapping[str, dict], found: Mapping[str, dict]) -> dict[str, list[str]]:
+    """What is made here, in lines, by the name of its marks."""
+    return {
+        "answer": answer(found),
+        "laws": law_sections(found),
+        "essay": essay_rows(verdicts, found),
+        "findings": [*HEAD, *rows(verdicts).values()],
+        "changes": changes(),
+        "networks": networks(),
+    }
+
+
+PAGES = {"answer": README} | dict.fromkeys(
+    ("laws", "essay", "findings", "changes", "networks"), FINDINGS
+)
+
+
+def put(name: str, lines: Sequence[str]) -> None:
+    """Puts lines between their marks in their page."""
     path = PAGES[name]
     first, last = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
     before, rest = path.read_text(encoding="utf-8").split(first)
-    text = "\n".join([*HEAD, *lines.values()])
+    text = "\n".join(lines)
     path.write_text(f"{before}{first}\n{text}\n{last}{rest.split(last)[1]}", encoding="utf-8")
 
 
@@ -118,8 +220,8 @@ def main(workdir: str | None) -> None:
     if workdir:
         keep(pathlib.Path(workdir))
     verdicts = load()
-    put_table("verdicts", rows(verdicts, primary=True))
-    put_table("findings", rows(verdicts, primary=False))
+    for name, lines in parts(verdicts, load_laws()).items():
+        put(name, lines)
     plotting.save_svg(plotting.effect_forests(effects(verdicts)), DOCS / "findings.svg")
 
 

@@ -12,55 +12,88 @@ from docs import draw_findings
 from lsgeo import study
 from lsgeo.study import CLAIMS
 
-TEXT = draw_findings.PAGES["findings"].read_text(encoding="utf-8")
-VERDICTS = draw_findings.load()
+TEXT = draw_findings.FINDINGS.read_text(encoding="utf-8")
+VERDICTS, LAWS = draw_findings.load(), draw_findings.load_laws()
 KEPT_CLAIMS = list(dict.fromkeys(verdict["claim"] for verdict in VERDICTS.values()))
+KEPT_FILES = [name for name in draw_findings.FILES if (draw_findings.KEPT / name).exists()]
+AHEAD = "Draw the pages again: python -m docs.draw_findings"
 
 
 def shown(name):
-    """The rows of the table that a page shows."""
+    """The lines that a page shows between its marks."""
     page = draw_findings.PAGES[name].read_text(encoding="utf-8")
-    table = page.split(f"<!-- {name} -->\n\n")[1].split(f"\n\n<!-- end of {name} -->")[0]
-    lines = table.split("\n")
-    assert tuple(lines[:2]) == draw_findings.HEAD
-    return lines[2:]
+    return page.split(f"<!-- {name} -->\n\n")[1].split(f"\n\n<!-- end of {name} -->")[0].split("\n")
 
 
-def check_table(name):
-    """Every row of the kept study as it is drawn, in order; rows of claims that are ahead may be there."""
-    rows = draw_findings.rows(VERDICTS, primary=name == "verdicts")
+@pytest.mark.parametrize("name", ["answer", "laws", "essay", "changes", "networks"])
+def test_a_page_shows_what_is_drawn_of_the_kept_study(name):
+    assert shown(name) == draw_findings.parts(VERDICTS, LAWS)[name], AHEAD
+
+
+def test_the_table_of_verdicts_is_that_of_the_kept_ones():
+    # Rows of claims that are ahead of the kept study may be there.
+    assert tuple(shown("findings")[:2]) == draw_findings.HEAD
+    rows = draw_findings.rows(VERDICTS)
     ahead = {row for hypothesis, row in rows.items() if hypothesis not in VERDICTS}
-    found = [row for row in shown(name) if row not in ahead]
-    assert found == [row for row in rows.values() if row not in ahead], (
-        "Draw the tables again: python -m docs.draw_findings"
-    )
+    found = [row for row in shown("findings")[2:] if row not in ahead]
+    assert found == [row for row in rows.values() if row not in ahead], AHEAD
 
 
-@pytest.mark.parametrize("name", draw_findings.PAGES)
-def test_a_page_has_the_table_of_the_kept_verdicts(name):
-    check_table(name)
-
-
-@pytest.mark.parametrize("name", draw_findings.PAGES)
-def test_a_claim_may_be_ahead_of_the_kept_study_and_is_not_yet_run(name, monkeypatch):
+def test_a_claim_may_be_ahead_of_the_kept_study_and_is_not_yet_run(monkeypatch):
     hypothesis = dataclasses.replace(CLAIMS[0].hypotheses[0], name="C99a", statement="It is new")
     new = dataclasses.replace(CLAIMS[0], name="C99", hypotheses=(hypothesis,))
     monkeypatch.setattr(study, "CLAIMS", (CLAIMS[0], new, *CLAIMS[1:]))
-    check_table(name)
-    rows = draw_findings.rows(VERDICTS, primary=name == "verdicts")
-    label = "C99" if name == "verdicts" else "**C99a**"
-    assert rows["C99a"] == f"| {label} | It is new | not yet run |  |  |  |"
+    rows = draw_findings.rows(VERDICTS)
+    assert rows["C99a"] == "| **C99a** | It is new | not yet run |  |  |  |"
     assert len(draw_findings.effects(VERDICTS)) == len(figure_labels())
 
 
 def test_the_order_and_the_wording_of_the_tables_are_those_of_the_records(monkeypatch):
     first = CLAIMS[1].hypotheses[0]
     reworded = dataclasses.replace(first, statement="In other words")
-    changed = dataclasses.replace(CLAIMS[1], hypotheses=(reworded, *CLAIMS[1].hypotheses[1:]))
-    monkeypatch.setattr(study, "CLAIMS", (changed, CLAIMS[0]))
-    rows = draw_findings.rows(VERDICTS, primary=True)
+    changed = dataclasses.replace(CLAIMS[1], hypotheses=(reworded,))
+    other = dataclasses.replace(CLAIMS[0], hypotheses=CLAIMS[0].hypotheses[:1])
+    monkeypatch.setattr(study, "CLAIMS", (changed, other))
+    rows = draw_findings.rows(VERDICTS)
     assert list(rows) == [first.name, CLAIMS[0].hypotheses[0].name]
-    assert rows[first.name].startswith("| C2 | In other words | ✕ contradicted | ×1.00 ")
+    assert rows[first.name].startswith("| **C2a** | In other words | ✕ contradicted | ×1.00 ")
+
+
+def planted_law(name, verdict, sentence):
+    return {name: {"law": name, "verdict": verdict, "sentence": sentence, "stops": "at depth 99"}}
+
+
+def test_the_answer_has_a_sentence_for_each_law_and_says_which_are_not_there():
+    found = planted_law("L2", "holds", "It goes with the step size to the power of 1.0. And more.")
+    lines = draw_findings.answer(found)
+    assert [line.split(".")[0] for line in lines] == ["1", "2", "3", "4", "5"]
+    assert lines[1].endswith("(● holds). It goes with the step size to the power of 1.0.")
+    assert all("(not yet run)" in line for k, line in enumerate(lines) if k != 1)
+
+
+def test_a_law_that_limits_a_sentence_changes_its_answer_and_a_kept_law_is_written_out():
+    found = planted_law("L2", "holds", "It goes with the step size.")
+    verdict = {**VERDICTS["C6a"], "verdict": "supported"}
+    row = next(
+        r for r in draw_findings.essay_rows({"C6a": verdict}, found) if "convergence rates" in r
+    )
+    assert "**only if** the learning rate may grow by what the skip allows" in row
+    assert row.endswith("| L2 |")
+    alone = next(
+        r for r in draw_findings.essay_rows({"C6a": verdict}, {}) if "convergence rates" in r
+    )
+    assert "**true**" in alone and alone.endswith("| C6 |")
+    text = "\n".join(draw_findings.law_sections(found))
+    assert "### L2. " in text and ": holds\n" in text and "Where it stops: at depth 99" in text
+
+
+def test_the_networks_of_the_kept_study_are_counted_from_its_table():
+    lines = draw_findings.networks()[2:]
+    rows = [row for row in draw_findings.read("results.csv.gz").splitlines()[1:]]
+    # One row of each network is that of the whole run: the eighth field, its reading, is empty.
+    names = draw_findings.read("results.csv.gz").splitlines()[0].split(",")
+    whole = [row for row in rows if not row.split(",")[names.index("reading")]]
+    assert sum(int(line.split("|")[-2]) for line in lines) == len(whole)
 
 
 def test_a_kept_verdict_was_decided_at_the_threshold_and_on_the_columns_of_its_record():
@@ -112,7 +145,7 @@ def test_what_is_kept_is_small_and_names_no_place_of_the_machine_that_made_it():
     files = (path for path in draw_findings.DOCS.rglob("*") if "__pycache__" not in path.parts)
     assert sum(path.stat().st_size for path in files if path.is_file()) < 5e6
     assert (draw_findings.KEPT / "report.html").stat().st_size < 3e6  # the page, without a network
-    for name in draw_findings.FILES:
+    for name in KEPT_FILES:
         assert not re.search(r"/(tmp|home|root|work|Users)/", draw_findings.read(name)), name
 
 
@@ -120,7 +153,8 @@ def test_a_study_is_kept_with_its_tables_compressed_to_the_same_bytes_every_time
     tmp_path, monkeypatch
 ):
     for name in draw_findings.FILES:
-        (tmp_path / name.removesuffix(".gz")).write_text(draw_findings.read(name))
+        text = draw_findings.read(name) if name in KEPT_FILES else "[]"
+        (tmp_path / name.removesuffix(".gz")).write_text(text)
     monkeypatch.setattr(draw_findings, "KEPT", tmp_path / "kept")
     draw_findings.keep(tmp_path)
     assert {path.name for path in draw_findings.KEPT.iterdir()} == set(draw_findings.FILES)

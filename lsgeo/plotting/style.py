@@ -120,7 +120,9 @@ def to_png(figure: Figure, *, dpi: float = 110) -> bytes:
     drawn, out = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
     with Image.open(drawn) as image:
-        image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(out, format="png", optimize=True)
+        image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(
+            out, format="png", optimize=True
+        )
     return out.getvalue()
 
 

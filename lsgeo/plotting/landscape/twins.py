@@ -86,7 +86,12 @@ def twin_landscapes(
     height = PLANES + below
     figure = Figure(figsize=(width, height))
     # The layout is set by hand, as matplotlib's own leaves hills no room.
-    edges = {"left": 0.01, "right": 0.87, "bottom": (below + 0.1) / height, "top": 1 - 0.35 / height}
+    edges = {
+        "left": 0.01,
+        "right": 0.87,
+        "bottom": (below + 0.1) / height,
+        "top": 1 - 0.35 / height,
+    }
     rows = {"height_ratios": HEIGHTS, "hspace": 0.06, "wspace": 0.02}
     grid = figure.add_gridspec(2, len(surfaces), **rows, **edges)
     for rank, (name, plane) in enumerate(surfaces.items()):

@@ -9,6 +9,7 @@ from lsgeo.study.decisions.protocols import splitting_factors
 from lsgeo.study.essay.records import Judgement, Sentence
 from lsgeo.study.page import words
 
+_UNDER = {"family": "in ", "norm": "with ", "depth": "at ", "reading": "", "arms": "for "}
 FOR, AGAINST, BOTH, OPEN = "for", "against", "both", "open"
 _SIDES = {"supported": FOR, "contradicted": AGAINST, "depends on protocol": BOTH}
 _LIMITING = ("holds", "holds within limits")
@@ -97,7 +98,7 @@ def _known(verdict):
     depends = verdict["verdict"] == "depends on protocol"
     split = splitting_factors(_Verdict(findings)) if depends else {}
     holds, fails = (
-        " and ".join(words.levels(name, both[side]) for name, both in split.items())
+        ", ".join(f"{_UNDER[name]}{words.levels(name, both[side])}" for name, both in split.items())
         for side in (0, 1)
     )
     where = words.where(findings[0].condition)
@@ -132,10 +133,12 @@ def _condition(parts, limits):
         elif known.side == BOTH:
             prefix = f"{part.when}, " if part.when else ""
             if known.holds:
-                yes.append(f"{prefix}for {known.holds}")
-                no.append(f"{prefix}for {known.fails}")
+                yes.append(f"{prefix}measured {known.holds}")
+                no.append(f"{prefix}measured {known.fails}")
             else:
-                yes.append(f"{prefix}in some conditions, which no single factor tells apart")
+                yes.append(
+                    f"{prefix}measured in some conditions, which no single factor tells apart"
+                )
     condition = "; or ".join(yes)
     if limits:
         condition = (

@@ -13,7 +13,7 @@ LIMITED = Sentence(
     "E0", "words", "meaning", (Part("C1a"),), (Part("L2", "the rate may grow"),), "L2"
 )
 YES, NO, OPEN = Known("supported"), Known("contradicted"), Known("undecided")
-SPLIT = Known("depends on protocol", holds="layer norm", fails="no norm")
+SPLIT = Known("depends on protocol", holds="with layer norm", fails="with no norm")
 BLURRED = Known("depends on protocol")
 
 
@@ -36,8 +36,12 @@ def told(sentence, *found, **laws):
             [Known("no room")],
             ("open", "no room: at a floor or a ceiling nothing can be seen"),
         ),
-        (ONE, [SPLIT], ("only if", "for layer norm; not if for no norm")),
-        (ONE, [BLURRED], ("only if", "in some conditions, which no single factor tells apart")),
+        (ONE, [SPLIT], ("only if", "measured with layer norm; not if measured with no norm")),
+        (
+            ONE,
+            [BLURRED],
+            ("only if", "measured in some conditions, which no single factor tells apart"),
+        ),
         (TWO, [YES, YES], ("true", "")),
         (TWO, [NO, NO], ("false", "")),
         (TWO, [YES, NO], ("only if", "it rains; not if it snows")),
@@ -51,7 +55,7 @@ def told(sentence, *found, **laws):
             [YES, SPLIT],
             (
                 "only if",
-                "it rains; or it snows, for layer norm; not if it snows, for no norm",
+                "it rains; or it snows, measured with layer norm; not if it snows, measured with no norm",
             ),
         ),
     ],
@@ -72,7 +76,10 @@ def test_what_becomes_of_planted_verdicts(sentence, found, expected):
         (
             "holds",
             SPLIT,
-            ("only if", "for layer norm; and only if the rate may grow; not if for no norm"),
+            (
+                "only if",
+                "measured with layer norm; and only if the rate may grow; not if measured with no norm",
+            ),
         ),
     ],
 )
@@ -114,7 +121,7 @@ def test_stored_verdicts_are_read_with_their_numbers_and_with_what_splits_them()
     # exp(.7), exp(.5), exp(.9)
     assert found.number == "×2 [×1.65, ×2.5]"
     assert found.where == "MLP, layer norm, depth 16, at matched loss"
-    assert (found.holds, found.fails) == ("layer norm", "no norm")
+    assert (found.holds, found.fails) == ("with layer norm", "with no norm")
     plain = essay.known([verdict("supported", finding("layer", "supported"), is_log_ratio=False)])
     assert plain["C1a"].number == "+0.70 [+0.50, +0.90]" and plain["C1a"].holds == ""
 
