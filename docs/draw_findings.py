@@ -2,10 +2,10 @@
 
 python -m docs.draw_findings runs/standard
 
-Without a directory it draws again from the numbers that are kept in docs/study. Between a page's marks stands what
-is made here: the five laws, what becomes of the essay's sentences, what changed, the networks, all verdicts. What
-stands outside them is written by hand. Order and wording are those of the records; what the kept study has not
-answered is "not yet run".
+Without a directory it draws again from the numbers that are kept in docs/study. Between a page's marks stands
+what is made here: the five laws, what becomes of the essay's sentences, what changed, the networks, all
+verdicts. What stands outside them is written by hand. Order and wording are those of the records; what the kept
+study has not answered is "not yet run".
 """
 
 import collections

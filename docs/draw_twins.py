@@ -1,4 +1,4 @@
-"""Draws the first picture of README.md: the loss around twins, side by side, out of a run of experiments.surface.
+"""Draws the first picture of README.md: the loss around twins, out of a run of experiments.surface.
 
 python -m docs.draw_twins runs/surface
 

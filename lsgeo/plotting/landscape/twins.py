@@ -45,7 +45,7 @@ class Extremes:
 
 
 def loss_ramp(count: int) -> list[tuple[int, int, int]]:
-    """The colours of a loss from the lowest to the highest, evenly spaced, red, green and blue from 0 to 255."""
+    """The colours of a loss from the lowest to the highest, evenly spaced, as 0 to 255 for red, green, blue."""
     return [
         tuple(int(x) for x in c[:3]) for c in colormaps[MAP](np.linspace(0, 1, count), bytes=True)
     ]
