@@ -76,7 +76,6 @@ C22 = Claim(
             "the error is not lower with skips by a percentage point",
             readings=("matched", "end"),
             arms=STARTS,
-            threshold=0.01,
             published=(
                 Published(
                     "deep networks of tailored leaky ReLUs, without skips and norm, are nearly as accurate as "
@@ -87,9 +86,8 @@ C22 = Claim(
             ),
         ),
     ),
-    protocol="As for C3, C4, C6 and C9, with plain networks that start orthogonal, near the identity, or "
-    "with an "
-    "activation shaped for their depth in place of the plain twin; without norm, for which those are made.",
+    protocol="As for C3, C4, C6 and C9, with plain networks that start orthogonal, near the identity, or with "
+    "an activation shaped for their depth in place of the plain twin; without norm, for which those are made.",
     contested="A shaped activation is another network: another function at the same weights. Up to 12 "
     "nonlinear "
     "layers TAT is an orthogonal start with ReLUs. The theories are of wide networks.",
@@ -179,7 +177,6 @@ C23 = Claim(
     protocol="Transformers with the same skips, layers and weights, norms before the layers, before and "
     "divided by "
     "the root of the block's number, or behind the sum; and attention over all earlier layers in place of it.",
-    contested="A network of a few blocks has little depth to tame. Size of the stream is no harm by itself: "
-    "a norm "
-    "takes it out again. Attention residuals have a query for each layer more.",
+    contested="A network of a few blocks has little depth to tame. Size of the stream is no harm by itself: a "
+    "norm takes it out again. Attention residuals have a query for each layer more.",
 )

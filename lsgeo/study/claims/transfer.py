@@ -1,6 +1,6 @@
 """Claims about depth: what stays as networks get deeper (C19, C20), and how long a shortcut is (C21)."""
 
-from lsgeo.study.claims.records import RESIDUAL, Claim, Hypothesis, Published
+from lsgeo.study.claims.records import OWN_BAR, RESIDUAL, Claim, Hypothesis, Published
 from lsgeo.study.contrasts.depths import DepthSlope
 from lsgeo.study.contrasts.paired import Within
 
@@ -10,8 +10,13 @@ TWO_LAYER = (("two-layer", "two-layer-scaled"),)
 # Of exponents that are predicted to be 0: from depth 4 to 32 this is a factor of 1.9.
 FLAT = 0.3
 
-_RATE = {"unit": "parameter² / nat", "readings": ("init",), "models": ("mlp",), "threshold": 0.0}
-_SHARP = {"unit": NATS, "readings": ("matched",), "threshold": 0.0}
+_RATE = {
+    "unit": "parameter² / nat",
+    "readings": ("init",),
+    "models": ("mlp",),
+    "threshold": OWN_BAR,
+}
+_SHARP = {"unit": NATS, "readings": ("matched",), "threshold": OWN_BAR}
 
 C19 = Claim(
     "C19",
@@ -96,7 +101,7 @@ C19 = Claim(
             "the exponent is below -0.5 or above 0.5",
             readings=("",),
             arms=ROOT,
-            threshold=0.0,
+            threshold=OWN_BAR,
         ),
     ),
     protocol="Slope of least squares of the metric's logarithm on that of depth, for each seed, at the same "
@@ -122,7 +127,7 @@ C20 = Claim(
             "the exponent is above -0.25 or below -0.75",
             readings=("matched", "end"),
             arms=TWO_LAYER,
-            threshold=0.0,
+            threshold=OWN_BAR,
             published=(
                 Published(
                     "the 1 / sqrt(depth) of the branch lets feature learning in the first internal layer of a "
@@ -142,7 +147,7 @@ C20 = Claim(
             "alone",
             readings=("matched", "end"),
             arms=TWO_LAYER,
-            threshold=0.0,
+            threshold=OWN_BAR,
         ),
     ),
     protocol="Relative movement of weights and stream from initialisation to the same training loss, slope "
@@ -156,7 +161,7 @@ C20 = Claim(
     "in the wide limit.",
 )
 
-_EXACT = {"readings": ("init",), "models": ("mlp",), "norms": ("none",), "threshold": 0.0}
+_EXACT = {"readings": ("init",), "models": ("mlp",), "norms": ("none",), "threshold": OWN_BAR}
 
 C21 = Claim(
     "C21",

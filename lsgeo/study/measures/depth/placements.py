@@ -15,7 +15,7 @@ import numpy as np
 
 from lsgeo import models
 from lsgeo.models import skips
-from lsgeo.study.measures.records import Measure, columns
+from lsgeo.study.measures.records import Measure, Smallest, columns
 from lsgeo.study.measures.subject import Subject, first_examples
 
 NUM_EXAMPLES = 64
@@ -76,7 +76,11 @@ def _suits(model):
 
 PLACEMENTS = Measure(
     "placements",
-    columns(*COLUMNS, readings=("init", "matched")),
+    columns(
+        *COLUMNS,
+        readings=("init", "matched"),
+        smallest=Smallest(0.1, "nats: a tenth of a norm, from the first layer to the last"),
+    ),
     _measure,
     source="Xiong et al. 2020, theorem 1 (gradients); Kimi Team 2026, figure 5 (both)",
     cost=0.1,
