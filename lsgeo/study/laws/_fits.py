@@ -33,7 +33,8 @@ class Sample:
 
     def fitted(self, confidence: float = CONFIDENCE) -> Fitted:
         """The mean over pairs; NaN with fewer than three pairs, or where bounds pull to both sides."""
-        found = statistics.effect(list(self.values.values()), confidence=confidence)
+        values, pairs = list(self.values.values()), list(self.values)
+        found = statistics.effect(values, pairs=pairs, confidence=confidence)
         if found.num_pairs < statistics.FEWEST or len(self.sides) > 1:
             return Fitted(math.nan, -math.inf, math.inf, found.num_pairs)
         side = next(iter(self.sides), 0)

@@ -5,15 +5,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from lsgeo.study.contrasts import Row
-from lsgeo.study.contrasts.paired import number
-from lsgeo.study.measures.landscape import stable_rate
+from lsgeo.study.contrasts.samples import Pair as Unit
+from lsgeo.study.contrasts.samples import bound_of, number, pair_of
 from lsgeo.study.races.sweeps import HELD
 
 # Where the true number lies if the true largest eigenvalue is larger and the rest of the spectrum as it is.
 _MOVES = {"lambda_max": 1, "flat_rel_": 1, "negative_rel_": -1}
-_NO = ("", "0", "0.0", "false", "none", "nan")
-
-Unit = tuple[str, str]  # seed and split of a pair
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Table:
         self._rows: dict[tuple, dict[tuple[int, Unit], Row]] = {}
         for row in rows:
             place = tuple(str(row[name]) for name in ("family", "norm", "arm", "reading"))
-            here = int(float(row["depth"])), (str(row["seed"]), str(row.get("split", "")))
+            here = int(float(row["depth"])), pair_of(row)
             there = self._rows.setdefault(place, {})
             if here in there:
                 raise ValueError(
@@ -58,7 +55,7 @@ class Table:
         for (depth, unit), row in sorted(rows.items(), key=lambda item: item[0]):
             value = _number(row, column)
             if math.isfinite(value):
-                found.setdefault(depth, {})[unit] = Point(value, _side(row, column, value))
+                found.setdefault(depth, {})[unit] = Point(value, _side(row, column))
         return found
 
     def missing(self, family: str, norm: str, arm: str, column: str) -> dict[int, tuple[int, int]]:
@@ -105,11 +102,6 @@ def _number(row, column):
         raise ValueError(text) from None
 
 
-def _side(row, column, value):
+def _side(row, column):
     moves = next((side for name, side in _MOVES.items() if column.startswith(name)), 0)
-    if moves and _number(row, "limit_share") >= HELD:
-        return moves
-    if str(row.get(f"{column}_bound", "")).strip().lower() in _NO:
-        return 0
-    # A training that is unstable at the smallest rate has its stable rate below.
-    return -1 if column == "stable_rate" and value <= stable_rate.RATES[0] else 1
+    return moves if moves and _number(row, "limit_share") >= HELD else bound_of(row, column)
