@@ -59,26 +59,26 @@ def draw(key: jax.Array, dim: int, num: int) -> tuple[jax.Array, jax.Array]:
     return x, x @ jax.random.normal(teacher, (dim, dim))
 
 
-def _measure(length, sizes, seed, folder, progress):
-    conditions = np.empty((sizes.num_seeds, len(sizes.layers)))
-    largest = np.empty_like(conditions)
+def _measure(summarise, length, sizes, seed, folder, progress):
+    """The summary of |eigenvalues| for each task and number of layers, [seeds, layers]."""
+    found = np.empty((sizes.num_seeds, len(sizes.layers)))
     for i in range(sizes.num_seeds):
-        key = named(jax.random.key(seed), f"task_{i}")
-        batch = draw(key, sizes.dim, sizes.num_examples)
+        batch = draw(named(jax.random.key(seed), f"task_{i}"), sizes.dim, sizes.num_examples)
         for j, layers in enumerate(sizes.layers):
-            values = np.abs(spectrum(length, layers, batch))
-            conditions[i, j], largest[i, j] = values.max() / values.min(), values.max()
-    return {"layers": np.array(sizes.layers), "condition": conditions, "largest": largest}
+            found[i, j] = summarise(np.abs(spectrum(length, layers, batch)))
+        if progress is not None:
+            progress(i + 1, sizes.num_seeds, f"{found[i]}")
+    return found
 
 
-def _measure_exponent(length, *given):
-    found = _measure(length, *given)
-    return found | over_seeds(exponent(found["layers"], found["condition"]))
+def _measure_exponent(length, sizes, *given):
+    found = _measure(lambda values: values.max() / values.min(), length, sizes, *given)
+    return {"condition": found, **over_seeds(exponent(sizes.layers, found))}
 
 
 def _measure_flat(length, *given):
-    found = _measure(length, *given)
-    return found | over_seeds(found["largest"].max(1))
+    found = _measure(np.max, length, *given)
+    return {"largest": found, **over_seeds(found.max(1))}
 
 
 _SOURCE = (
