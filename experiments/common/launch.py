@@ -98,9 +98,15 @@ def _help(run, config_file, needs_workdir):
 
 def _kinds(config):
     # With those whose fields they have taken over; an own account of a field comes last.
-    parts = [config, *(getattr(config, field.name) for field in dataclasses.fields(config))]
-    found = [base for part in parts for base in reversed(type(part).__mro__)]
+    found = [base for part in _parts(config) for base in reversed(type(part).__mro__)]
     return dict.fromkeys(kind for kind in found if dataclasses.is_dataclass(kind))
+
+
+def _parts(config):
+    yield config
+    for field in dataclasses.fields(config):
+        if dataclasses.is_dataclass(value := getattr(config, field.name)):
+            yield from _parts(value)
 
 
 def defaults(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
