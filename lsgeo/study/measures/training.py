@@ -100,8 +100,9 @@ def _steps(files, cell, rate):
 SPEED = Measure(
     "speed",
     (
+        *columns("best_learning_rate", readings=WHOLE),
         *columns("steps", readings=WHOLE, smallest=LEAST_TIME),
-        *columns("best_learning_rate", "steps_bound", readings=WHOLE),
+        *columns("steps_bound", readings=WHOLE),
     ),
     figures=_speed,
     cost=0.3,
