@@ -122,6 +122,10 @@ def test_what_counts_is_the_metric_s_or_the_hypothesis_own_with_a_reason():
     ):
         with pytest.raises(ValueError, match=message):
             _ = hypothesis(contrast).smallest
+    with pytest.raises(
+        ValueError, match=r"`threshold` of C99a must be a Smallest\(value, reason\)"
+    ):
+        hypothesis(study.LogRatio("lambda_max"), 0.1)
     with pytest.raises(ValueError, match="`reason` is empty"):
         study.Smallest(0.1, " ")
     with pytest.raises(ValueError, match="`value` must be 0 or more"):

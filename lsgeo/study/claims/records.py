@@ -73,6 +73,14 @@ class Hypothesis:
     norms: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
 
+    def __post_init__(self):
+        """Refuses a smallest effect that nobody gives a reason for."""
+        if not isinstance(self.threshold, Smallest | None):
+            raise ValueError(
+                f"`threshold` of {self.name} must be a Smallest(value, reason), or None for the metric's own; "
+                f"got {self.threshold!r}."
+            )
+
     @property
     def smallest(self) -> float:
         """The smallest effect that counts, in the contrast's unit; see `judge`."""
