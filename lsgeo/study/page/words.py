@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from lsgeo import study
 from lsgeo.study import laws
 from lsgeo.study.decisions import needed, statistics
+from lsgeo.study.decisions._room import LIMIT
 from lsgeo.study.essay.records import ANSWERS
 
 SHAPES = {
@@ -21,7 +22,6 @@ SHAPES = {
 }
 LAW_SHAPES = dict(zip(laws.VERDICTS, "●◐✕◇", strict=True))
 ANSWER_SHAPES = dict(zip(ANSWERS, "●◐✕◇", strict=True))
-HELD = 0.3  # of the optimiser's stability limit: from here on the learning rate holds the curvature down
 BRIEF = 40  # characters: too few to be all that is said
 READINGS = {
     "init": "at initialisation",
@@ -78,13 +78,13 @@ def effect(verdict: study.Verdict, finding: study.Finding) -> tuple[str, str]:
 
 def is_held(limit_share: float | str | None) -> bool:
     """Whether the learning rate holds a curvature down, so that its number is only a bound."""
-    return limit_share not in (None, "") and float(limit_share) >= HELD
+    return limit_share not in (None, "") and float(limit_share) >= LIMIT
 
 
 def limit(finding: study.Finding) -> str:
     """How near the optimiser's limit the networks of a finding are; "" where that is no question."""
-    share = getattr(finding, "limit_share", math.nan)
-    return "" if math.isnan(share) else f"{share:.0%} of the optimiser's limit"
+    share = finding.limit_share
+    return "" if math.isnan(share) else f"{100 * share:.0f} % of the optimiser's limit"
 
 
 def short(sentence: str) -> str:
