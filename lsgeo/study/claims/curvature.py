@@ -218,6 +218,16 @@ C4 = Claim(
             arms=BOTH_SCALES,
             norms=("layer", "batch"),
         ),
+        Hypothesis(
+            "C4f",
+            "At a learning rate of zero the largest curvature is higher without skip connections",
+            LogRatio("sharpness_limit"),
+            "largest Hessian eigenvalue, from trainings at the rate, a third and a tenth of it on to zero",
+            "the log-ratio is not positive; an eigenvalue that does not settle as the rate falls is a bound",
+            unit=NATS,
+            arms=BOTH_SCALES,
+            models=("mlp",),
+        ),
     ),
     protocol="Twins compared at the same training loss and at the end of training, trained at one small "
     "learning rate, for at a tuned one the largest eigenvalue reads back that rate; the depth that decides "
