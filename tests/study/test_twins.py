@@ -12,7 +12,7 @@ import pytest
 from lsgeo import models, study
 
 # Concatenation is DenseNet's own, where a norm stands a transformer's, and others do without any.
-ELSEWHERE = ("dense", "post-norm", "scaled-norm", "tat", "dks")
+ELSEWHERE = ("dense", "plain-wide", "dense-near", "post-norm", "scaled-norm", "tat", "dks")
 ARMS = [arm for arm in study.ARMS.values() if arm.name not in ELSEWHERE]
 IMAGES = jax.random.normal(jax.random.key(5), (6, 4), jnp.float32)
 BATCH = {"image": IMAGES, "label": jnp.arange(6) % 3}

@@ -119,14 +119,14 @@ def test_every_skip_type_states_its_gate_and_one_that_does_not_is_refused():
 
 
 def test_every_parameter_of_a_skip_type_is_its_gate_or_declared_to_be_none():
-    # A projection's matrix is no weight of a branch: it has parameters and no gate.
+    # A projection and a query over blocks weigh no branch: they have parameters and no gate.
     gates_of = {"rezero", "skipinit", "layerscale", "highway", "exclusive_gate", "shortcut_gate"}
     for kind in skips.SKIPS:
         model = models.MLP(depth=1, width=4, skip=kind)
         has = "skip" in models.shapes(model, IMAGES)["params"]["block_0"]
-        assert has == (kind in gates_of | {"hyper", "mhc", "projection"})
+        assert has == (kind in gates_of | {"hyper", "mhc", "projection", "attention"})
         learned = skips.parse(kind).skip.learned
-        assert (learned is not None) == (has and kind != "projection")
+        assert (learned is not None) == (has and kind not in ("projection", "attention"))
 
 
 @pytest.mark.parametrize("skip", ["none", "identity", "mhc(dynamic=True)"])
