@@ -156,6 +156,9 @@ TOGETHER = {
         target=0.5,
         best=keyed(1.0, names),
     ),
+    "depth_strip": lambda names, ax: plotting.depth_strip(
+        [plotting.Extremes(name, 4, (-1.0,), (9.0,)) for name in names], ax
+    ),
     "training_curves": lambda names, ax: plotting.training_curves([curve(n) for n in names], ax),
     "trapped": lambda names, ax: plotting.trapped(keyed(made([10, np.inf]), names), ax),
 }
@@ -186,6 +189,7 @@ SPREAD = {
 }
 # A figure of their own, or panels.
 WHOLE = {
+    "twin_landscapes": lambda names: plotting.twin_landscapes(keyed(BOWL, names)),
     "law_panels": lambda names: plotting.law_panels(
         [line(name) for name in names], **LAW, phone=True
     ),
@@ -227,7 +231,11 @@ def figures(name, labels):
 
 
 LABELLED = [*TOGETHER, *ALONE, *SPREAD, *WHOLE]
-UNLABELLED = {"arm_style", "css_variable", "new_figure", "save_svg", "to_svg"}
+UNLABELLED = {"arm_style", "css_variable", "loss_ramp", "new_figure"} | {
+    "save_svg",
+    "to_png",
+    "to_svg",
+}
 MINE = ["my model", "größer × 2 → Ω"]
 ODD = [
     "",

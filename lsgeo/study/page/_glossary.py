@@ -28,10 +28,21 @@ GLOSSARY = (
         "Supported: the whole interval of the primary condition lies beyond the threshold on the side "
         "that the hypothesis predicts, and the probability, corrected for the number of tests (Holm), is "
         "small enough. Contradicted: it lies beyond it on the other side, or within it on both sides. "
-        "Depends on protocol: some conditions support the hypothesis and others deny it. Bound: the "
-        "learning rate may be what holds the curvature, so that its number is no property of the landscape. "
-        "No room: twins are tied, or both at an end of the scale. Undecided: none of these, at this number "
-        "of seeds.",
+        "Depends on protocol: some conditions support the hypothesis and others deny it. Bound: there is a "
+        "number, but the learning rate holds it. No room: the metric stands at its floor, its ceiling or a "
+        "tie, where nothing can be seen. Undecided: none of these, at this number of seeds.",
+    ),
+    (
+        "Law",
+        "What a whole curve says, such as sharpness over depth, where a verdict is about one pair of "
+        "networks at a time. It holds, holds within limits (where it stops is said below it), fails, or is "
+        "not measured.",
+    ),
+    (
+        "Optimiser's limit",
+        "The curvature above which the optimiser is thrown out, 2 / rate for gradient descent. Networks drift "
+        "up to it, and then the curvature is that of the learning rate: from 30 % of the limit on it is a "
+        "bound.",
     ),
     (
         "Condition",

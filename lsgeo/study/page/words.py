@@ -127,6 +127,19 @@ def tally(verdict: study.Verdict) -> str:
     return ", ".join(parts) or "no condition"
 
 
+def beside(verdict: study.Verdict) -> str:
+    """What all conditions say together, beside the primary one: the pooled effect and the one in the middle."""
+    pooled, middle = verdict.pooled, verdict.median
+    if pooled is None or pooled.num_conditions < 2:
+        return ""
+    show = factor if verdict.hypothesis.contrast.is_ratio else number
+    return (
+        f"Pooled over {pooled.num_conditions} conditions ({pooled.model}): {show(pooled.value)} "
+        f"[{show(pooled.lower)}, {show(pooled.upper)}]. The condition in the middle, "
+        f"{where(middle.condition)}, has {show(middle.effect.value)}."
+    )
+
+
 def missing_seeds(verdict: study.Verdict) -> str:
     """How many more seeds an undecided hypothesis needs, "" where that is no question."""
     if verdict.decision != "undecided":
