@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lsgeo.plotting._names import shown
+from lsgeo.plotting._names import legend, shown
 from lsgeo.plotting.landscape.planes import Plane
 from lsgeo.plotting.style import FAINT, INK, SMALL_SIZE, TEXT_SIZE, arm_style, dress
 
@@ -138,12 +138,12 @@ def depth_strip(extremes: Sequence[Extremes], ax: Axes) -> None:
     ax.set_xlim(-0.6, len(depths) - 0.4)
     dress(ax, x="", y="largest and smallest\neigenvalue")
     looks = {"linestyle": "none", "markersize": 6}
+    styles = {arm: arm_style(arm) for arm in arms}
     handles = [
-        Line2D([], [], marker=arm_style(arm).marker, color=arm_style(arm).color, **looks)
-        for arm in arms
+        Line2D([], [], marker=style.marker, color=style.color, label=shown(arm), **looks)
+        for arm, style in styles.items()
     ]
-    options = {"fontsize": SMALL_SIZE, "frameon": False, "ncols": len(arms)}
-    ax.legend(handles, [shown(arm) for arm in arms], loc="upper left", **options)
+    legend(ax, handles=handles, ncols=min(len(arms), 3), loc="upper left")
 
 
 def _logs(plane):
