@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from lsgeo import study
 from lsgeo.study import laws
 from lsgeo.study.decisions import needed, statistics
-from lsgeo.study.decisions._room import LIMIT
 from lsgeo.study.essay.records import ANSWERS
+from lsgeo.study.races.sweeps import HELD
 
 SHAPES = {
     "supported": "●",
@@ -78,7 +78,7 @@ def effect(verdict: study.Verdict, finding: study.Finding) -> tuple[str, str]:
 
 def is_held(limit_share: float | str | None) -> bool:
     """Whether the learning rate holds a curvature down, so that its number is only a bound."""
-    return limit_share not in (None, "") and float(limit_share) >= LIMIT
+    return limit_share not in (None, "") and float(limit_share) >= HELD
 
 
 def limit(finding: study.Finding) -> str:
