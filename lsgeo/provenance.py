@@ -24,12 +24,17 @@ def here(record: Any) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **versions},
         "device_kind": devices[0].device_kind,
         "device_count": len(devices),
-        "git_commit": _git("rev-parse", "HEAD"),
-        "record_sha256": hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest(),
-        "git_changes": _git("status", "--porcelain"),
+        "git_commit": _commit(),
+        "record_sha256": sha256_of(record),
+        "git_changes": _git("status", "--porcelain") if _commit() else None,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "argv": [program(), *sys.argv[1:]],
     }
+
+
+def sha256_of(record: Any) -> str:
+    """The hash of a record that JSON has, whatever the order of its fields."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def program() -> str:
@@ -43,6 +48,12 @@ def _version(package):
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _commit():
+    # A package that was installed into a folder of another repository is no part of its commits.
+    ours = _git("ls-files", "--error-unmatch", str(pathlib.Path(__file__)))
+    return _git("rev-parse", "HEAD") if ours else None
 
 
 @functools.cache

@@ -43,7 +43,7 @@ BELOW: dict[str, set[str]] = {
     "plotting": set(),
     "exports": GROUND | {"geometry", "runs"},
     "study": GROUND
-    | {"runs", "operators", "spectra", "matching", "signals", "geometry"}
+    | {"provenance", "runs", "operators", "spectra", "matching", "signals", "geometry"}
     | {"models", "data", "training", "plotting"},
 }
 FILES = sorted((ROOT / "lsgeo").rglob("*.py"))

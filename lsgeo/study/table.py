@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from lsgeo import runs
+from lsgeo.study._origins import commits_of, record_of
 from lsgeo.study.measures import MEASURES, READINGS, Measure
 from lsgeo.study.plan import Cell, kind_of
 
@@ -97,7 +98,8 @@ def collect(
     """Reads the run directories of all cells into rows.
 
     Readings are "init", "matched" and "end"; the row with reading "" holds the figures of the whole training
-    run. What is not there is left out.
+    run, the commits that made the network's runs, and the hash of the configuration that it was trained in.
+    What is not there is left out.
 
     Args:
       cells: networks.
@@ -115,7 +117,7 @@ def collect(
                 if reading in measure.readings:
                     found |= files.figures(measure, cell, reading)
             if found or not reading:
-                made = {} if reading else _made(cell)
+                made = {} if reading else _made(cell, set(leave_out))
                 rows.append(_identity(cell, reading) | made | found)
     return rows, files.damaged
 
@@ -130,13 +132,11 @@ def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> None:
     runs.write_bytes(path, text.getvalue().encode())
 
 
-def _made(cell):
-    # Which code, and which configuration, trained the network.
-    try:
-        found = runs.load_provenance(cell.path / "train")
-    except ValueError:  # Lost or damaged: the results do not hang on it.
-        found = {}
-    return {"commit": found.get("git_commit") or "", "record": found.get("record_sha256", "")}
+def _made(cell, leave_out):
+    # By which code its runs were made, and in which configuration it was trained.
+    runs_of = {path.parent for path in cell.path.glob(f"*/{runs.CONFIG}")} - leave_out
+    there = [path for path in runs_of if ".damaged" not in path.name]
+    return {"commit": " ".join(commits_of(there)), "record": record_of(cell.path / "train")}
 
 
 def _identity(cell, reading):

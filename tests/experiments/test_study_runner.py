@@ -122,7 +122,8 @@ def test_one_claim_alone_runs_what_it_needs_and_the_rest_can_follow(finished_stu
     verdicts = json.loads((place / "verdicts.json").read_text())
     assert {v["claim"] for v in verdicts} == {"C9"}
     (cell, *_) = sorted((place / "runs").iterdir())
-    assert {path.name for path in cell.iterdir()} == {"train", "metric-generalization", "twins"}
+    made = {path.name for path in cell.iterdir()}
+    assert made == {"train", "metric-point", "metric-generalization", "twins"}
     study.run(config, place)
     assert _written(place) == _written(workdir)
 
@@ -191,6 +192,20 @@ def test_a_result_of_an_earlier_version_that_lacks_a_figure_is_measured_again(co
     study.run(config, workdir)
     assert _written(workdir) == before
     assert folder.with_name("metric-generalization.damaged").exists()
+
+
+def test_a_study_whose_runs_come_from_two_commits_says_so(copy):
+    config, workdir = copy
+    path = workdir / "runs" / "MLP-layer-depth2-none-seed0" / "spectrum" / "provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"git_commit": "f" * 40}))
+    (workdir / "current.json").unlink()
+    study.run(config, workdir)
+    assert "The runs were made by 2 states of the code" in (workdir / "report.html").read_text()
+    for verdict in json.loads((workdir / "verdicts.json").read_text()):
+        assert len(verdict["commits"]) == 2
+    with open(workdir / "results.csv", newline="") as file:
+        several = [row["seed"] for row in csv.DictReader(file) if " " in row["commit"]]
+    assert several == ["0"]
 
 
 def test_one_claim_asked_again_leaves_the_others_on_the_page_and_their_level_shared(copy):

@@ -1,7 +1,7 @@
 """From the runs of a study to its answers: the table, the verdicts, the page."""
 
 from lsgeo import runs
-from lsgeo.study import _pairs, laws
+from lsgeo.study import _origins, _pairs, laws
 from lsgeo.study.contrasts import Interaction
 from lsgeo.study.decisions import _interplay, _plain
 from lsgeo.study.decisions.verdicts import decide
@@ -39,6 +39,8 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
     write_csv(plan.root / "results.csv", rows)
     runs.write_json(plan.root / "anova.json", analyses)
     values = _plain.plain(verdicts, plan.config.num_seeds, command)
+    commits = costs["commits_of_the_runs"]
+    values = [value | {"commits": commits} for value in values]
     runs.write_json(plan.root / "verdicts.json", values)
     found_laws = laws.measured(rows, plan.designs)
     runs.write_json(plan.root / "laws.json", laws.plain(found_laws, command))
@@ -50,12 +52,19 @@ def answer(plan: Plan, filler: Filler, command: str) -> str:
         verdicts=verdicts,
         laws=found_laws,
         notes={name: [one["text"] for one in analyses] for name in interplay},
-        provenance=runs.load_provenance(plan.root) | costs,
-        problems=filler.problems,
+        provenance=_provenance(plan, costs),
+        problems=[*filler.problems, *_origins.warning(commits)],
         command=command,
     )
     record.note(plan, filler.states, filler.problems)
     return headline
+
+
+def _provenance(plan, costs):
+    # The directory's first start says nothing of the code that made the runs in it.
+    found = runs.load_provenance(plan.root) | costs
+    runs.write_json(plan.root / runs.PROVENANCE, found)
+    return {name: value for name, value in found.items() if not name.startswith("git_")}
 
 
 def unrepaired(problems: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lsgeo import runs
+from lsgeo.study._origins import commits_of
 from lsgeo.study.config import names_of
 from lsgeo.study.engine.jobs import MARKER, States
 from lsgeo.study.plan import Plan
@@ -77,17 +78,9 @@ def costs(plan: Plan, states: States) -> dict[str, Any]:
     """Time of all finished runs, the space that the study takes, and the code that they were made with."""
     done = [(job, states(job)) for job in plan.everything if states(job).kind == "done"]
     files = (path for path in (plan.root / "runs").rglob("*") if path.is_file())
-    commits = {_commit(job.workdir) for job, _ in done}
     return {
         "finished_runs": len(done),
         "seconds_of_one_core": round(sum(state.seconds for _, state in done)),
         "megabytes": round(sum(path.stat().st_size for path in files) / 1e6),
-        "commits_of_the_runs": sorted(commit for commit in commits if commit),
+        "commits_of_the_runs": commits_of(job.workdir for job, _ in done),
     }
-
-
-def _commit(workdir):
-    try:
-        return runs.load_provenance(workdir).get("git_commit")
-    except ValueError:  # Lost or damaged; the run's results do not hang on it.
-        return None
