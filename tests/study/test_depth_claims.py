@@ -88,8 +88,8 @@ def test_the_predicted_exponents_are_those_of_the_theory():
 
 def test_curvature_at_zero_over_three_layers_contradicts():
     hypothesis, arms = H["C21c"], ("plain", "residual")
-    assert judged(hypothesis, lambda arm, depth: 0.0, arms)[0] == "supported"
-    assert judged(hypothesis, lambda arm, depth: 0.1, arms)[0] == "contradicted"
+    assert judged(hypothesis, lambda arm, depth: 0.05, arms)[0] == "supported"
+    assert judged(hypothesis, lambda arm, depth: 0.2, arms)[0] == "contradicted"
 
 
 @pytest.mark.parametrize("hypothesis", PAIRED, ids=named)
@@ -119,6 +119,7 @@ def test_a_study_without_the_arms_says_that_it_has_not_asked(hypothesis):
 
 def test_every_arm_that_stands_in_for_a_skip_is_asked_against_one():
     asked = {pair[0] for pair in H["C22a"].arms}
-    assert asked == {arm.name for arm in ARMS.values() if arm.skip == "none"} - {"plain"}
+    mlps = [arm for arm in ARMS.values() if not arm.models or "mlp" in arm.models]
+    assert asked == {arm.name for arm in mlps if arm.skip == "none"} - {"plain"}
     for hypothesis in C["C22"].hypotheses:
         assert hypothesis.arms == H["C22a"].arms

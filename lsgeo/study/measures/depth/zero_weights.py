@@ -1,7 +1,8 @@
-"""The Hessian of deep linear residual networks where all their weights are zero (claim C21).
+"""The Hessian of deep linear residual networks about the point where all weights are zero (claim C21).
 
 A chain of L blocks x + W_m ... W_1 x, one shortcut over m layers each, is fitted by least squares to the data's
-leading principal components. It is exact: no training, no random number, float64.
+leading principal components. At zero weights the numbers are constants of the theory, such as no curvature at
+all over three layers; here weights are N(0, 0.01^2): the law is about a neighbourhood, and has an error.
 """
 
 import math
@@ -9,11 +10,13 @@ import math
 import numpy as np
 
 from lsgeo import models
+from lsgeo.draws import generator
 from lsgeo.study.measures.records import Measure, columns
 from lsgeo.study.measures.subject import Subject
 
 WIDTH = 3  # principal components that the chain carries
 LENGTHS = (1, 2, 3)  # layers under a shortcut
+SCALE = 0.01  # of the weights, where the numbers of principal components have the mean square 1
 _STEP = 1e-30  # imaginary: a derivative by it loses no digit
 
 
@@ -21,10 +24,11 @@ def _measure(subject: Subject) -> dict[str, float]:
     if "label" not in subject.batch:
         return dict.fromkeys(ZERO_WEIGHTS.names, math.nan)
     second, cross = _moments(subject)
-    spectra = {
-        length: np.abs(np.linalg.eigvalsh(zero_hessian(second, cross, subject.model.depth, length)))
-        for length in LENGTHS
-    }
+    rng, spectra = generator(subject.key), {}
+    for length in LENGTHS:
+        shape = (subject.model.depth, length, *second.shape)
+        weights = SCALE * rng.standard_normal(shape)
+        spectra[length] = np.abs(np.linalg.eigvalsh(chain_hessian(second, cross, weights)))
     found = {f"zero_condition_{length}": _condition(spectra[length]) for length in (1, 2)}
     return found | {"zero_curvature_3": float(spectra[3].max() / spectra[2].max())}
 
@@ -48,8 +52,8 @@ def _condition(sizes):
     return float(sizes.max() / smallest) if smallest > 0 else math.inf
 
 
-def zero_hessian(second: np.ndarray, cross: np.ndarray, depth: int, length: int) -> np.ndarray:
-    """The Hessian of E ||P x - t||^2 / 2 at zero weights, P the product of I + W_m ... W_1 over all blocks.
+def chain_hessian(second: np.ndarray, cross: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The Hessian of E ||P x - t||^2 / 2, P the product of I + W_m ... W_1 over all blocks.
 
     Li et al. 2016, Demystifying ResNet, arXiv 1611.01186. Each column is the derivative of the gradient by one
     weight, taken by a step in the imaginary direction (Squire and Trapp 1998): exact to rounding.
@@ -57,16 +61,14 @@ def zero_hessian(second: np.ndarray, cross: np.ndarray, depth: int, length: int)
     Args:
       second: E x x', [d, d].
       cross: E t x', [d, d].
-      depth: blocks L.
-      length: layers m under each shortcut.
+      weights: [L, m, d, d], of L blocks with m layers under each shortcut.
 
     Returns:
-      [n, n] float64, n = depth * length * d^2, weights in the order block, layer, row, column.
+      [n, n] float64, n = L m d^2, weights in the order block, layer, row, column.
     """
-    size = len(second)
-    count = depth * length * size * size
-    weights = 1j * _STEP * np.eye(count)
-    weights = weights.reshape(count, depth, length, size, size)
+    count, (depth, length, size, _) = weights.size, weights.shape
+    steps = 1j * _STEP * np.eye(count)
+    weights = weights + steps.reshape(count, *weights.shape)
     gradient = np.zeros((count, depth, length, size, size))
     below, inside = _products(weights)
     upper = below[-1] @ second - cross
@@ -96,7 +98,9 @@ def _products(weights):
 
 ZERO_WEIGHTS = Measure(
     "zero_weights",
-    columns("zero_condition_1", "zero_condition_2", "zero_curvature_3", readings=("init",)),
+    columns(
+        *("zero_condition_1", "zero_condition_2", "zero_curvature_3"), readings=("init",), floor=0.0
+    ),
     _measure,
     source="Li et al. 2016, Demystifying ResNet, theorems 1 and 2",
     cost=0.3,
