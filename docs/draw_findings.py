@@ -60,6 +60,23 @@ def load() -> dict[str, dict]:
     return {verdict["hypothesis"]: verdict for verdict in json.loads(read("verdicts.json.gz"))}
 
 
+def current(verdicts: Mapping[str, dict]) -> dict[str, dict]:
+    """Those of the kept verdicts that answer what the records ask now: of the same columns, arms and reading.
+
+    The others are of an earlier form of their hypothesis, and would stand under words that they do not answer.
+    """
+    found = {}
+    for hypothesis in (hypothesis for claim in study.CLAIMS for hypothesis in claim.hypotheses):
+        verdict = verdicts.get(hypothesis.name)
+        if verdict is None or verdict["columns"] != list(hypothesis.contrast.columns):
+            continue
+        first = verdict["findings"][:1]
+        asked = list(hypothesis.arms[0]), hypothesis.readings[0]
+        if all((one["arms"], one["reading"]) == asked for one in first):
+            found[hypothesis.name] = verdict
+    return found
+
+
 def load_laws() -> dict[str, dict]:
     """The laws that are kept, by name; {} of a study from before there were laws."""
     if not (KEPT / "laws.json").exists():
@@ -110,7 +127,7 @@ def essay_rows(verdicts: Mapping[str, dict], found: Mapping[str, dict]) -> list[
 
 def changes() -> list[str]:
     """What was wrong with earlier forms of claims, as their records say."""
-    changed = [(claim.name, getattr(claim, "changed", "")) for claim in study.CLAIMS]
+    changed = [(claim.name, claim.changed) for claim in study.CLAIMS]
     return [f"- **{name}**: {text}" for name, text in changed if text] or ["None is on record."]
 
 
@@ -219,7 +236,7 @@ def main(workdir: str | None) -> None:
     """Keeps what is kept of a study, then draws."""
     if workdir:
         keep(pathlib.Path(workdir))
-    verdicts = load()
+    verdicts = current(load())
     for name, lines in parts(verdicts, load_laws()).items():
         put(name, lines)
     plotting.save_svg(plotting.effect_forests(effects(verdicts)), DOCS / "findings.svg")

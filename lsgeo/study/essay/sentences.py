@@ -24,10 +24,11 @@ SENTENCES = (
         "can effectively bypass problematic saddle points",
         "Fewer directions are degenerate with skips, and fewer curve downwards.",
         (
-            Part("C2a", "degenerate directions are meant"),
-            Part("C2b", "downward directions are meant"),
+            Part("C2a", "degenerate directions are counted relative to the largest eigenvalue"),
+            Part("C2f", "degenerate directions are counted at an absolute threshold"),
+            Part("C2b", "downward directions are counted relative to the largest eigenvalue"),
+            Part("C2h", "downward directions are counted at an absolute threshold"),
         ),
-        (Part("L4", "directions are counted relative to the largest eigenvalue"),),
         figure="L4",
     ),
     Sentence(
@@ -70,9 +71,8 @@ SENTENCES = (
     Sentence(
         "E8",
         "the gradients can become increasingly small as they propagate backward",
-        "Without skips the gradient vanishes on its way back.",
-        (Part("C5a"),),
-        (Part("L3", "there is no norm and the network is deep for its width"),),
+        "Without skips the gradient of the stream vanishes on its way back.",
+        (Part("C5a", "there is no norm"), Part("C5e", "there is a norm")),
         figure="L3",
     ),
     Sentence(
@@ -89,31 +89,36 @@ SENTENCES = (
     Sentence(
         "E10",
         "diminish the chances of the optimizer getting trapped in local minima",
-        "SGD leaves a bad local minimum more often with skips.",
-        (Part("C7a", "the optimiser is plain SGD"), Part("C7b", "it has momentum")),
+        "Training ends in a bad minimum or on a plateau less often with skips.",
+        (
+            Part("C7e", "ordinary training is meant"),
+            Part("C7a", "training starts in a bad minimum that was built"),
+        ),
     ),
     Sentence(
         "E11",
         "excel in escaping local minima",
-        "SGD leaves a bad local minimum sooner with skips, and the plateau behind a dead layer more often.",
+        "SGD leaves a bad local minimum that was built more often with scaled skips, and sooner.",
         (
-            Part("C7c", "a bad local minimum is meant"),
-            Part("C7d", "the plateau behind a dead layer is meant"),
+            Part("C7a", "how often is meant"),
+            Part("C7c", "how soon is meant"),
+            Part("C7b", "the optimiser has momentum"),
         ),
     ),
     Sentence(
         "E12",
         "facilitate feature reuse",
-        "Early features are still there in late blocks, and late layers use them.",
+        "Early features are still there in late blocks, and late layers need them.",
         (
             Part("C8a", "reuse means that they are still there"),
+            Part("C8f", "reuse means that a DenseNet errs more when it is retrained without them"),
             Part("C8e", "reuse means that late layers of a DenseNet weigh them"),
         ),
     ),
     Sentence(
         "E13",
         "superior performance",
-        "A DenseNet has a lower test error than its twin without concatenation.",
+        "A DenseNet has a lower test error than a plain network of as many parameters.",
         (Part("C8c"),),
     ),
     Sentence(
@@ -144,7 +149,10 @@ SENTENCES = (
         "E18",
         "how different types of skip connections influence various datasets",
         "The further a shortcut's derivative is from 1, the larger is the test error.",
-        (Part("C11a"),),
+        (
+            Part("C11a", "shortcuts differ by a constant factor"),
+            Part("C11c", "shortcuts are of different types"),
+        ),
     ),
     Sentence(
         "E19",

@@ -63,9 +63,7 @@ def write(
             twins=twins,
             picture=_pictures.landscapes(twins[0], matched_loss) if twins else None,
             essay=[essay.judge(sentence, found, held) for sentence in essay.SENTENCES],
-            changed={
-                claim.name: text for claim in claims if (text := getattr(claim, "changed", ""))
-            },
+            changed={claim.name: claim.changed for claim in claims if claim.changed},
             forest=_pictures.forest(verdicts),
             explorer=_networks.explorer(plan.cells, matched_loss),
             figures=_pictures.of_families(trained, pairs, matched_loss),
