@@ -168,6 +168,31 @@ def test_the_networks_have_the_published_numbers_of_parameters():
         assert np.abs(first).max() <= (5 if kind is _mnist_1d.Cnn else 40) ** -0.5
 
 
+def test_the_networks_compute_what_is_published():
+    x = np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32)
+    relu = lambda h: np.maximum(h, 0)  # noqa: E731
+    params = _mnist_1d.Mlp().init(jax.random.key(0), x)
+    (w0, b0), (w1, b1), (w2, b2) = _weights(params["params"])
+    h = relu(x @ w0 + b0)
+    expected = (h + relu(h @ w1 + b1)) @ w2 + b2
+    np.testing.assert_allclose(_mnist_1d.Mlp().apply(params, x), expected, atol=1e-5)
+    params = _mnist_1d.Cnn().init(jax.random.key(0), x)
+    *kernels, (head, bias) = _weights(params["params"])
+    h = x[..., None]
+    for (kernel, shift), length in zip(kernels, (19, 10, 5), strict=True):
+        padded = np.pad(h, ((0, 0), (1, 1), (0, 0)))
+        windows = [padded[:, 2 * i : 2 * i + len(kernel)] for i in range(length)]
+        h = relu(np.stack([np.einsum("nkc,kcd->nd", w, kernel) for w in windows], 1) + shift)
+    expected = h.reshape(3, 125) @ head + bias
+    np.testing.assert_allclose(_mnist_1d.Cnn().apply(params, x), expected, atol=1e-5)
+
+
+def _weights(params):
+    # Layers are numbered within their kind, convolutions before the head.
+    layers = (params[name] for name in sorted(params))
+    return [(np.asarray(layer["kernel"]), np.asarray(layer["bias"])) for layer in layers]
+
+
 def test_logistic_regression_separates_planted_classes():
     rng = np.random.default_rng(0)
     label = np.arange(80) % 10
@@ -189,17 +214,20 @@ def test_a_block_that_does_nothing_can_be_deleted_and_one_that_does_all_cannot(t
     chance = 0.9
     shares = (np.median(found["without"], 1) - found["error"]) / (chance - found["error"])
     np.testing.assert_allclose(found["samples"], shares)
-    digits = data.load("digits", num_train=40, num_test=20)
-    model = models.create("mlp", num_classes=10, depth=2, width=8, skip="identity", norm="none")
+    digits = data.load("digits", num_train=40, num_test=400)
+    model = models.create("mlp", num_classes=10, depth=2, width=16, skip="identity", norm="none")
     params = models.init(model, digits.train["image"], key=jax.random.key(0))["params"]
     off = dict(params, block_0=jax.tree.map(jnp.zeros_like, params["block_0"]))
     network = _Network(model, off)
     whole, without = _lesions.lesions(network, digits.test)
-    assert without[0] == whole
-    images = digits.test["image"]
-    zeros = {"params": dict(off, block_1=off["block_0"])}
-    wrong = np.asarray(model.apply(zeros, images)).argmax(-1) != digits.test["label"]
-    np.testing.assert_allclose(without[1], wrong.mean())
+
+    def error(params):
+        logits = np.asarray(model.apply({"params": params}, digits.test["image"]))
+        return (logits.argmax(-1) != digits.test["label"]).mean()
+
+    gone = error(dict(off, block_1=off["block_0"]))
+    assert abs(gone - error(off)) > 0.005
+    np.testing.assert_allclose([whole, *without], [error(off), error(off), gone], rtol=1e-6)
 
 
 class _Network:
