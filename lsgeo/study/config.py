@@ -2,10 +2,10 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
 
 from lsgeo.study.arms import parse_arms
 from lsgeo.study.claims import CLAIMS, Claim
+from lsgeo.study.laws import LAWS, Law
 from lsgeo.study.measures import MEASURES
 
 
@@ -98,7 +98,12 @@ class Config:
       synthetic: MLPs on synthetic data.
       types: networks with many types of skips.
       types_synthetic: the same on synthetic data.
+      depths: MLPs of many depths, for what is to stay as networks get deeper.
+      starts: MLPs whose initial weights or activations stand in for a skip.
+      places: vision transformers whose norms stand in other places.
       claims: what the study answers, "C1,C5"; "" is all.
+      laws: what is measured for laws whatever the claims, "L1,L3"; "" is what the claims need alone, from which
+        every law is read as far as it goes.
       arms: what is compared: names of `lsgeo.study.ARMS`, separated by commas; the first must be "plain".
       num_seeds: pairs of twins per family, norm and depth.
       num_splits: splits of the data into training and test examples; pair k has the split k % num_splits. 0
@@ -118,7 +123,11 @@ class Config:
     synthetic: Family = dataclasses.field(default_factory=Family)
     types: Family = dataclasses.field(default_factory=Family)
     types_synthetic: Family = dataclasses.field(default_factory=Family)
+    depths: Family = dataclasses.field(default_factory=Family)
+    starts: Family = dataclasses.field(default_factory=Family)
+    places: Family = dataclasses.field(default_factory=Family)
     claims: str = ""
+    laws: str = ""
     arms: str = "plain,residual"
     num_seeds: int = 5
     num_splits: int = 0
@@ -139,6 +148,9 @@ class Config:
             "Synthetic": self.synthetic,
             "Types": self.types,
             "TypesSynthetic": self.types_synthetic,
+            "Depths": self.depths,
+            "Starts": self.starts,
+            "Places": self.places,
         }
         return {name: family for name, family in named.items() if family.depths}
 
@@ -167,6 +179,10 @@ class Config:
     def asked(self) -> tuple[Claim, ...]:
         """Those of them that are to be answered now."""
         return _claims("only", self.only, self.studied())
+
+    def read(self) -> tuple[Law, ...]:
+        """The laws that are measured for."""
+        return tuple(law for law in _claims("laws", self.laws, tuple(LAWS.values())) if self.laws)
 
     def recorded(self) -> "Config":
         """Without what leaves the result alone: processes, parts, and what is answered now."""
@@ -213,15 +229,17 @@ def check(config: Config) -> None:
                     f"{', '.join(INSTRUMENTS)}."
                 )
     config.asked()
+    config.read()
 
 
-def _claims(field: str, text: str, among: Sequence[Claim]) -> tuple[Claim, ...]:
+def _claims(field, text, among):
+    # Those of some claims or laws that a field names; "" names all.
     names = names_of(text)
     there = {claim.name: claim for claim in among}
     for name in names:
         if name not in there:
             raise ValueError(
-                f"`{field}` holds {name!r}, which is no claim of this study. Choose from: "
+                f"`{field}` holds {name!r}, which is no {'law' if field == 'laws' else 'claim'} of this study. Choose from: "
                 f"{', '.join(there)}."
             )
     return tuple(claim for claim in among if not names or claim.name in names)

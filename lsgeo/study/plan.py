@@ -1,6 +1,7 @@
 """The plan of a study, made once: its networks, the runs that its claims need, and the comparisons."""
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from lsgeo.study.claims import Claim
 from lsgeo.study.config import Block, Config, Family
 from lsgeo.study.decisions.records import Design
 from lsgeo.study.decisions.verdicts import conditions, untested
-from lsgeo.study.measures import MEASURES
+from lsgeo.study.measures import MEASURES, READINGS, WHOLE
 from lsgeo.study.twins import Twins
 
 COMPARISON = 0.2  # seconds that the comparison of two twins takes
@@ -170,7 +171,10 @@ def make_plan(config: Config, root: pathlib.Path, instruments: Mapping[str, Inst
             for cell in cells
             for job in _jobs(cell, built[cell.kind], config, instruments, wanted)
         )
-        for wanted in (_wanted(claims, designs) for claims in (studied, asked))
+        for wanted in (
+            _wanted(studied, designs, config.read()),
+            _wanted(asked, designs, () if config.only else config.read()),
+        )
     )
     comparisons = _comparisons(cells, config, instruments["comparison"])
     return Plan(config, root, asked, cells, jobs, now, comparisons, designs)
@@ -228,8 +232,8 @@ def designs_of(blocks: Sequence[Block]) -> tuple[Design, ...]:
     )
 
 
-def _wanted(claims, designs):
-    # Columns, each with its reading, that some claims need of a network, by family, norm and arm.
+def _wanted(claims, designs, laws):
+    # Columns, each with its reading, that claims and laws need of a network, by family, norm and arm.
     found: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
     for hypothesis in (hypothesis for claim in claims for hypothesis in claim.hypotheses):
         contrast = hypothesis.contrast
@@ -238,6 +242,10 @@ def _wanted(claims, designs):
                 for arm in (*condition.arms, *contrast.arms):
                     columns = found.setdefault((side.family, side.norm, arm), set())
                     columns |= {(column, side.reading) for column in contrast.columns}
+    for law, design in itertools.product(laws, designs):
+        for arm in set(design.arms) & set(law.arms or design.arms):
+            columns = found.setdefault((design.family, design.norm, arm), set())
+            columns |= set(itertools.product(law.columns, (*WHOLE, *READINGS)))
     return found
 
 

@@ -100,3 +100,22 @@ def test_pairs_of_twins_have_their_own_split_of_the_data_or_share_so_many(splits
     shared = train.load_data(train.Config(num_train=60, num_test=30, data_seed=0))
     other = train.load_data(train.Config(num_train=60, num_test=30, data_seed=1))
     assert (shared.train["image"] != other.train["image"]).any()
+
+
+def test_what_a_law_reads_is_planned_for_its_arms_whatever_the_claims(tmp_path):
+    tiny = dataclasses.replace(
+        study_tiny.get_config(), claims="C9", num_seeds=1, arms="plain,residual,identity-biased"
+    )
+
+    def counted(**fields):
+        asked = plan.make_plan(dataclasses.replace(tiny, **fields), tmp_path, INSTRUMENTS).asked
+        return {job.cell.arm.name for job in asked if job.name == "metric-degenerate"}
+
+    assert counted() == set()
+    assert counted(laws="L4") == {"plain", "residual"}  # Directions are no matter of a start.
+    assert counted(laws="L4", only="C9") == set()
+
+
+def test_a_law_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="`laws` holds 'L9', which is no law of this study"):
+        check(dataclasses.replace(study_tiny.get_config(), laws="L9"))

@@ -158,4 +158,5 @@ DIRECTIONS = Law(
     (*SAYS, ONE),
     _measure,
     log_y=False,
+    arms=ARMS,
 )

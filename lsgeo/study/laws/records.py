@@ -151,6 +151,7 @@ class Law:
       log_y: whether the y axis is.
       columns: of the rows that it reads.
       measure: `measure(law, rows, designs)` -> LawResult.
+      arms: whose columns it reads; () is all.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Law:
     measure: Callable[["Law", Sequence[Row], Sequence[Design]], LawResult]
     log_x: bool = True
     log_y: bool = True
+    arms: tuple[str, ...] = ()
 
 
 def unmeasured(law: Law, why: str, curves: Sequence[Curve] = ()) -> LawResult:

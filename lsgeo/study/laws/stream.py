@@ -112,4 +112,5 @@ STREAM = Law(
     _measure,
     log_x=False,
     log_y=False,
+    arms=ARMS,
 )
