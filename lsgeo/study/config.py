@@ -239,8 +239,8 @@ def _claims(field, text, among):
     for name in names:
         if name not in there:
             raise ValueError(
-                f"`{field}` holds {name!r}, which is no {'law' if field == 'laws' else 'claim'} of this study. Choose from: "
-                f"{', '.join(there)}."
+                f"`{field}` holds {name!r}, which is no {'law' if field == 'laws' else 'claim'} of this study. "
+                f"Choose from: {', '.join(there)}."
             )
     return tuple(claim for claim in among if not names or claim.name in names)
 
