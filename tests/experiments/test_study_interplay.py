@@ -88,7 +88,7 @@ def test_the_other_family_of_an_interaction_is_measured_for_it_alone():
     (claim,) = (claim for claim in study.CLAIMS if claim.name == "C13")
     across = [h for h in claim.hypotheses if getattr(h.contrast, "family", "")]
     alone = dataclasses.replace(claim, hypotheses=tuple(across))
-    wanted = plan._wanted([alone], plan.designs_of(CONFIG.blocks()))
+    wanted = plan._wanted([alone], plan.designs_of(CONFIG.blocks()), ())
     assert {("lambda_max", "init"), ("lambda_max", "matched")} == wanted["ViT", "layer", "plain"]
     assert {family for family, *_ in wanted} == {
         "MLP",

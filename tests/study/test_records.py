@@ -43,7 +43,7 @@ def test_a_claim_on_any_column_that_is_measured_has_its_measure_planned_and_no_o
     for reading in column.readings:
         claim = about(column.name, reading)
         check_claims([claim])
-        jobs = plan._jobs(cell, None, CONFIG, INSTRUMENTS, plan._wanted([claim], DESIGNS))
+        jobs = plan._jobs(cell, None, CONFIG, INSTRUMENTS, plan._wanted([claim], DESIGNS, ()))
         assert {"train", "point", measure.name} == {job.config for job in jobs}
 
 
