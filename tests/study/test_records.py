@@ -13,7 +13,8 @@ from lsgeo.study.claims import check_claims
 from lsgeo.study.contrasts.paired import Difference
 from lsgeo.study.measures.records import Column, Measure, registry
 
-CONFIG = study_standard.get_config()
+STANDARD = study_standard.get_config()
+CONFIG = dataclasses.replace(STANDARD, mlp=dataclasses.replace(STANDARD.mlp, without=()))
 DESIGNS = plan.designs_of(CONFIG.blocks())
 CELLS = plan.networks(CONFIG.blocks(), [(0, 0)], pathlib.Path("nowhere"))
 # Every measure by one instrument, whose run is told its name.
