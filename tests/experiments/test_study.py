@@ -249,4 +249,4 @@ def test_a_hyphen_in_dry_run_is_understood(tmp_path):
     command = [sys.executable, "-m", "experiments.study", "--config=configs/study_tiny.py"]
     command += [f"--workdir={tmp_path}/x", "--dry-run", "--only=C4"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and "4 networks, 12 runs: 0 done" in done.stdout, done.stderr
+    assert done.returncode == 0 and "4 networks, 16 runs: 0 done" in done.stdout, done.stderr
