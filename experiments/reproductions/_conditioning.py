@@ -81,9 +81,7 @@ def _measure_flat(length, *given):
     return {"largest": found, **over_seeds(found.max(1))}
 
 
-_SOURCE = (
-    "Li, Jiao, Han and Weissman 2016 (Demystifying ResNet, arXiv 1611.01186), abstract and theorem"
-)
+_SOURCE = "Li, Jiao, Han and Weissman 2016 (Demystifying ResNet, arXiv 1611.01186), abstract"
 _SIZES = "networks of 4 inputs and 6 to 24 matrices, dense Hessians"
 
 RECORDS = (

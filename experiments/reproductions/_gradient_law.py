@@ -1,6 +1,6 @@
 """How the gradient of a ReLU network's stream shrinks or grows with depth at initialisation.
 
-Plain networks have a law without a free parameter (Hanin and Nica 2018, theorem 1): each block multiplies the
+Plain networks have a law without a free parameter (Hanin and Nica 2018): each block multiplies the
 squared norm by a random factor of mean 1 and variance 5 / n, so that its logarithm falls by 5 / (2 n).
 """
 
@@ -150,7 +150,7 @@ RECORDS = (
         "-5/4",
         -1.25,
         -1.25,
-        "Hanin and Nica 2018 (arXiv 1812.05994), theorem 1",
+        "Hanin and Nica 2018 (arXiv 1812.05994): the log-normal law of ReLU gradients",
         _OWN,
         "gradients",
         _measure_mean,
@@ -161,7 +161,7 @@ RECORDS = (
         "√5/2 = 1.118",
         np.sqrt(5) / 2,
         np.sqrt(5) / 2,
-        "Hanin and Nica 2018 (arXiv 1812.05994), theorem 1",
+        "Hanin and Nica 2018 (arXiv 1812.05994): the log-normal law of ReLU gradients",
         _OWN,
         "gradients",
         _measure_spread,

@@ -137,7 +137,7 @@ def _edge_record(inverse):
         "at, or just above, 1 (read off figures to 5 %)",
         0.95,
         1.1,
-        "Cohen et al. 2021 (arXiv 2103.00065), section 3 and the Chebyshev regression of its appendix",
+        "Cohen et al. 2021 (arXiv 2103.00065), section 3, and its Chebyshev regression",
         "their regression of 20 points by two tanh layers of 100 units; He initialisation",
         "edges",
         functools.partial(_measure_edge, 2 / inverse),
