@@ -82,6 +82,8 @@ class Family:
     cost: float = 2.0
 
 
+NAME = "name"  # A family's on the page, in the metadata of its field.
+
 # A family's name, itself, one of its norms, and its arms.
 Block = tuple[str, Family, str, tuple[str, ...]]
 
@@ -116,16 +118,18 @@ class Config:
       dry_run: whether to print what would run, how long, with how much memory and disk, and end.
     """
 
-    mlp: Family = dataclasses.field(default_factory=Family)
-    resnet: Family = dataclasses.field(default_factory=Family)
-    densenet: Family = dataclasses.field(default_factory=Family)
-    vit: Family = dataclasses.field(default_factory=Family)
-    synthetic: Family = dataclasses.field(default_factory=Family)
-    types: Family = dataclasses.field(default_factory=Family)
-    types_synthetic: Family = dataclasses.field(default_factory=Family)
-    depths: Family = dataclasses.field(default_factory=Family)
-    starts: Family = dataclasses.field(default_factory=Family)
-    places: Family = dataclasses.field(default_factory=Family)
+    mlp: Family = dataclasses.field(default_factory=Family, metadata={NAME: "MLP"})
+    resnet: Family = dataclasses.field(default_factory=Family, metadata={NAME: "ResNet"})
+    densenet: Family = dataclasses.field(default_factory=Family, metadata={NAME: "DenseNet"})
+    vit: Family = dataclasses.field(default_factory=Family, metadata={NAME: "ViT"})
+    synthetic: Family = dataclasses.field(default_factory=Family, metadata={NAME: "Synthetic"})
+    types: Family = dataclasses.field(default_factory=Family, metadata={NAME: "Types"})
+    types_synthetic: Family = dataclasses.field(
+        default_factory=Family, metadata={NAME: "TypesSynthetic"}
+    )
+    depths: Family = dataclasses.field(default_factory=Family, metadata={NAME: "Depths"})
+    starts: Family = dataclasses.field(default_factory=Family, metadata={NAME: "Starts"})
+    places: Family = dataclasses.field(default_factory=Family, metadata={NAME: "Places"})
     claims: str = ""
     laws: str = ""
     arms: str = "plain,residual"
@@ -140,19 +144,9 @@ class Config:
 
     def families(self) -> dict[str, Family]:
         """The families that have a depth, by the name that the page gives them."""
-        named = {
-            "MLP": self.mlp,
-            "ResNet": self.resnet,
-            "DenseNet": self.densenet,
-            "ViT": self.vit,
-            "Synthetic": self.synthetic,
-            "Types": self.types,
-            "TypesSynthetic": self.types_synthetic,
-            "Depths": self.depths,
-            "Starts": self.starts,
-            "Places": self.places,
-        }
-        return {name: family for name, family in named.items() if family.depths}
+        fields = [field for field in dataclasses.fields(self) if NAME in field.metadata]
+        found = {field.metadata[NAME]: getattr(self, field.name) for field in fields}
+        return {name: family for name, family in found.items() if family.depths}
 
     def pairs(self) -> list[tuple[int, int]]:
         """The seed and the split of the data of each pair of twins."""

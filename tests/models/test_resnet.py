@@ -330,3 +330,9 @@ def test_padding_a_shortcut_to_fewer_channels_is_refused():
 def test_options_that_contradict_each_other_are_refused_by_name(options, text):
     with pytest.raises(ValueError, match=text):
         create(**options)
+
+
+def test_signals_are_no_images_and_are_refused():
+    model = models.create("resnet", depth=8, width=4, num_classes=2)
+    with pytest.raises(ValueError, match=r"`images` must have the shape \[N, H, W, C\]; got"):
+        models.init(model, jnp.ones((2, 40)), key=jax.random.key(0))

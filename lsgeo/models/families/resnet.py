@@ -78,6 +78,11 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images [N, H, W, C] to logits [N, num_classes]."""
+        if images.ndim != 4:
+            raise ValueError(
+                f"`images` must have the shape [N, H, W, C]; got {images.shape}. Take the model mlp for "
+                "signals and features."
+            )
         skip = skips.parse(self.skip)
         x = skips.split(skip, self._stem(images, train), sum(self.stages()))
         first = 0

@@ -38,7 +38,10 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
             stops += _stops(where, measured, theory)
             places += samples
     if not curves:
-        return unmeasured(law, too_few(few) or f"no network has the column {PREDICTED}")
+        return unmeasured(
+            law,
+            too_few(few) or "no MLP without a norm was asked for its gradients at initialisation",
+        )
     level = 1 - (1 - _fits.CONFIDENCE) / len(asked)
     checks = [
         within(f"{where}: {sample.fitted()} times the line", sample.fitted(level), 1.0, SMALLEST)
