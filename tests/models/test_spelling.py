@@ -28,7 +28,10 @@ def test_every_and_stages_choose_the_blocks_that_have_the_skip():
         ("identity(**{'every': 2})", "must be written name or"),
         ("identity(every=two)", "must be written name or"),
         ("identity; none", "must be written name or"),
-        ("residual", "Unknown skip: 'residual'. Choose one of: constant, dropout, exclusive_gate"),
+        (
+            "residual",
+            "Unknown skip: 'residual'. Choose one of: attention, constant, dropout, exclusive_gate",
+        ),
         (
             "highway(gate=1)",
             "Unknown option of the skip highway: 'gate'. It has: bias, every, stages",

@@ -58,6 +58,35 @@ class Table:
                 found.setdefault(depth, {})[unit] = Point(value, _side(row, column))
         return found
 
+    def ratios(
+        self,
+        above: tuple[str, str, str],
+        below: tuple[str, str, str],
+        reading: str,
+        column: str,
+        *,
+        least: str = "",
+    ) -> dict[int, dict[Unit, Point]]:
+        """The log ratio of two kinds of networks (family, norm, arm) by depth, ascending, and pair.
+
+        Args:
+          above: the numerator's.
+          below: the denominator's.
+          reading: of both.
+          column: of both.
+          least: column of the smallest number that can be told from 0: both get the larger of theirs added.
+        """
+        over, under = (self.points(*kind, reading, column) for kind in (above, below))
+        ones = [self.points(*kind, reading, least) if least else {} for kind in (above, below)]
+        found = {}
+        for depth in sorted(over.keys() & under.keys()):
+            sides = [over[depth], under[depth]]
+            if least:
+                sides = _raised(sides, [one.get(depth, {}) for one in ones])
+            if points := log_ratio(*sides):
+                found[depth] = points
+        return found
+
     def missing(self, family: str, norm: str, arm: str, column: str) -> dict[int, tuple[int, int]]:
         """By depth, networks without a number at matched loss, of how many; complete depths are left out."""
         whole = self._rows.get((family, norm, arm, ""), {}) | self._rows.get(
@@ -92,6 +121,15 @@ def log_ratio(above: Mapping[Unit, Point], below: Mapping[Unit, Point]) -> dict[
             value = top[unit].value - bottom[unit].value
             found[unit] = Point(value, sides.pop() if sides else 0)
     return found
+
+
+def _raised(sides, ones):
+    both = ones[0].keys() & ones[1].keys()
+    more = {unit: max(one[unit].value for one in ones) for unit in both}
+    return [
+        {u: Point(point.value + more[u], point.side) for u, point in side.items() if u in more}
+        for side in sides
+    ]
 
 
 def _number(row, column):

@@ -9,7 +9,7 @@ from lsgeo.study.contrasts import Row
 from lsgeo.study.decisions.verdicts import Design
 from lsgeo.study.laws import _fits
 from lsgeo.study.laws._curves import curve
-from lsgeo.study.laws._table import Point, Table
+from lsgeo.study.laws._table import Table
 from lsgeo.study.laws._words import above, below, blocks, decided, factor, label, listed, place
 from lsgeo.study.laws.records import Law, LawResult, unmeasured
 
@@ -46,7 +46,7 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
     thresholds = _thresholds(rows)
     for family, norm, arms in blocks(designs):
         depths = table.depths(family, norm, "plain", "matched")
-        ratios = {column: _ratios(table, (family, norm), column, depths) for column in SAYS}
+        ratios = {column: _ratios(table, (family, norm), column) for column in SAYS}
         if not any(ratios.values()) or "residual" not in arms:
             continue
         for depth in reversed(depths):
@@ -55,7 +55,7 @@ def _measure(law: Law, rows: Sequence[Row], designs: Sequence[Design]) -> LawRes
             sample = _fits.means_of(ratios[column].values())
             asked.append((check, f"{place(family, norm)}: {text}", sample, bar))
         stops += _held(table, (family, norm), depths)
-        first = first or _sentence(table, (family, norm), depths, thresholds)
+        first = first or _sentence(table, (family, norm), thresholds)
     if not curves:
         return unmeasured(law, "no network of this study has a dense Hessian")
     level = 1 - (1 - _fits.CONFIDENCE) / len(asked)
@@ -77,21 +77,10 @@ def _thresholds(rows):
     return {kind: dict(sorted(columns.items())) for kind, columns in found.items()}
 
 
-def _ratios(table, block, column, depths):
-    # By depth, log(without / with), one eigenvalue added to both: it cannot be told from none.
-    found = {}
-    sides = [table.points(*block, arm, "matched", column) for arm in ("plain", "residual")]
-    ones = [table.points(*block, arm, "matched", ONE) for arm in ("plain", "residual")]
-    for depth in depths:
-        without, with_skip, one, other = (side.get(depth, {}) for side in (*sides, *ones))
-        for unit in without.keys() & with_skip.keys() & one.keys() & other.keys():
-            least = max(one[unit].value, other[unit].value)
-            value = math.log(without[unit].value + least) - math.log(with_skip[unit].value + least)
-            pulls = {without[unit].side, -with_skip[unit].side} - {0}
-            if len(pulls) < 2:
-                point = Point(value, pulls.pop() if pulls else 0)
-                found.setdefault(depth, {})[unit] = point
-    return found
+def _ratios(table, block, column):
+    # Without over with skips; one eigenvalue more on both sides, as it cannot be told from none.
+    sides = ((*block, arm) for arm in ("plain", "residual"))
+    return table.ratios(*sides, "matched", column, least=ONE)
 
 
 def _curves(table, where, arms, thresholds):
@@ -125,12 +114,12 @@ def _held(table, block, depths):
             )
 
 
-def _sentence(table, block, depths, thresholds):
+def _sentence(table, block, thresholds):
     parts = []
     for kind, columns in thresholds.items():
         fewer, more = [], []
         for threshold, column in columns.items():
-            ratios = _ratios(table, block, column, depths)
+            ratios = _ratios(table, block, column)
             found = _fits.means_of(ratios.values()).fitted(1 - 0.05 / len(columns))
             fewer += [threshold] if found.lower > 0 else []
             more += [threshold] if found.upper < 0 else []

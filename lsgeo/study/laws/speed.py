@@ -10,7 +10,7 @@ from lsgeo.study.contrasts import Row
 from lsgeo.study.decisions.verdicts import Design
 from lsgeo.study.laws import _fits
 from lsgeo.study.laws._curves import curve
-from lsgeo.study.laws._table import Table, log_ratio
+from lsgeo.study.laws._table import Table
 from lsgeo.study.laws._words import (
     above,
     blocks,
@@ -73,8 +73,9 @@ def _conditions(table, designs, column):
     found, left_out = {}, []
     for family, norm, arms in blocks(designs):
         for arm in (arm for arm in arms if arm != "plain" and "plain" in arms):
-            rates = _ratios(table, (family, norm), (arm, "plain"), "init", "stable_rate")
-            steps = _ratios(table, (family, norm), ("plain", arm), "", column)
+            plain, other = (family, norm, "plain"), (family, norm, arm)
+            rates = table.ratios(other, plain, "init", "stable_rate")
+            steps = table.ratios(plain, other, "", column)
             for depth in rates.keys() & steps.keys():
                 bounds = sum(bool(point.side) for point in rates[depth].values())
                 if bounds:  # A place on the x axis has to be a number.
@@ -128,12 +129,6 @@ def _sentence(best, power, ranks, at_one):
         f"{factor(slow)}. Over all conditions the speed-up goes with the ratio of stable rates to the "
         f"power {power.fitted()}, rank correlation {_correlation(ranks)}."
     )
-
-
-def _ratios(table, block, arms, reading, column):
-    over, under = (table.points(*block, arm, reading, column) for arm in arms)
-    found = {depth: log_ratio(over[depth], under[depth]) for depth in over.keys() & under.keys()}
-    return {depth: points for depth, points in found.items() if points}
 
 
 SPEED = Law(

@@ -9,7 +9,7 @@ from lsgeo.study.decisions import statistics
 from lsgeo.study.decisions.verdicts import Design
 from lsgeo.study.laws import _fits
 from lsgeo.study.laws._curves import SHARPNESS_COLUMNS, curve, sharpness_column
-from lsgeo.study.laws._table import Table, log_ratio
+from lsgeo.study.laws._table import Table
 from lsgeo.study.laws._words import (
     above,
     below,
@@ -81,18 +81,13 @@ def _stands_in(kind):
 
 
 def _flatter(table, family, kind, reading, column):
-    return _ratios(table, family, REFERENCE, kind, reading, column)
-
-
-def _ratios(table, family, kind, other, reading, column):
-    over, under = (table.points(family, norm, arm, reading, column) for norm, arm in (kind, other))
-    found = {d: log_ratio(over[d], under[d]) for d in sorted(over.keys() & under.keys())}
-    return {depth: points for depth, points in found.items() if points}
+    return table.ratios((family, *REFERENCE), (family, *kind), reading, column)
 
 
 def _asked(table, family, kinds, column):
     def compared(kind, other):
-        return _fits.means_of(_ratios(table, family, kind, other, "matched", column).values())
+        ratios = table.ratios((family, *kind), (family, *other), "matched", column)
+        return _fits.means_of(ratios.values())
 
     for kind in kinds:
         norm, arm = kind
