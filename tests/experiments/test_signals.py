@@ -40,7 +40,7 @@ def test_a_second_run_measures_nothing_again(finished):
     [
         ("depths", (), "`depths` must not be empty"),
         ("depths", (1, 2), "`depths` must be at least 2"),
-        ("skips", ("none", "identitty"), "Unknown skip: 'identitty'. Choose one of: constant"),
+        ("skips", ("none", "identitty"), "Unknown skip: 'identitty'. Choose one of: attention"),
         ("num_seeds", 0, "`num_seeds` must be at least 1"),
     ],
 )

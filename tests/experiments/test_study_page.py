@@ -94,6 +94,7 @@ def write(root, rows=(), problems=(), config=CONFIG):
         rows=rows,
         pairs=[],
         verdicts=verdicts,
+        laws=(),
         notes={"C2": ["A further result."]},
         provenance={"versions": {"jax": "0.10"}, "device_kind": "cpu", "argv": ["a", "b"]},
         problems=problems,
@@ -184,7 +185,12 @@ def test_an_untrained_study_has_a_page_without_an_explorer(tmp_path):
 
 
 def test_the_forest_has_a_panel_for_ratios_and_one_for_differences():
-    difference = dataclasses.replace(HYPOTHESIS, name="C1b", contrast=Difference("lambda_max"))
+    difference = dataclasses.replace(
+        HYPOTHESIS,
+        name="C1b",
+        contrast=Difference("lambda_max"),
+        threshold=study.Smallest(0.1, "a tenth of the twins' distance"),
+    )
     claim = dataclasses.replace(CLAIM, hypotheses=(HYPOTHESIS, difference))
     arms = ("plain", "residual")
     design = study.Design("MLP", "mlp", "layer", (4,), arms, frozenset({"lambda_max"}))

@@ -13,7 +13,8 @@ READINGS = ("init", "matched")
 
 
 def analyses(rows: Sequence[Row], designs: Sequence[Design]) -> list[dict[str, Any]]:
-    """Analyses log lambda_max over the families that have different mixers, at their largest depths.
+    """Analyses log lambda_max over the families that have different mixers and several norms, at their
+    largest depths.
 
     Args:
       rows: of a study.
@@ -25,14 +26,17 @@ def analyses(rows: Sequence[Row], designs: Sequence[Design]) -> list[dict[str, A
     """
     norms = _mixers(designs)
     depths = {design.family: design.depths[-1] for design in designs if design.family in norms}
-    common = [n for n in ("none", "layer", "batch") if all(n in found for found in norms.values())]
+    several = {name: found for name, found in norms.items() if len(found) > 1}
+    mixers = (
+        several if len(several) > 1 else norms
+    )  # One with a single norm would leave none to cross.
+    common = [n for n in ("none", "layer", "batch") if all(n in found for found in mixers.values())]
     crossed = []
-    if len(norms) > 1:
-        levels = {"arm": ARMS, "norm": common, "family": tuple(norms)}
+    if len(mixers) > 1:
+        levels = {"arm": ARMS, "norm": common, "family": tuple(mixers)}
         crossed.append({name: found for name, found in levels.items() if len(found) > 1})
-    for name, found in norms.items():
-        if len(found) > 1:
-            crossed.append({"arm": ARMS, "norm": tuple(found), "family": (name,)})
+    for name, found in several.items():
+        crossed.append({"arm": ARMS, "norm": tuple(found), "family": (name,)})
     return [_analysis(rows, depths, design, reading) for design in crossed for reading in READINGS]
 
 
