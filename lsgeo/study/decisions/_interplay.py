@@ -13,8 +13,9 @@ READINGS = ("init", "matched")
 
 
 def analyses(rows: Sequence[Row], designs: Sequence[Design]) -> list[dict[str, Any]]:
-    """Analyses log lambda_max over the families that have different mixers and several norms, at their
-    largest depths.
+    """Analyses log lambda_max over the families that have different mixers, at their largest depths.
+
+    Where several mixers have several norms, only those are crossed.
 
     Args:
       rows: of a study.
