@@ -14,7 +14,7 @@ from experiments.study import Config
 from lsgeo.study.config import Family
 
 _TYPES = (
-    "plain,residual,scaled,halved,exclusive-gate,shortcut-gate,projection,dropout,highway,"
+    "plain,residual,scaled,identity-biased,halved,exclusive-gate,shortcut-gate,projection,dropout,highway,"
     "learnable,layerscale,hyper,mhc"
 )
 _FACTORS = "shortcut-0.25,shortcut-0.75,shortcut-0.9,shortcut-1.1,shortcut-1.25"
@@ -43,13 +43,13 @@ _MIXTURE = {
 }
 # The rate of the trainings that are measured; where claims are asked of a sweep, it goes to a tenth of it.
 _STEADY = {
-    **{"learning_rate": 0.002, "max_steps": 2000, "speed_steps": 250},
+    **{"learning_rate": 0.002, "max_steps": 2000, "speed_steps": 400},
     "learning_rates": (0.003, 0.01, 0.03, 0.1, 0.3),
     **{"num_probes": 2, "num_steps": 40, "trace_matvecs": 40},
 }
 _VIT = {
     **{"model": "vit", "options": "heads=2, patch=2", "depths": (4,), "width": 16},
-    **{"num_train": 200, "learning_rate": 0.003, "max_steps": 1200, "speed_steps": 100},
+    **{"num_train": 200, "learning_rate": 0.0015, "max_steps": 2000, "speed_steps": 200},
     **{"num_probes": 2, "num_steps": 32, "trace_matvecs": 30, "resolution": 13},
 }
 
@@ -79,7 +79,7 @@ def get_config() -> Config:
             **_CONVOLUTIONS,
             model="densenet",
             norms=("batch",),
-            arms="plain,dense,dense-near",
+            arms="plain,plain-wide,dense,dense-near",
             options="growth=6",
             depths=(10,),
             width=12,
@@ -103,9 +103,17 @@ def get_config() -> Config:
             without=(*_DEAR, "stable_rate"),
             cost=2.4,
         ),
-        types=Family(arms=f"{_TYPES},{_FACTORS}", depths=(8,), without=_SIDE, cost=1.8),
+        types=Family(
+            arms=f"{_TYPES},{_FACTORS}",
+            depths=(8,),
+            learning_rate=0.001,
+            max_steps=4000,
+            speed_steps=400,
+            without=_SIDE,
+            cost=2.5,
+        ),
         depths=Family(
-            **_STEADY,
+            **_STEADY | {"learning_rate": 0.001, "max_steps": 4000, "speed_steps": 250},
             norms=("none",),
             arms="plain,residual,scaled,inverse,two-layer,two-layer-scaled",
             depths=(4, 8, 16, 32),
@@ -113,10 +121,10 @@ def get_config() -> Config:
             cost=2.0,
         ),
         starts=Family(
-            **_STEADY,
+            **_STEADY | {"learning_rate": 0.0005, "max_steps": 6000},
             norms=("none",),
             arms="plain,residual,scaled,identity-biased,orthogonal,orthogonal-skip,tat,dks",
-            depths=(8,),
+            depths=(16,),  # Up to 12 layers TAT is an orthogonal start with ReLUs.
             without=tuple(name for name in _SIDE if name not in _STARTS_TOO),
             cost=2.4,
         ),
