@@ -21,6 +21,12 @@ _FACTORS = "shortcut-0.25,shortcut-0.75,shortcut-0.9,shortcut-1.1,shortcut-1.25"
 # What takes long and is seen in the MLPs, or says nothing of a chain of two blocks.
 _DEAR = ("subspace", "conditioning", "sweep", "degenerate", "stalls", "escape", "connectivity")
 _CHAINS = ("alignment", "paths")
+_LARGE = (
+    *_DEAR,
+    *_CHAINS,
+    "sharpness",
+    "stable_rate",
+)  # Too dear for networks with convolutions or attention.
 _SIDE = (
     *(*_DEAR, *_CHAINS, "surface", "sharpness", "smoothness", "stable_rate", "confusion"),
     *("gradient_flow", "lesions", "reuse"),
@@ -62,7 +68,7 @@ def get_config() -> Config:
             norms=("layer", "none"),
             depths=(4, 8, 16),
             arms="plain,residual,scaled",
-            without=_ELSEWHERE,
+            without=(*_ELSEWHERE, "sweep none", "degenerate none"),
             cost=2.2,
         ),
         resnet=Family(
@@ -72,8 +78,8 @@ def get_config() -> Config:
             depths=(8,),
             width=8,
             learning_rate=0.005,
-            without=(*_DEAR, *_CHAINS, "smoothness", "stable_rate"),
-            cost=12.0,
+            without=(*_LARGE, "smoothness"),
+            cost=30.0,
         ),
         densenet=Family(
             **_CONVOLUTIONS,
@@ -84,14 +90,14 @@ def get_config() -> Config:
             depths=(10,),
             width=12,
             learning_rate=0.005,
-            without=(*_DEAR, *_CHAINS, "sharpness", "smoothness", "stable_rate"),
-            cost=12.0,
+            without=(*_LARGE, "smoothness", "speed", "surface"),
+            cost=40.0,
         ),
         vit=Family(
             **_VIT,
             norms=("layer", "none"),
             arms="plain,residual,scaled",
-            without=(*_DEAR, *_CHAINS, "sharpness", "stable_rate"),
+            without=_LARGE,
             cost=7.0,
         ),
         synthetic=Family(
@@ -131,7 +137,7 @@ def get_config() -> Config:
         places=Family(
             **_VIT,
             arms="plain,residual,scaled-norm,attention-residuals,post-norm",
-            without=(*_DEAR, *_CHAINS, "sharpness", "stable_rate", "surface", "smoothness"),
+            without=(*_LARGE, "smoothness", "speed", "surface"),
             cost=7.0,
         ),
         laws="L1,L2,L3,L4,L5",

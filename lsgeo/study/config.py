@@ -45,7 +45,8 @@ class Family:
       resolution: points per axis of a surface.
       planes: random planes per network.
       surface_range: half the width of a surface, in filter norms.
-      without: instruments and metrics that are too dear here: "surface", "speed", names of metrics.
+      without: instruments and metrics that are too dear here: "surface", "speed", names of metrics;
+        "sweep none" is too dear for networks of the norm "none" alone.
       cost: seconds that one training takes on one core, for estimates.
     """
 
@@ -80,6 +81,10 @@ class Family:
     surface_range: float = 1.0
     without: tuple[str, ...] = ()
     cost: float = 2.0
+
+    def has(self, instrument: str, norm: str) -> bool:
+        """Whether its networks of a norm are measured by an instrument or a metric; see `without`."""
+        return not {instrument, f"{instrument} {norm}"} & set(self.without)
 
 
 NAME = "name"  # A family's on the page, in the metadata of its field.
@@ -217,10 +222,11 @@ def check(config: Config) -> None:
                     f"`{field}` of {name} holds a value twice: {getattr(family, field)}."
                 )
         for other in family.without:
-            if other not in INSTRUMENTS:
+            instrument, *norms = other.split(" ")
+            if instrument not in INSTRUMENTS or not set(norms) <= set(family.norms):
                 raise ValueError(
-                    f"`without` of {name} holds {other!r}, which is no instrument. Choose from: "
-                    f"{', '.join(INSTRUMENTS)}."
+                    f"`without` of {name} holds {other!r}, which is no instrument, or none followed by one of "
+                    f"its norms ({', '.join(family.norms)}). Choose from: {', '.join(INSTRUMENTS)}."
                 )
     config.asked()
     config.read()

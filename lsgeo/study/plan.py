@@ -224,7 +224,7 @@ def designs_of(blocks: Sequence[Block]) -> tuple[Design, ...]:
             frozenset(
                 column
                 for measure in MEASURES.values()
-                if measure.name not in family.without
+                if family.has(measure.name, norm)
                 for column in measure.names
             ),
         )
@@ -254,7 +254,7 @@ def _jobs(cell, model, config, instruments, wanted):
     for measure in MEASURES.values():
         filled = {(name, reading) for reading in measure.readings for name in measure.at(reading)}
         wanted_here = measure.always or columns & filled
-        if wanted_here and measure.name not in cell.settings.without and measure.suits(model):
+        if wanted_here and cell.settings.has(measure.name, cell.norm) and measure.suits(model):
             instrument = instruments.get(measure.name, instruments["metric"])
             cost = measure.cost * cell.settings.cost
             for name, settings in instrument.configs(cell, config, measure).items():

@@ -180,6 +180,7 @@ def test_field_out_of_range_is_named(tmp_path, field, value, text):
         ),
         ({"arms": "plain,dense"}, "MLP of depth 2 with layer norm, dense cannot be built"),
         ({"without": ("sharpnes",)}, "`without` of MLP holds 'sharpnes', which is no instrument"),
+        ({"without": ("sweep bach",)}, "holds 'sweep bach', .* one of its norms \\(layer\\)"),
     ],
 )
 def test_a_grid_with_a_network_that_cannot_exist_is_refused_by_name(tmp_path, changes, text):
