@@ -191,6 +191,17 @@ def test_a_grid_with_a_network_that_cannot_exist_is_refused_by_name(tmp_path, ch
     assert not (tmp_path / "new").exists()
 
 
+def test_an_instrument_that_one_norm_leaves_out_measures_the_other_norms():
+    config = study_tiny.get_config()
+    mlp = dataclasses.replace(config.mlp, norms=("layer", "none"), without=("spectrum none",))
+    plan = make_plan(
+        dataclasses.replace(config, mlp=mlp), pathlib.Path("nowhere"), study.INSTRUMENTS
+    )
+    assert {job.cell.norm for job in plan.jobs if job.name == "train"} == {"layer", "none"}
+    assert {job.cell.norm for job in plan.jobs if job.name == "spectrum"} == {"layer"}
+    assert {d.norm for d in plan.designs if "lambda_max" in d.columns} == {"layer"}
+
+
 @pytest.mark.parametrize("tier", [study_quick, study_standard, study_full])
 def test_every_network_of_a_tier_can_be_built_and_every_claim_that_it_asks_has_a_condition(tier):
     config = tier.get_config()
